@@ -1,0 +1,90 @@
+"""The errors that people may see.
+
+Promise: every error that leaves a room of this project is an `AtlasError`: a sentence that says what is wrong and names the
+field, and a hint that says what to do next. Neither ever holds a secret or the text of another library's exception.
+"""
+
+from __future__ import annotations
+
+
+class AtlasError(Exception):
+    """Something a person can be told.
+
+    Args:
+        message: one sentence, what is wrong, naming the field or the thing.
+        hint: one sentence, the next step; empty when there is none.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InvalidInput(AtlasError):
+    """A value that was typed or read from a file cannot be used.
+
+    Args:
+        field: the field's name as the person knows it.
+        problem: what is wrong with the value (never the value itself when it may be a secret).
+        hint: what a good value looks like.
+    """
+
+    exit_code = 2
+
+    def __init__(self, field: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{field}: {problem}", hint)
+        self.field = field
+
+
+class NotFound(AtlasError):
+    """The thing does not exist, or the principal is not entitled to know that it does."""
+
+    exit_code = 4
+
+
+class Forbidden(AtlasError):
+    """The principal may see the thing but not do this to it."""
+
+    exit_code = 5
+
+
+class Conflict(AtlasError):
+    """The thing exists already or changed meanwhile."""
+
+    exit_code = 6
+
+
+class DatabaseError(AtlasError):
+    """The database cannot be used: unreachable, locked, damaged, not ours, or of another version."""
+
+    exit_code = 7
+
+
+class DatabaseBusy(DatabaseError):
+    """The database stayed locked by another process for longer than we wait. Trying again may help."""
+
+
+class DatabaseTooNew(DatabaseError):
+    """The database was written by a newer program than this one."""
+
+
+class DatabaseTooOld(DatabaseError):
+    """The database has migrations to run before this program can use it."""
+
+
+class KeyMissing(AtlasError):
+    """The key that opens credentials is not where the configuration says."""
+
+    exit_code = 8
+
+
+class KeyWrong(AtlasError):
+    """The key is there but does not fit, so a sealed credential cannot be opened."""
+
+    exit_code = 8
