@@ -1,0 +1,309 @@
+"""Who is at the keyboard, and what they may do: asked inside every storage function, in its transaction.
+
+Promise: not entitled to know that a thing exists → `NotFound`; entitled to see it but not to act → `Forbidden`. Capabilities are the
+only question asked; roles are read through the one map. Worker functions take a worker instead of a principal and are not reachable
+from a screen.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+
+from storage.capabilities import CAPABILITIES_OF, Capability, Role
+from storage.database import Database, Transaction
+from storage.errors import Forbidden, NotFound
+from storage.schema import memberships, platform_grants, tags, tenant_tags, tenants, users, workspaces
+from storage.states import ScopeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who acts.
+
+    Attributes:
+        user_id: the row in `users`; None for a system principal.
+        login: the account's name, as audited.
+        via: how we know: `os`, `ssh`, `postgres` or `system`.
+        real_login: the login that is behind a shared account or sudo, when it differs; recorded and shown, never used for rights.
+    """
+
+    user_id: int | None
+    login: str
+    via: str = "os"
+    real_login: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name as audit and screens show it."""
+        return f"{self.login} ({self.real_login})" if self.real_login else self.login
+
+
+WORKER: Final = Principal(None, "system:worker", via="system")
+CONSENT_PAGE: Final = Principal(None, "system:consent-page", via="system")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceMembership:
+    """A workspace that the principal may enter.
+
+    Attributes:
+        workspace_id: its row.
+        slug: its short name.
+        name: its name.
+        role: the strongest role held there, for display only.
+        whole: whether the membership reaches the whole workspace.
+    """
+
+    workspace_id: int
+    slug: str
+    name: str
+    role: Role
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    workspace_id: int
+    scope_kind: ScopeKind
+    tenant_id: int | None
+    tag_id: int | None
+    capabilities: frozenset[Capability]
+    role: Role
+
+
+def os_login() -> tuple[str, str | None]:
+    """Returns the OS account's name, and the login behind it when it is another one (sudo or a shared account).
+
+    Reads the kernel's facts (`getuid`, `/proc/self/loginuid`), never an environment variable that the caller controls.
+    """
+    try:
+        account = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        account = f"uid{os.getuid()}"
+    try:
+        audited = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
+        behind = pwd.getpwuid(audited).pw_name if 0 <= audited < 2**32 - 1 else None
+    except (OSError, ValueError, KeyError):
+        behind = None
+    return account, behind if behind != account else None
+
+
+def local_principal(db: Database) -> Principal:
+    """Returns the principal of whoever runs this process.
+
+    Raises:
+        Forbidden: the account is no active user of this database.
+    """
+    account, behind = os_login()
+    with db.read() as tx:
+        row = tx.run(select(users.c.id, users.c.is_active).where(users.c.login == account)).first()
+    if row is None or not row.is_active:
+        raise Forbidden(
+            f"The account {account} is not a member of any workspace here.",
+            "Ask an Owner to add you, or run `atlas-tui init` if this is your own machine.",
+        )
+    return Principal(row.id, account, via="os", real_login=behind)
+
+
+def entered_workspaces(db: Database, who: Principal) -> tuple[WorkspaceMembership, ...]:
+    """Returns the workspaces the principal may enter, by name."""
+    with db.read() as tx:
+        held = _held(tx, who)
+        names = {
+            row.id: row
+            for row in tx.run(
+                select(workspaces.c.id, workspaces.c.slug, workspaces.c.name).where(
+                    workspaces.c.id.in_({entry.workspace_id for entry in held})
+                )
+            )
+        }
+    found = []
+    for workspace_id, row in names.items():
+        here = [entry for entry in held if entry.workspace_id == workspace_id]
+        strongest = min((entry.role for entry in here), key=list(Role).index)
+        whole = any(entry.scope_kind is ScopeKind.WORKSPACE for entry in here)
+        found.append(WorkspaceMembership(workspace_id, row.slug, row.name, strongest, whole))
+    return tuple(sorted(found, key=lambda entry: (entry.name.casefold(), entry.workspace_id)))
+
+
+class Authority:
+    """What one principal may do, as of this transaction. Made by `authority`."""
+
+    def __init__(self, who: Principal, held: tuple[_Held, ...]) -> None:
+        self.who = who
+        self._held = held
+
+    def may_enter(self, workspace_id: int) -> bool:
+        """Says whether the principal has any membership in the workspace."""
+        return any(entry.workspace_id == workspace_id for entry in self._held)
+
+    def reaches_whole(self, workspace_id: int, capability: Capability) -> bool:
+        """Says whether the capability is held for the whole workspace."""
+        return any(
+            entry.workspace_id == workspace_id
+            and entry.scope_kind is ScopeKind.WORKSPACE
+            and capability in entry.capabilities
+            for entry in self._held
+        )
+
+    def tenant_clause(
+        self, workspace_id: int, capability: Capability, tenant_column: ColumnElement[int]
+    ) -> ColumnElement[bool]:
+        """Makes the SQL condition that a row's tenant is within reach of a capability.
+
+        Args:
+            workspace_id: the workspace that is asked.
+            capability: the capability needed.
+            tenant_column: the column that holds the tenant's id.
+        """
+        if self.reaches_whole(workspace_id, capability):
+            return true()
+        entries = [e for e in self._held if e.workspace_id == workspace_id and capability in e.capabilities]
+        parts: list[ColumnElement[bool]] = []
+        tenant_ids = sorted({e.tenant_id for e in entries if e.tenant_id is not None})
+        tag_ids = sorted({e.tag_id for e in entries if e.tag_id is not None})
+        if tenant_ids:
+            parts.append(tenant_column.in_(tenant_ids))
+        if tag_ids:
+            parts.append(
+                exists().where(and_(tenant_tags.c.tenant_id == tenant_column, tenant_tags.c.tag_id.in_(tag_ids)))
+            )
+        return or_(*parts) if parts else false()
+
+    def may(self, tx: Transaction, capability: Capability, workspace_id: int, tenant_id: int | None = None) -> bool:
+        """Says whether the capability is held for a tenant, or for the whole workspace when no tenant is named."""
+        if self.reaches_whole(workspace_id, capability):
+            return True
+        if tenant_id is None:
+            return False
+        clause = self.tenant_clause(workspace_id, capability, tenants.c.id)
+        return tx.run(select(tenants.c.id).where(tenants.c.id == tenant_id, clause)).first() is not None
+
+    def require(
+        self,
+        tx: Transaction,
+        capability: Capability,
+        workspace_id: int,
+        tenant_id: int | None = None,
+        *,
+        see: Capability = Capability.TENANT_VIEW,
+        what: str = "That",
+    ) -> None:
+        """Lets pass, or refuses.
+
+        Args:
+            tx: the transaction of the work itself.
+            capability: what the work needs.
+            workspace_id: where.
+            tenant_id: on which tenant; None for the whole workspace.
+            see: what is needed to know that the thing exists.
+            what: the thing's name for the sentence, such as `Connection 12`.
+
+        Raises:
+            NotFound: the principal is not entitled to know that it exists.
+            Forbidden: the principal may see it but not do this.
+        """
+        if self.may(tx, capability, workspace_id, tenant_id):
+            return
+        visible = self.may(tx, see, workspace_id, tenant_id) if tenant_id is not None else self.may_enter(workspace_id)
+        if not visible:
+            raise NotFound(f"{what} does not exist.", "It may have been removed, or you may have no access to it.")
+        raise Forbidden(
+            f"{self.who.login} may not do this ({capability.value}).", who_may(tx, capability, workspace_id, tenant_id)
+        )
+
+
+def authority(tx: Transaction, who: Principal) -> Authority:
+    """Reads what the principal may do now: active user, memberships not revoked and not expired."""
+    return Authority(who, _held(tx, who))
+
+
+def _held(tx: Transaction, who: Principal) -> tuple[_Held, ...]:
+    if who.user_id is None:
+        return ()
+    now = tx.now()
+    rows = tx.run(
+        select(
+            memberships.c.workspace_id,
+            memberships.c.scope_kind,
+            memberships.c.tenant_id,
+            memberships.c.tag_id,
+            memberships.c.role,
+        )
+        .join(users, users.c.id == memberships.c.user_id)
+        .where(
+            memberships.c.user_id == who.user_id,
+            users.c.is_active,
+            memberships.c.revoked_at.is_(None),
+            or_(memberships.c.expires_at.is_(None), memberships.c.expires_at > now),
+        )
+    )
+    return tuple(
+        _Held(
+            row.workspace_id,
+            ScopeKind(row.scope_kind),
+            row.tenant_id,
+            row.tag_id,
+            CAPABILITIES_OF[Role(row.role)],
+            Role(row.role),
+        )
+        for row in rows
+    )
+
+
+def who_may(tx: Transaction, capability: Capability, workspace_id: int, tenant_id: int | None = None) -> str:
+    """Names up to three people who hold a capability: "Ask dana (Manager)."; for the hint beside what is not allowed."""
+    now = tx.now()
+    rows = tx.run(
+        select(users.c.login, memberships.c.role, memberships.c.scope_kind, memberships.c.tenant_id, tags.c.id)
+        .select_from(memberships)
+        .join(users, users.c.id == memberships.c.user_id)
+        .outerjoin(
+            tenant_tags, and_(tenant_tags.c.tag_id == memberships.c.tag_id, tenant_tags.c.tenant_id == tenant_id)
+        )
+        .outerjoin(tags, tags.c.id == tenant_tags.c.tag_id)
+        .where(
+            memberships.c.workspace_id == workspace_id,
+            users.c.is_active,
+            memberships.c.revoked_at.is_(None),
+            or_(memberships.c.expires_at.is_(None), memberships.c.expires_at > now),
+        )
+        .order_by(users.c.login)
+    ).all()
+    names = [
+        f"{row.login} ({Role(row.role).value.capitalize()})"
+        for row in rows
+        if capability in CAPABILITIES_OF[Role(row.role)]
+        and (
+            row.scope_kind == ScopeKind.WORKSPACE
+            or (row.scope_kind == ScopeKind.TENANT and row.tenant_id == tenant_id)
+            or (row.scope_kind == ScopeKind.TAG and row.id is not None)
+        )
+    ]
+    if not names:
+        return "Ask whoever owns the database: nobody in this workspace may."
+    return f"Ask {', '.join(dict.fromkeys(names[:3]))}."
+
+
+def has_platform_grant(tx: Transaction, who: Principal, capability: Capability) -> bool:
+    """Says whether the principal holds a capability of the system plane."""
+    if who.user_id is None:
+        return False
+    return (
+        tx.run(
+            select(platform_grants.c.id)
+            .join(users, users.c.id == platform_grants.c.user_id)
+            .where(
+                platform_grants.c.user_id == who.user_id,
+                platform_grants.c.capability == capability.value,
+                users.c.is_active,
+            )
+        ).first()
+        is not None
+    )

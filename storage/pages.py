@@ -1,0 +1,198 @@
+"""Keyset pages: the way every long list is read.
+
+Promise: a page costs the same wherever it is; the order always ends with the id, so it is total; a cursor is opaque and survives the
+row it was made from. Knows no table.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, and_, or_
+
+from storage.database import Transaction
+from storage.errors import InvalidInput
+
+R = TypeVar("R")
+
+MAX_LIMIT: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page shall be. Make one with the class methods.
+
+    Attributes:
+        kind: `first`, `last`, `after`, `before` or `at`.
+        cursor: the opaque place that `after`, `before` and `at` start from.
+        key: the row that `at` shall begin with; when it is gone, the row that would follow it by the cursor.
+    """
+
+    kind: str
+    cursor: str | None = None
+    key: int | None = None
+
+    @classmethod
+    def first(cls) -> Place:
+        """The first page."""
+        return cls("first")
+
+    @classmethod
+    def last(cls) -> Place:
+        """The last page."""
+        return cls("last")
+
+    @classmethod
+    def after(cls, cursor: str) -> Place:
+        """The page that follows a row."""
+        return cls("after", cursor)
+
+    @classmethod
+    def before(cls, cursor: str) -> Place:
+        """The page that precedes a row."""
+        return cls("before", cursor)
+
+    @classmethod
+    def at(cls, cursor: str | None, key: int | None = None) -> Place:
+        """The page that begins with a row, wherever it is now; or, when it is gone, where it was."""
+        return cls("at", cursor, key)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[R]):
+    """One page of a list.
+
+    Attributes:
+        rows: the rows, in order.
+        cursors: an opaque cursor for each row.
+        has_before: whether rows precede the first one.
+        has_after: whether rows follow the last one.
+        total: how many rows the whole list has, when it is known.
+        total_is_exact: False when `total` is only a lower bound.
+        position: index of the first row in the whole list, when it is known.
+    """
+
+    rows: tuple[R, ...]
+    cursors: tuple[str, ...]
+    has_before: bool
+    has_after: bool
+    total: int | None = None
+    total_is_exact: bool = True
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One sort expression; NULLs must have been coalesced away. `label` is the row attribute that holds its value."""
+
+    expression: ColumnElement[Any]
+    label: str
+    descending: bool = False
+
+
+def read_page(
+    tx: Transaction,
+    statement: Select[Any],
+    keys: Sequence[SortKey],
+    place: Place,
+    limit: int,
+    make: Callable[[Any], R],
+    key_column: ColumnElement[int],
+) -> Page[R]:
+    """Reads one page.
+
+    Args:
+        tx: an open transaction.
+        statement: what to select, with its conditions, without order; it must select every sort key under its label.
+        keys: the order; the last one must be unique (the id).
+        place: where.
+        limit: rows wanted, at most `MAX_LIMIT`.
+        make: turns a result row into what the page holds.
+        key_column: the row's id, to find the row that `Place.at` names.
+
+    Raises:
+        InvalidInput: the cursor is not one of this list.
+    """
+    limit = max(1, min(limit, MAX_LIMIT))
+    backwards = place.kind in ("last", "before")
+    bounded, has_other_side = statement, False
+    if place.kind in ("after", "before", "at"):
+        marks = _start(tx, statement, keys, place, key_column)
+        if marks is not None:
+            bounded = statement.where(_beyond(keys, marks, backwards, inclusive=place.kind == "at"))
+            has_other_side = True
+    order = [key.expression.desc() if key.descending != backwards else key.expression.asc() for key in keys]
+    rows = list(tx.run(bounded.order_by(*order).limit(limit + 1)).all())
+    more = len(rows) > limit
+    rows = rows[:limit]
+    if backwards:
+        rows.reverse()
+        has_before, has_after = more, has_other_side
+    else:
+        has_before, has_after = has_other_side, more
+    cursors = tuple(_encode([getattr(row, key.label) for key in keys]) for row in rows)
+    if place.kind == "at" and has_before and rows:
+        has_before = _any_before(tx, statement, keys, cursors[0])
+    return Page(
+        tuple(make(row) for row in rows),
+        cursors,
+        has_before,
+        has_after,
+        position=0 if not has_before and place.kind != "before" else None,
+    )
+
+
+def _start(
+    tx: Transaction, statement: Select[Any], keys: Sequence[SortKey], place: Place, key_column: ColumnElement[int]
+) -> list[Any] | None:
+    if place.key is not None:
+        row = tx.run(statement.where(key_column == place.key)).first()
+        if row is not None:
+            return [getattr(row, key.label) for key in keys]
+    return None if place.cursor is None else _decode(place.cursor, len(keys))
+
+
+def _any_before(tx: Transaction, statement: Select[Any], keys: Sequence[SortKey], cursor: str) -> bool:
+    marks = _decode(cursor, len(keys))
+    order = [key.expression.asc() if key.descending else key.expression.desc() for key in keys]
+    return (
+        tx.run(statement.where(_beyond(keys, marks, True, inclusive=False)).order_by(*order).limit(1)).first()
+        is not None
+    )
+
+
+def _beyond(keys: Sequence[SortKey], marks: Sequence[Any], backwards: bool, *, inclusive: bool) -> ColumnElement[bool]:
+    alternatives: list[ColumnElement[bool]] = []
+    for index, key in enumerate(keys):
+        downwards = key.descending != backwards
+        strict = index < len(keys) - 1 or not inclusive
+        if downwards:
+            step = key.expression < marks[index] if strict else key.expression <= marks[index]
+        else:
+            step = key.expression > marks[index] if strict else key.expression >= marks[index]
+        alternatives.append(and_(*(k.expression == m for k, m in zip(keys[:index], marks, strict=False)), step))
+    # The redundant bound on the first key lets the planner seek in the index instead of walking it from the start.
+    first = keys[0].expression
+    seek = first <= marks[0] if keys[0].descending != backwards else first >= marks[0]
+    return and_(seek, or_(*alternatives))
+
+
+def _encode(values: list[Any]) -> str:
+    plain = [{"t": value.isoformat()} if isinstance(value, datetime) else value for value in values]
+    return base64.urlsafe_b64encode(msgspec.json.encode(plain)).decode("ascii")
+
+
+def _decode(cursor: str, length: int) -> list[Any]:
+    try:
+        values = msgspec.json.decode(base64.urlsafe_b64decode(cursor.encode("ascii")), type=list[Any])
+        if len(values) != length:
+            raise ValueError("another list's cursor")
+        return [datetime.fromisoformat(v["t"]) if isinstance(v, dict) else v for v in values]
+    except (ValueError, KeyError, binascii.Error, msgspec.DecodeError):
+        raise InvalidInput("cursor", "does not belong to this list", "Start again from the first page.") from None
