@@ -1,0 +1,147 @@
+"""Changes to a tenant while the simulator runs: what ``PATCH /tenants/{id}`` may ask for.
+
+Promise: a change is checked whole before anything is changed; new credentials and new consent start their propagation now.
+Must not know: HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simulator.fleet import FleetError, certificate, domains, guid, licences, scenario_uses, script, secret
+from simulator.model import Registration, ServicePrincipal, Tenant
+from simulator.world import World
+
+_FIELDS = {"name", "domains", "size", "devices", "licences", "scenarios", "scripts", "apps", "demo"}
+_APP_FIELDS = {
+    "client_id", "granted_roles", "required_roles", "consented", "enabled", "secrets", "certificates", "redirect_uris",
+}  # fmt: skip
+Change = Callable[[], None]
+
+
+def change_tenant(world: World, tenant: Tenant, body: Any) -> None:
+    """Apply a change.
+
+    ``apps`` is a list of objects with ``client_id`` and any of ``granted_roles``, ``required_roles``, ``consented``,
+    ``enabled``, ``redirect_uris``, ``secrets`` and ``certificates`` (``{"add": […], "expire": [key ids], "remove": [key
+    ids]}``); the other fields replace the tenant's.
+
+    Raises:
+        FleetError: naming what is wrong; nothing was changed.
+    """
+    if not isinstance(body, dict) or not set(body) <= _FIELDS:
+        raise FleetError(f"a change may hold {', '.join(sorted(_FIELDS))}")
+    changes: list[Change] = []
+    if "name" in body:
+        changes.append(_set(tenant, "name", str(body["name"])))
+    for field in ("size", "devices"):
+        if field in body:
+            changes.append(_set(tenant, field, _count(body[field], field)))
+    if "licences" in body:
+        changes.append(_set(tenant, "licences", licences(body["licences"])))
+    if "scenarios" in body:
+        changes.append(_set(tenant, "scenarios", scenario_uses(body["scenarios"])))
+    if "scripts" in body:
+        changes.append(_set(tenant, "scripts", [script(item) for item in body["scripts"]]))
+    if "demo" in body and isinstance(body["demo"], dict):
+        changes.append(_set(tenant, "demo", body["demo"]))
+    for app in body.get("apps", []):
+        changes += _app_changes(world, tenant, app)
+    if "domains" in body:
+        # Last to be checked and first to be applied: the only change that can still be refused.
+        names = domains(body["domains"])
+        try:
+            world.directory.replace_domains(tenant, names)
+        except ValueError as error:
+            raise FleetError(str(error)) from None
+    for change in changes:
+        change()
+
+
+def _app_changes(world: World, tenant: Tenant, app: Any) -> list[Change]:
+    if not isinstance(app, dict) or not set(app) <= _APP_FIELDS:
+        raise FleetError(f"a change of an app may hold {', '.join(sorted(_APP_FIELDS))}")
+    client_id = guid(app.get("client_id"), "client_id")
+    registration = world.directory.registrations.get(client_id)
+    if registration is None:
+        raise FleetError(f"there is no app {client_id}")
+    changes: list[Change] = []
+    if "required_roles" in app:
+        changes.append(_set(registration, "required_roles", [str(role) for role in app["required_roles"]]))
+    if "redirect_uris" in app:
+        changes.append(_set(registration, "redirect_uris", app["redirect_uris"]))
+    changes += _secret_changes(world, registration, app.get("secrets") or {})
+    changes += _certificate_changes(world, registration, app.get("certificates") or {})
+    if "consented" in app or "granted_roles" in app or "enabled" in app:
+        changes.append(lambda: _change_principal(world, tenant, registration, app))
+    return changes
+
+
+def _change_principal(world: World, tenant: Tenant, registration: Registration, app: dict[str, Any]) -> None:
+    known = tenant.service_principals.get(registration.client_id)
+    if app.get("consented") is False:
+        tenant.service_principals.pop(registration.client_id, None)
+        return
+    roles = [str(role) for role in app["granted_roles"]] if "granted_roles" in app else None
+    if known is None:
+        if app.get("consented") is not True:
+            return
+        granted = roles if roles is not None else list(registration.required_roles)
+        known = ServicePrincipal(registration.client_id, granted, True, world.clock.now())
+        tenant.service_principals[registration.client_id] = known
+    elif roles is not None:
+        if set(roles) - set(known.granted_roles):
+            known.consented_at = world.clock.now()
+        known.granted_roles = roles
+    if "enabled" in app:
+        known.enabled = bool(app["enabled"])
+
+
+def _secret_changes(world: World, registration: Registration, wanted: Any) -> list[Change]:
+    added = [secret(item, world.clock.now()) for item in _part(wanted, "add")]
+    expired, removed = set(_part(wanted, "expire")), set(_part(wanted, "remove"))
+    _known(expired | removed, {s.key_id for s in registration.secrets}, "secret")
+
+    def change() -> None:
+        for item in registration.secrets:
+            if item.key_id in expired:
+                item.expires = world.clock.now()
+        registration.secrets[:] = [s for s in registration.secrets if s.key_id not in removed] + added
+
+    return [change]
+
+
+def _certificate_changes(world: World, registration: Registration, wanted: Any) -> list[Change]:
+    added = [certificate(item, world.clock.now()) for item in _part(wanted, "add")]
+    removed = set(_part(wanted, "remove"))
+    _known(removed, {c.key_id for c in registration.certificates}, "certificate")
+
+    def change() -> None:
+        registration.certificates[:] = [c for c in registration.certificates if c.key_id not in removed] + added
+
+    return [change]
+
+
+def _part(wanted: Any, name: str) -> list[Any]:
+    if not isinstance(wanted, dict) or not set(wanted) <= {"add", "expire", "remove"}:
+        raise FleetError('credentials are changed by {"add": […], "expire": [key ids], "remove": [key ids]}')
+    part = wanted.get(name, [])
+    if not isinstance(part, list):
+        raise FleetError(f'"{name}" must be a list')
+    return part
+
+
+def _known(wanted: set[Any], known: set[str], kind: str) -> None:
+    if wanted - known:
+        raise FleetError(f"the app has no {kind} {', '.join(sorted(map(str, wanted - known)))}")
+
+
+def _count(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10_000_000:
+        raise FleetError(f'"{name}" must be a number from 0 to 10000000')
+    return value
+
+
+def _set(target: object, name: str, value: Any) -> Change:
+    return lambda: setattr(target, name, value)

@@ -1,0 +1,54 @@
+"""The simulator's one clock: real time plus a shift that a drill may move forward.
+
+Promise: every lifetime (tokens, secrets, page tokens, throttling windows, propagation delays) is read from here, so that
+advancing the clock ages all of them at once.
+Must not know: who asks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+
+class Clock:
+    """Real time plus a shift in seconds."""
+
+    def __init__(self, source: Callable[[], float] = time.time) -> None:
+        """Read real time (seconds since the epoch) from ``source``."""
+        self._source = source
+        self.shift = 0.0
+
+    def now(self) -> float:
+        """Return the simulated time in seconds since the epoch."""
+        return self._source() + self.shift
+
+    def advance(self, seconds: float) -> None:
+        """Move the simulated time forward by ``seconds``."""
+        self.shift += seconds
+
+    def moment(self) -> datetime:
+        """Return the simulated time as an aware UTC datetime."""
+        return datetime.fromtimestamp(self.now(), UTC)
+
+
+def iso(seconds: float) -> str:
+    """Write seconds since the epoch as Graph writes a DateTimeOffset: ``2026-01-31T12:00:00Z``."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def http_date(seconds: float) -> str:
+    """Write seconds since the epoch as an HTTP date (RFC 9110 §5.6.7)."""
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
+
+
+def parse_iso(text: str) -> float:
+    """Read an ISO 8601 moment (``Z`` or an offset; naive means UTC) as seconds since the epoch.
+
+    Raises:
+        ValueError: the text is no ISO 8601 moment.
+    """
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

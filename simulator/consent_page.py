@@ -1,0 +1,172 @@
+"""The admin consent page: a tiny page with Accept and Cancel, and the redirect that follows.
+
+Promise: the redirect carries what Microsoft's really does (``admin_consent=True`` also on errors, no ``tenant`` on errors);
+an unregistered redirect URI never gets an answer. Accepting grants the app's required permissions, no more and no less.
+Sources: entra-docs ``v2-admin-consent.md``; MicrosoftDocs/azure-docs#114009 for the real error form.
+Must not know: who asked for the consent or what ``state`` means.
+"""
+
+from __future__ import annotations
+
+import html
+import uuid
+from urllib.parse import urlencode, urlsplit
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from simulator.answers import Answer, html_answer
+from simulator.model import Registration, ServicePrincipal, Tenant
+from simulator.scenarios import active
+from simulator.world import World
+
+_REFUSALS = {
+    "decline": ("access_denied", "65004", "User declined to consent to access the app."),
+    "documented_denial": (
+        "consent_required",
+        "65004",
+        "The resource owner or authorization server denied the request.",
+    ),
+    "wrong_account": (
+        "access_denied",
+        "50020",
+        "User account from identity provider does not exist in tenant and cannot access the application in that tenant.",
+    ),
+    "admin_required": (
+        "access_denied",
+        "90094",
+        "Admin consent is required for the permissions requested by this app.",
+    ),
+    "service_not_subscribed": (
+        "access_denied",
+        "650052",
+        "The app is trying to access a service that your organization lacks a service principal for.",
+    ),
+}
+_SCENARIO_ANSWERS = {
+    "consent_accepted": "accept",
+    "consent_declined": "decline",
+    "consent_documented_denial": "documented_denial",
+    "consent_wrong_account": "wrong_account",
+    "consent_admin_required": "admin_required",
+    "consent_service_not_subscribed": "service_not_subscribed",
+    "consent_wrong_tenant": "wrong_tenant",
+    "consent_no_reply_address": "accept",
+}
+
+
+def consent_answer(world: World, tenant: Tenant | None, request: Request, *, version_2: bool) -> Answer:
+    """Return the page, or the redirect when the answer is known.
+
+    The answer comes from the query (``answer=accept|decline|wrong_account|…``) or from a consent scenario of the tenant.
+    For ``organizations`` and ``common`` (``tenant`` is None) the query's ``as_tenant`` says whose administrator signs in.
+    """
+    query = request.query_params
+    tenant = tenant or world.directory.find(query.get("as_tenant", ""))
+    registration = world.directory.registrations.get(query.get("client_id", "").lower())
+    redirect = query.get("redirect_uri", "")
+    if registration is None:
+        return _error_page("700016", "The application was not found in the directory.")
+    if version_2 and not query.get("scope"):
+        return _error_page("900144", "The request body must contain the following parameter: 'scope'.")
+    if not _registered(registration, redirect):
+        return _error_page("50011", "The redirect URI specified in the request does not match the redirect URIs configured "
+                           f"for the application '{registration.client_id}'.")  # fmt: skip
+    if tenant is None:
+        return _page(world, None, registration, request)
+    if not registration.multi_tenant and registration.home_tenant != tenant.id:
+        return _error_page("50194", "The application is not configured as a multi-tenant application.")
+    answer = query.get("answer") or _scenario_answer(tenant)
+    if answer is None:
+        return _page(world, tenant, registration, request)
+    if answer in _REFUSALS:
+        return _refusal(redirect, query, answer)
+    return _accepted(world, tenant, registration, query, wrong_tenant=answer == "wrong_tenant", version_2=version_2)
+
+
+def grant_consent(world: World, tenant: Tenant, registration: Registration) -> None:
+    """Grant the app exactly its required permissions in the tenant, now (propagation starts here)."""
+    known = tenant.service_principals.get(registration.client_id)
+    tenant.service_principals[registration.client_id] = ServicePrincipal(
+        client_id=registration.client_id,
+        granted_roles=list(registration.required_roles),
+        enabled=known.enabled if known else True,
+        consented_at=world.clock.now(),
+    )
+
+
+def _accepted(
+    world: World, tenant: Tenant, registration: Registration, query: QueryParams, *, wrong_tenant: bool, version_2: bool
+) -> Answer:
+    landed = tenant
+    if wrong_tenant:
+        use = active(tenant, "consent_wrong_tenant")
+        wanted = str(use.options.get("tenant", "")) if use else query.get("as_tenant", "")
+        others = (t for t in world.directory.tenants.values() if t is not tenant and t.cloud == tenant.cloud)
+        landed = world.directory.find(wanted) or next(others, tenant)
+    grant_consent(world, landed, registration)
+    if active(tenant, "consent_no_reply_address") or registration.redirect_uris == []:
+        return _error_page("500113", "No reply address is registered for the application.")
+    answer = {"admin_consent": "True", "tenant": landed.id}
+    if version_2:
+        answer["scope"] = query["scope"]
+    return _redirect(query["redirect_uri"], query, answer)
+
+
+def _refusal(redirect: str, query: QueryParams, kind: str) -> Answer:
+    error, code, text = _REFUSALS[kind]
+    answer = {
+        "error": error,
+        "error_description": f"AADSTS{code}: {text} Trace ID: {uuid.uuid4()} Correlation ID: {uuid.uuid4()}",
+        "error_uri": f"https://login.microsoftonline.com/error?code={code}",
+        "admin_consent": "True",
+    }
+    return _redirect(redirect, query, answer)
+
+
+def _redirect(redirect: str, query: QueryParams, answer: dict[str, str]) -> Answer:
+    if "state" in query:
+        answer["state"] = query["state"]
+    joint = "&" if urlsplit(redirect).query else "?"
+    return Answer(302, b"", {"Location": f"{redirect}{joint}{urlencode(answer)}"})
+
+
+def _registered(registration: Registration, redirect: str) -> bool:
+    """A fleet that names no redirect URIs accepts any https or loopback address; an empty list has no reply address."""
+    if not registration.redirect_uris:
+        parts = urlsplit(redirect)
+        loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        return bool(parts.netloc) and (parts.scheme == "https" or (parts.scheme == "http" and loopback))
+    return redirect in registration.redirect_uris
+
+
+def _scenario_answer(tenant: Tenant) -> str | None:
+    return next((answer for name, answer in _SCENARIO_ANSWERS.items() if active(tenant, name)), None)
+
+
+def _page(world: World, tenant: Tenant | None, registration: Registration, request: Request) -> Answer:
+    def link(text: str, **extra: str) -> str:
+        address = f"{request.url.path}?{urlencode({**request.query_params, **extra})}"
+        return f'<p><a href="{html.escape(address)}">{html.escape(text)}</a></p>'
+
+    if tenant is None:
+        choices = [
+            link(f"Sign in as administrator of {t.name}", as_tenant=t.id) for t in world.directory.tenants.values()
+        ]
+        return html_answer(
+            200, f"<!DOCTYPE html><title>Pick an account</title><h1>Pick an account</h1>{''.join(choices[:50])}"
+        )
+    roles = "".join(f"<li>{html.escape(role)}</li>" for role in registration.required_roles)
+    return html_answer(
+        200,
+        "<!DOCTYPE html><title>Permissions requested</title><h1>Permissions requested</h1>"
+        f"<p>Review for {html.escape(tenant.name)}</p><p>{html.escape(registration.display_name)} wants:</p><ul>{roles}</ul>"
+        + link("Accept", answer="accept")
+        + link("Cancel", answer="decline"),
+    )
+
+
+def _error_page(code: str, text: str) -> Answer:
+    return html_answer(
+        400, f"<!DOCTYPE html><title>Sign in</title><h1>Sorry</h1><p>AADSTS{code}: {html.escape(text)}</p>"
+    )
