@@ -1,0 +1,185 @@
+"""Finishing a run: what an operation learned becomes the truth, in one transaction with the run's end.
+
+Promise: run, connection, report, permissions, audit, notification, follow-up and the next waiting run are written together or not at
+all. A worker that lost its lease writes nothing. A check that finishes under another generation stores its report as superseded, writes
+no badge and queues a fresh check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import Row, select
+
+from storage import connection_truth, operations, reasons
+from storage.access import WORKER
+from storage.completing import complete
+from storage.database import Database, Transaction
+from storage.errors import Conflict
+from storage.failures import Failure, failure
+from storage.gate import lock_connection
+from storage.leases import Held
+from storage.reports import write_report
+from storage.schema import operation_runs
+from storage.starting import Origin, start_in
+from storage.states import RunCause, RunOutcome, RunStatus, StepStatus, VerificationStatus
+from storage.verification import SECOND_ANSWER_AFTER, CheckReport, Verdict, judge
+
+RETRY_TRANSIENT_AFTER: Final = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
+"""A check that failed for a transient reason is tried again after these; then the daily check takes over."""
+
+_RECHECK: Final = (reasons.Category.CREDENTIAL, reasons.Category.CONSENT, reasons.Category.PERMISSION)
+
+
+@dataclass(frozen=True, slots=True)
+class _FollowUp:
+    """A check to queue once the run has ended: after how long, and how many of its kind came before it."""
+
+    after: timedelta | None = None
+    depth: int = 0
+
+
+class LeaseLost(Conflict):
+    """The run is not held by this worker any more; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What an operation gives to be written.
+
+    Attributes:
+        outcome: how it ended; ignored for a check, whose outcome follows from its report.
+        reason_code: the deciding reason.
+        reason_sentence: its sentence.
+        summary_counts: only allowed keys; ignored for a check.
+        failures: what went wrong, aggregated.
+        check: a connection check's report.
+    """
+
+    outcome: RunOutcome = RunOutcome.SUCCEEDED
+    reason_code: str | None = None
+    reason_sentence: str | None = None
+    summary_counts: Mapping[str, int] = field(default_factory=dict)
+    failures: Sequence[Failure] = ()
+    check: CheckReport | None = None
+
+
+def finish(db: Database, held: Held, result: RunResult) -> None:
+    """Writes a run's result.
+
+    Raises:
+        LeaseLost: the run is not held any more; everything was rolled back.
+        InvalidInput: a summary key that the catalog does not allow.
+    """
+    db.write(lambda tx: _finish(tx, held, result))
+
+
+def _finish(tx: Transaction, held: Held, result: RunResult) -> None:
+    connection_id = tx.run(
+        select(operation_runs.c.connection_id).where(operation_runs.c.id == held.run_id)
+    ).scalar_one_or_none()
+    connection = None if connection_id is None else lock_connection(tx, connection_id)
+    guard = [operation_runs.c.status == RunStatus.RUNNING.value, operation_runs.c.fence == held.fence]
+    statement = select(operation_runs).where(operation_runs.c.id == held.run_id, *guard)
+    run = tx.run(statement if tx.is_sqlite else statement.with_for_update()).first()
+    if connection is None or run is None:
+        raise LeaseLost(f"Run {held.run_id} is not held by this worker any more.")
+    follow_up: _FollowUp | None = None
+    if result.check is not None:
+        result, follow_up = _write_check(tx, connection, run, result.check)
+    elif _says_something_about_the_connection(result):
+        follow_up = _FollowUp()
+    done = complete(
+        tx,
+        WORKER,
+        run.id,
+        guard,
+        result.outcome,
+        reason_code=result.reason_code,
+        reason_sentence=result.reason_sentence,
+        summary_counts=result.summary_counts,
+        failures=result.failures,
+    )
+    if done is None:
+        raise LeaseLost(f"Run {held.run_id} is not held by this worker any more.")
+    if follow_up is not None:
+        _queue_check(tx, run, follow_up)
+
+
+def _says_something_about_the_connection(result: RunResult) -> bool:
+    """A run that ends in a credential, consent or permission reason makes the badges doubtful, so a check follows."""
+    if result.reason_code is None or result.outcome is RunOutcome.SUCCEEDED:
+        return False
+    return reasons.find(result.reason_code).category in _RECHECK
+
+
+def _write_check(
+    tx: Transaction, connection: Row[Any], run: Row[Any], report: CheckReport
+) -> tuple[RunResult, _FollowUp | None]:
+    verdict = judge(report.steps)
+    superseded = run.generation != connection.generation
+    write_report(tx, run, report, verdict, is_superseded=superseded)
+    counts, problems = _count(report), _failures(report)
+    if superseded:
+        return _set_aside("superseded", counts, problems), _FollowUp()
+    if connection_truth.apply_report(tx, connection, report, verdict):
+        return _set_aside("consent_doubted", counts, problems), _FollowUp(after=SECOND_ANSWER_AFTER)
+    result = RunResult(_outcome(verdict), verdict.reason_code, verdict.sentence or None, counts, problems)
+    if verdict.status is None and run.follow_up_depth < len(RETRY_TRANSIENT_AFTER):
+        return result, _FollowUp(RETRY_TRANSIENT_AFTER[run.follow_up_depth], run.follow_up_depth + 1)
+    return result, None
+
+
+def _set_aside(code: str, counts: dict[str, int], problems: list[Failure]) -> RunResult:
+    return RunResult(RunOutcome.PARTIALLY_SUCCEEDED, code, None, counts, [failure(code), *problems])
+
+
+def _outcome(verdict: Verdict) -> RunOutcome:
+    if verdict.status is VerificationStatus.HEALTHY:
+        return RunOutcome.SUCCEEDED
+    if verdict.status is VerificationStatus.DEGRADED:
+        return RunOutcome.PARTIALLY_SUCCEEDED
+    if verdict.status is VerificationStatus.BLOCKED:
+        return RunOutcome.BLOCKED
+    return RunOutcome.FAILED
+
+
+def _count(report: CheckReport) -> dict[str, int]:
+    return {
+        "total": len(report.steps),
+        "passed": sum(step.status is StepStatus.PASS for step in report.steps),
+        "warned": sum(step.status is StepStatus.WARN for step in report.steps),
+        "failed": sum(step.status is StepStatus.FAIL for step in report.steps),
+        "skipped": sum(step.status is StepStatus.SKIP for step in report.steps),
+    }
+
+
+def _failures(report: CheckReport) -> list[Failure]:
+    return [
+        failure(
+            step.reason_code or reasons.UNKNOWN_ERROR,
+            step.sentence,
+            provider_code=str(step.evidence.get("provider_code") or ""),
+            request_id=step.request_id,
+        )
+        for step in report.steps
+        if step.status is StepStatus.FAIL
+    ]
+
+
+def _queue_check(tx: Transaction, run: Row[Any], follow_up: _FollowUp) -> None:
+    """Queues a connection check behind a run that has just ended; a gate that blocks it, or one that is there, is enough."""
+    connection = lock_connection(tx, run.connection_id)
+    if connection is None:
+        return
+    origin = Origin(
+        RunCause.FOLLOW_UP,
+        run_after=True,
+        follow_up_of_id=run.id,
+        follow_up_depth=follow_up.depth,
+        not_before=None if follow_up.after is None else tx.now() + follow_up.after,
+    )
+    start_in(tx, WORKER, connection, operations.find(operations.CONNECTION_CHECK), origin)
