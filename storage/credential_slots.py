@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, delete, literal, select, update
 
 from storage.database import Transaction
 from storage.schema import credentials, meta
@@ -21,8 +21,8 @@ _USE_ORDER: Final = {CredentialSlot.STAGED.value: 0, CredentialSlot.ACTIVE.value
 def owner_clause(connection: Row[Any]) -> ColumnElement[bool]:
     """Makes the condition for the credentials that a connection signs in with: its own, or its platform app's."""
     if connection.connection_type == ConnectionType.PLATFORM:
-        return credentials.c.platform_app_id == connection.platform_app_id
-    return credentials.c.connection_id == connection.id
+        return credentials.c.platform_app_id == literal(connection.platform_app_id)
+    return credentials.c.connection_id == literal(connection.id)
 
 
 def sealed_for(tx: Transaction, connection: Row[Any]) -> tuple[SealedCredential, ...]:
