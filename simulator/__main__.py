@@ -67,11 +67,18 @@ def _serve_in(directory: Path, options: argparse.Namespace) -> int:
     sockets = open_listeners(world, options.host, options.port)
     line = json.dumps(world.endpoints(str(certificate.resolve())))
 
+    announced = directory / "endpoints.json"
+
     def ready() -> None:
-        write_private(directory / "endpoints.json", f"{line}\n".encode())
+        write_private(announced, f"{line}\n".encode())
         print(line, flush=True)
 
-    serve(world, sockets, authority, ready=ready, with_stdin=options.exit_with_stdin)
+    announced.unlink(missing_ok=True)
+    try:
+        serve(world, sockets, authority, ready=ready, with_stdin=options.exit_with_stdin)
+    finally:
+        # Whoever reads the file must not find the addresses of a process that is gone.
+        announced.unlink(missing_ok=True)
     return 0
 
 
@@ -121,8 +128,8 @@ def _port(text: str) -> int:
 
 
 def _size(text: str) -> int:
-    if not text.isdecimal() or not 40 <= int(text) <= 20_000:
-        raise argparse.ArgumentTypeError(f"must be a number from 40 to 20000, not {text!r}")
+    if not text.isdecimal() or not 100 <= int(text) <= 20_000:
+        raise argparse.ArgumentTypeError(f"must be a number from 100 to 20000, not {text!r}")
     return int(text)
 
 

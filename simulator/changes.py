@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simulator.fleet import FleetError, certificate, domains, guid, licences, scenario_uses, script, secret
+from simulator.fleet import (
+    FleetError,
+    certificate,
+    count,
+    domains,
+    flag,
+    guid,
+    licences,
+    names,
+    objects,
+    scenario_uses,
+    script,
+    secret,
+)
 from simulator.model import Registration, ServicePrincipal, Tenant
 from simulator.world import World
 
@@ -37,30 +50,30 @@ def change_tenant(world: World, tenant: Tenant, body: Any) -> None:
         changes.append(_set(tenant, "name", str(body["name"])))
     for field in ("size", "devices"):
         if field in body:
-            changes.append(_set(tenant, field, _count(body[field], field)))
+            changes.append(_set(tenant, field, count(body, field, 0)))
     if "licences" in body:
         changes.append(_set(tenant, "licences", licences(body["licences"])))
     if "scenarios" in body:
         changes.append(_set(tenant, "scenarios", scenario_uses(body["scenarios"])))
     if "scripts" in body:
-        changes.append(_set(tenant, "scripts", [script(item) for item in body["scripts"]]))
+        changes.append(_set(tenant, "scripts", [script(item) for item in objects(body, "scripts")]))
     if "demo" in body and isinstance(body["demo"], dict):
         changes.append(_set(tenant, "demo", body["demo"]))
-    for app in body.get("apps", []):
+    for app in objects(body, "apps"):
         changes += _app_changes(world, tenant, app)
     if "domains" in body:
         # Last to be checked and first to be applied: the only change that can still be refused.
-        names = domains(body["domains"])
+        wanted = domains(body["domains"])
         try:
-            world.directory.replace_domains(tenant, names)
+            world.directory.replace_domains(tenant, wanted)
         except ValueError as error:
             raise FleetError(str(error)) from None
     for change in changes:
         change()
 
 
-def _app_changes(world: World, tenant: Tenant, app: Any) -> list[Change]:
-    if not isinstance(app, dict) or not set(app) <= _APP_FIELDS:
+def _app_changes(world: World, tenant: Tenant, app: dict[str, Any]) -> list[Change]:
+    if not set(app) <= _APP_FIELDS:
         raise FleetError(f"a change of an app may hold {', '.join(sorted(_APP_FIELDS))}")
     client_id = guid(app.get("client_id"), "client_id")
     registration = world.directory.registrations.get(client_id)
@@ -68,13 +81,16 @@ def _app_changes(world: World, tenant: Tenant, app: Any) -> list[Change]:
         raise FleetError(f"there is no app {client_id}")
     changes: list[Change] = []
     if "required_roles" in app:
-        changes.append(_set(registration, "required_roles", [str(role) for role in app["required_roles"]]))
+        changes.append(_set(registration, "required_roles", names(app["required_roles"], "required_roles")))
     if "redirect_uris" in app:
-        changes.append(_set(registration, "redirect_uris", app["redirect_uris"]))
+        changes.append(_set(registration, "redirect_uris", names(app["redirect_uris"], "redirect_uris")))
     changes += _secret_changes(world, registration, app.get("secrets") or {})
     changes += _certificate_changes(world, registration, app.get("certificates") or {})
-    if "consented" in app or "granted_roles" in app or "enabled" in app:
-        changes.append(lambda: _change_principal(world, tenant, registration, app))
+    if "granted_roles" in app:
+        names(app["granted_roles"], "granted_roles")
+    for field in ("consented", "enabled"):
+        flag(app, field, True)
+    changes.append(lambda: _change_principal(world, tenant, registration, app))
     return changes
 
 
@@ -83,7 +99,7 @@ def _change_principal(world: World, tenant: Tenant, registration: Registration, 
     if app.get("consented") is False:
         tenant.service_principals.pop(registration.client_id, None)
         return
-    roles = [str(role) for role in app["granted_roles"]] if "granted_roles" in app else None
+    roles = list(app["granted_roles"]) if "granted_roles" in app else None
     if known is None:
         if app.get("consented") is not True:
             return
@@ -95,12 +111,12 @@ def _change_principal(world: World, tenant: Tenant, registration: Registration, 
             known.consented_at = world.clock.now()
         known.granted_roles = roles
     if "enabled" in app:
-        known.enabled = bool(app["enabled"])
+        known.enabled = app["enabled"]
 
 
 def _secret_changes(world: World, registration: Registration, wanted: Any) -> list[Change]:
     added = [secret(item, world.clock.now()) for item in _part(wanted, "add")]
-    expired, removed = set(_part(wanted, "expire")), set(_part(wanted, "remove"))
+    expired, removed = set(names(_part(wanted, "expire"), "expire")), set(names(_part(wanted, "remove"), "remove"))
     _known(expired | removed, {s.key_id for s in registration.secrets}, "secret")
 
     def change() -> None:
@@ -114,7 +130,7 @@ def _secret_changes(world: World, registration: Registration, wanted: Any) -> li
 
 def _certificate_changes(world: World, registration: Registration, wanted: Any) -> list[Change]:
     added = [certificate(item, world.clock.now()) for item in _part(wanted, "add")]
-    removed = set(_part(wanted, "remove"))
+    removed = set(names(_part(wanted, "remove"), "remove"))
     _known(removed, {c.key_id for c in registration.certificates}, "certificate")
 
     def change() -> None:
@@ -135,12 +151,6 @@ def _part(wanted: Any, name: str) -> list[Any]:
 def _known(wanted: set[Any], known: set[str], kind: str) -> None:
     if wanted - known:
         raise FleetError(f"the app has no {kind} {', '.join(sorted(map(str, wanted - known)))}")
-
-
-def _count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10_000_000:
-        raise FleetError(f'"{name}" must be a number from 0 to 10000000')
-    return value
 
 
 def _set(target: object, name: str, value: Any) -> Change:

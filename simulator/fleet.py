@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,7 +70,7 @@ def add_tenant(directory: Directory, entry: Any) -> Tenant:
         FleetError: naming the field that is wrong; the directory is unchanged then.
     """
     tenant, registrations = _tenant(entry), []
-    for app in _list(entry, "apps", dict):
+    for app in objects(entry, "apps"):
         registration, principal = _app(app, tenant.id)
         registrations.append(registration)
         if principal is not None:
@@ -189,6 +188,34 @@ def guid(text: Any, name: str) -> str:
         raise FleetError(f'"{name}" must be a GUID, not {text!r}') from None
 
 
+def names(entries: Any, field: str) -> list[str]:
+    """Check a list of strings (permissions, addresses). Raises FleetError naming the field."""
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        raise FleetError(f'"{field}" must be a list of strings')
+    return entries
+
+
+def count(entry: Any, name: str, default: int) -> int:
+    """Check a number of users or devices. Raises FleetError naming the field."""
+    value = _field({name: entry.get(name, default)}, name, int)
+    if isinstance(value, bool) or not 0 <= value <= 10_000_000:
+        raise FleetError(f'"{name}" must be a number from 0 to 10000000')
+    return value
+
+
+def objects(entry: Any, name: str) -> list[dict[str, Any]]:
+    """Check a list of objects. Raises FleetError naming the field."""
+    value = entry.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise FleetError(f'"{name}" must be a list of objects')
+    return value
+
+
+def flag(entry: dict[str, Any], name: str, default: bool) -> bool:
+    """Check a yes or no. Raises FleetError naming the field."""
+    return _field({name: entry.get(name, default)}, name, bool)
+
+
 def domains(entries: Any) -> list[str]:
     """Check a list of domain names. Raises FleetError."""
     if not isinstance(entries, list) or not entries:
@@ -220,11 +247,11 @@ def _tenant(entry: Any) -> Tenant:
         name=_field(entry, "name", str),
         cloud=cloud,
         domains=domains(entry.get("domains")),
-        size=_count(entry, "size", 25),
-        devices=_count(entry, "devices", 10),
+        size=count(entry, "size", 25),
+        devices=count(entry, "devices", 10),
         licences=licences(entry.get("licences", list(LICENCES))),
         scenarios=scenario_uses(entry.get("scenarios", [])),
-        scripts=[script(item) for item in _list(entry, "scripts", dict)],
+        scripts=[script(item) for item in objects(entry, "scripts")],
         workspace=str(entry.get("workspace", "")),
         demo=_demo(entry.get("demo", {})),
     )
@@ -234,23 +261,23 @@ def _app(entry: dict[str, Any], tenant_id: str) -> tuple[Registration, ServicePr
     unknown = set(entry) - _APP_FIELDS
     if unknown:
         raise FleetError(f"an app has no field {', '.join(sorted(map(repr, unknown)))}")
-    roles = [str(role) for role in entry.get("granted_roles", [])]
+    roles = names(entry.get("granted_roles", []), "granted_roles")
     uris = entry.get("redirect_uris")
     registration = Registration(
         client_id=_guid(entry, "client_id"),
         display_name=str(entry.get("display_name", "Atlas")),
         home_tenant=guid(entry.get("home_tenant", tenant_id), "home_tenant"),
-        multi_tenant=_flag(entry, "multi_tenant", False),
-        secrets=[secret(item) for item in _list(entry, "secrets", dict)],
-        certificates=[certificate(item) for item in _list(entry, "certificates", dict)],
-        required_roles=[str(role) for role in entry.get("required_roles", roles)],
-        redirect_uris=None if uris is None else [str(uri) for uri in uris],
+        multi_tenant=flag(entry, "multi_tenant", False),
+        secrets=[secret(item) for item in objects(entry, "secrets")],
+        certificates=[certificate(item) for item in objects(entry, "certificates")],
+        required_roles=list(names(entry.get("required_roles", roles), "required_roles")),
+        redirect_uris=None if uris is None else names(uris, "redirect_uris"),
     )
     if not registration.multi_tenant and registration.home_tenant != tenant_id:
         raise FleetError(f"app {registration.client_id} is not multi-tenant, so its home_tenant must be this tenant")
-    if not _flag(entry, "consented", True):
+    if not flag(entry, "consented", True):
         return registration, None
-    return registration, ServicePrincipal(registration.client_id, roles, _flag(entry, "enabled", True))
+    return registration, ServicePrincipal(registration.client_id, list(roles), flag(entry, "enabled", True))
 
 
 def _belongs(registration: Registration, tenant: Tenant) -> bool:
@@ -288,24 +315,6 @@ def _guid(entry: Any, name: str) -> str:
     return guid(_field(entry, name, str), name)
 
 
-def _flag(entry: dict[str, Any], name: str, default: bool) -> bool:
-    return _field({name: entry.get(name, default)}, name, bool)
-
-
-def _count(entry: dict[str, Any], name: str, default: int) -> int:
-    value = _field({name: entry.get(name, default)}, name, int)
-    if isinstance(value, bool) or not 0 <= value <= 10_000_000:
-        raise FleetError(f'"{name}" must be a number from 0 to 10000000')
-    return value
-
-
-def _list(entry: Any, name: str, kind: type[T]) -> list[T]:
-    value = entry.get(name, [])
-    if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
-        raise FleetError(f'"{name}" must be a list of objects')
-    return value
-
-
 def _demo(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise FleetError('"demo" must be an object')
@@ -314,11 +323,7 @@ def _demo(value: Any) -> dict[str, Any]:
 
 def _moment(entry: Any, name: str) -> float:
     text = _field(entry, name, str)
-    return _parse(text, name, parse_iso)
-
-
-def _parse(text: str, name: str, parse: Callable[[str], float]) -> float:
     try:
-        return parse(text)
+        return parse_iso(text)
     except ValueError:
         raise FleetError(f'"{name}" must be an ISO 8601 moment, not {text!r}') from None

@@ -76,7 +76,7 @@ class GraphErrors:
             "ErrorSourceService": "",
             "HttpHeaders": "{}",
         }
-        outer = {
+        outer: dict[str, Any] = {
             "ErrorCode": inner,
             "Message": json.dumps(nested, indent=2),
             "Target": None,
@@ -96,7 +96,7 @@ class GraphErrors:
 
     def pim_scopes(self, scopes: list[str]) -> Answer:
         """Return Privileged Identity Management's refusal, ``PermissionScopeNotGranted`` inside ``UnknownError``."""
-        inner = {
+        inner: dict[str, Any] = {
             "errorCode": "PermissionScopeNotGranted",
             "message": f"Authorization failed due to missing permission scope {','.join(scopes)}.",
             "target": None,
