@@ -1,0 +1,249 @@
+"""Every Microsoft Graph resource this project reads, as data: path, `$select`, page size, least permission.
+
+Promise: v1.0 only; no other module spells a Graph path (a test looks). The properties and permissions here are held against Microsoft's own
+metadata and permission table by tests.
+
+Source: Microsoft Graph REST API v1.0 reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from storage import operations
+
+VERSION: Final = "v1.0"
+BATCH_PATH: Final = f"/{VERSION}/$batch"
+BATCH_LIMIT: Final = 20
+"""Requests in one batch at most (Microsoft, "Combine multiple HTTP requests using JSON batching")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One resource.
+
+    Attributes:
+        key: our stable name of it.
+        path: below the version; `{name}` parts are filled in by the caller.
+        entity: the type in Microsoft's metadata that `select` is checked against.
+        select: the properties asked for; empty asks for the default ones.
+        permissions: application permissions each of which suffices, the least one first.
+        page_size: `$top`; None leaves the size to Microsoft (where it is the largest, or `$top` is not honoured).
+        filter: `$filter`; may hold `{name}` parts.
+        expand: `$expand`.
+        counts_only: only `@odata.count` is wanted, which needs eventual consistency in the directory.
+    """
+
+    key: str
+    path: str
+    entity: str
+    select: tuple[str, ...]
+    permissions: tuple[str, ...]
+    page_size: int | None = None
+    filter: str = ""
+    expand: str = ""
+    counts_only: bool = False
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Request headers this resource needs beside the usual ones ("Advanced query capabilities on directory objects")."""
+        return {"ConsistencyLevel": "eventual"} if self.counts_only else {}
+
+    def probe(self) -> Contract:
+        """Returns the smallest question that proves this resource can be read."""
+        return replace(self, key=f"{self.key}_probe", select=("id",), page_size=1, expand="")
+
+    def is_allowed(self, granted: frozenset[str]) -> bool:
+        """Says whether one of the granted permissions suffices."""
+        return any(operations.satisfies(granted, name) for name in self.permissions)
+
+    def relative_url(self, **parts: str) -> str:
+        """Returns path and query below the version, as a batch wants it.
+
+        Raises:
+            KeyError: a `{name}` part has no value.
+        """
+        path = self.path.format_map({name: quote(value, safe="") for name, value in parts.items()})
+        query: dict[str, str] = {}
+        if self.select:
+            query["$select"] = ",".join(self.select)
+        if self.expand:
+            query["$expand"] = self.expand
+        if self.filter:
+            # A quote inside an OData string literal is doubled.
+            query["$filter"] = self.filter.format_map({name: value.replace("'", "''") for name, value in parts.items()})
+        if self.counts_only:
+            query["$count"] = "true"
+        if self.page_size is not None:
+            query["$top"] = str(self.page_size)
+        return f"{path}?{urlencode(query, safe='$,', quote_via=quote)}" if query else path
+
+    def url(self, graph_url: str, **parts: str) -> str:
+        """Returns the absolute address below a cloud's Graph base address."""
+        return f"{graph_url}/{VERSION}{self.relative_url(**parts)}"
+
+
+_ORGANIZATION: Final = "Organization.Read.All"
+_CONFIGURATION: Final = "DeviceManagementConfiguration.Read.All"
+_APPS: Final = "DeviceManagementApps.Read.All"
+_SERVICE: Final = "DeviceManagementServiceConfig.Read.All"
+_DEVICES: Final = "DeviceManagementManagedDevices.Read.All"
+_POLICY: Final = "Policy.Read.All"
+_ROLES: Final = "RoleManagement.Read.Directory"
+_ELIGIBILITY: Final = "RoleEligibilitySchedule.Read.Directory"
+_ASSIGNMENT: Final = "RoleAssignmentSchedule.Read.Directory"
+_APPLICATION: Final = "Application.Read.All"
+_INSTANCE: Final = (
+    "id",
+    "principalId",
+    "roleDefinitionId",
+    "directoryScopeId",
+    "memberType",
+    "startDateTime",
+    "endDateTime",
+)
+
+_ALL: Final = (
+    Contract(
+        "organization",
+        "/organization",
+        "organization",
+        ("id", "displayName", "verifiedDomains", "tenantType", "countryLetterCode", "createdDateTime"),
+        (_ORGANIZATION,),
+    ),
+    Contract(
+        "subscribed_skus",
+        "/subscribedSkus",
+        "subscribedSku",
+        ("id", "skuId", "skuPartNumber", "capabilityStatus", "appliesTo", "servicePlans"),
+        ("LicenseAssignment.Read.All", _ORGANIZATION),
+    ),
+    Contract(
+        "managed_devices",
+        "/deviceManagement/managedDevices",
+        "managedDevice",
+        ("id", "complianceState", "operatingSystem", "managedDeviceOwnerType", "lastSyncDateTime"),
+        (_DEVICES,),
+    ),
+    Contract(
+        "compliance_policies",
+        "/deviceManagement/deviceCompliancePolicies",
+        "deviceCompliancePolicy",
+        ("id", "displayName", "lastModifiedDateTime", "version"),
+        (_CONFIGURATION,),
+    ),
+    Contract(
+        "device_configurations",
+        "/deviceManagement/deviceConfigurations",
+        "deviceConfiguration",
+        ("id", "displayName", "lastModifiedDateTime", "version"),
+        (_CONFIGURATION,),
+    ),
+    Contract(
+        "mobile_apps",
+        "/deviceAppManagement/mobileApps",
+        "mobileApp",
+        ("id", "displayName", "publisher", "publishingState", "lastModifiedDateTime"),
+        (_APPS,),
+    ),
+    Contract(
+        "enrollment_configurations",
+        "/deviceManagement/deviceEnrollmentConfigurations",
+        "deviceEnrollmentConfiguration",
+        ("id", "displayName", "priority", "lastModifiedDateTime", "version"),
+        (_SERVICE,),
+    ),
+    Contract(
+        "conditional_access_policies",
+        "/identity/conditionalAccess/policies",
+        "conditionalAccessPolicy",
+        ("id", "displayName", "state", "createdDateTime", "modifiedDateTime"),
+        (_POLICY,),
+    ),
+    Contract(
+        "named_locations",
+        "/identity/conditionalAccess/namedLocations",
+        "namedLocation",
+        ("id", "displayName", "createdDateTime", "modifiedDateTime"),
+        (_POLICY,),
+    ),
+    Contract(
+        "role_assignments",
+        "/roleManagement/directory/roleAssignments",
+        "unifiedRoleAssignment",
+        ("id", "principalId", "roleDefinitionId", "directoryScopeId"),
+        (_ROLES,),
+        expand="principal",
+    ),
+    Contract(
+        "role_definitions",
+        "/roleManagement/directory/roleDefinitions",
+        "unifiedRoleDefinition",
+        ("id", "displayName", "templateId", "isBuiltIn", "isEnabled"),
+        (_ROLES,),
+    ),
+    Contract(
+        "role_eligibility_instances",
+        "/roleManagement/directory/roleEligibilityScheduleInstances",
+        "unifiedRoleEligibilityScheduleInstance",
+        _INSTANCE,
+        (_ELIGIBILITY, _ROLES),
+    ),
+    Contract(
+        "role_assignment_instances",
+        "/roleManagement/directory/roleAssignmentScheduleInstances",
+        "unifiedRoleAssignmentScheduleInstance",
+        (*_INSTANCE, "assignmentType"),
+        (_ASSIGNMENT, _ROLES),
+    ),
+    Contract("users_count", "/users", "user", ("id",), ("User.Read.All",), 1, counts_only=True),
+    Contract(
+        "guests_count", "/users", "user", ("id",), ("User.Read.All",), 1, filter="userType eq 'Guest'", counts_only=True
+    ),
+    Contract("groups_count", "/groups", "group", ("id",), ("Group.Read.All",), 1, counts_only=True),
+    Contract("devices_count", "/devices", "device", ("id",), ("Device.Read.All",), 1, counts_only=True),
+    Contract(
+        "group_members",
+        "/groups/{group_id}/members",
+        "directoryObject",
+        ("id",),
+        ("GroupMember.Read.All", "Group.Read.All"),
+        999,
+    ),
+    Contract(
+        "service_principals",
+        "/servicePrincipals",
+        "servicePrincipal",
+        ("id", "appId", "displayName", "accountEnabled"),
+        (_APPLICATION,),
+        filter="appId eq '{client_id}'",
+    ),
+    Contract(
+        "app_role_assignments",
+        "/servicePrincipals/{principal_id}/appRoleAssignments",
+        "appRoleAssignment",
+        ("id", "appRoleId", "resourceId", "createdDateTime"),
+        (_APPLICATION,),
+    ),
+    Contract(
+        "application",
+        "/applications(appId='{client_id}')",
+        "application",
+        ("id", "appId", "passwordCredentials", "keyCredentials"),
+        (_APPLICATION,),
+    ),
+)
+
+CONTRACTS: Final = MappingProxyType({contract.key: contract for contract in _ALL})
+
+ORGANIZATION: Final = CONTRACTS["organization"]
+SUBSCRIBED_SKUS: Final = CONTRACTS["subscribed_skus"]
+MANAGED_DEVICES: Final = CONTRACTS["managed_devices"]
+ROLE_DEFINITIONS: Final = CONTRACTS["role_definitions"]
+ROLE_ELIGIBILITY: Final = CONTRACTS["role_eligibility_instances"]
+APP_ROLE_ASSIGNMENTS: Final = CONTRACTS["app_role_assignments"]
+APPLICATION: Final = CONTRACTS["application"]
