@@ -1,0 +1,94 @@
+"""Checking what people type: ids, names, domains. One rule each, one sentence each when it does not hold."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from typing import Final
+
+from storage.errors import InvalidInput
+
+MAX_NAME: Final = 200
+_DOMAIN: Final = re.compile(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$")
+_SLUG: Final = re.compile(r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")
+_LOGIN: Final = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$")
+
+
+def read_guid(field: str, text: str) -> str:
+    """Reads a GUID and returns it in lower case with hyphens.
+
+    Raises:
+        InvalidInput: it is not one, or it is the empty GUID.
+    """
+    cleaned = text.strip().strip("{}")
+    if not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", cleaned):
+        raise InvalidInput(field, "is not a GUID", "It looks like 8a3c1f0e-1b2c-4d5e-8f90-123456789abc.")
+    value = uuid.UUID(cleaned)
+    if value.int == 0:
+        raise InvalidInput(field, "is the empty GUID", "Copy it from the tenant's overview page.")
+    return str(value)
+
+
+def read_name(field: str, text: str) -> str:
+    """Reads a name: any script, no control characters, 1 to 200 characters.
+
+    Raises:
+        InvalidInput: it is empty, too long, or holds control characters.
+    """
+    cleaned = " ".join(text.split())
+    if not cleaned:
+        raise InvalidInput(field, "is empty", "Give a name.")
+    if len(cleaned) > MAX_NAME:
+        raise InvalidInput(field, f"is longer than {MAX_NAME} characters", "Shorten it.")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in cleaned):
+        raise InvalidInput(field, "holds control characters", "Type it instead of pasting it.")
+    return cleaned
+
+
+def read_domain(field: str, text: str) -> str:
+    """Reads a DNS domain and returns it in lower case, internationalized labels in their ASCII form.
+
+    Raises:
+        InvalidInput: it is not one.
+    """
+    cleaned = text.strip().rstrip(".").lower()
+    try:
+        ascii_form = cleaned.encode("idna").decode("ascii") if not cleaned.isascii() else cleaned
+    except UnicodeError:
+        ascii_form = ""
+    if not _DOMAIN.match(ascii_form):
+        raise InvalidInput(field, "is not a domain name", "It looks like contoso.com.")
+    return ascii_form
+
+
+def read_slug(field: str, text: str) -> str:
+    """Reads a short name: lower-case letters, digits and hyphens, at most 40.
+
+    Raises:
+        InvalidInput: it is not one.
+    """
+    cleaned = text.strip()
+    if not _SLUG.match(cleaned):
+        raise InvalidInput(
+            field, "is not a short name", "Use lower-case letters, digits and hyphens, such as north-msp."
+        )
+    return cleaned
+
+
+def read_login(field: str, text: str) -> str:
+    """Reads an account name.
+
+    Raises:
+        InvalidInput: it is not one.
+    """
+    cleaned = text.strip()
+    if not _LOGIN.match(cleaned):
+        raise InvalidInput(field, "is not an account name", "Use the operating system's account name.")
+    return cleaned
+
+
+def clean_foreign(text: str, limit: int = 400) -> str:
+    """Cuts and cleans text that came from outside (Microsoft's display names): control characters become spaces."""
+    cleaned = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text[: limit * 4])
+    return " ".join(cleaned.split())[:limit]
