@@ -1,0 +1,179 @@
+"""The process keeps its contract: what it prints, what it writes, and how it stops."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def _ready(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate()[1]
+    return dict(json.loads(line))
+
+
+def test_the_ready_line_and_endpoints_json_say_the_same(start_simulator: Start, tmp_path: Path) -> None:
+    process = start_simulator("serve", "--directory", str(tmp_path / "sim"))
+    line = _ready(process)
+    written = json.loads((tmp_path / "sim" / "endpoints.json").read_text())
+    assert line == written
+    assert set(line) == {"ca", "control", "control_key", "clouds"}
+    assert set(line["clouds"]) == {"global", "usgov"}
+    assert stat.S_IMODE((tmp_path / "sim").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "sim" / "endpoints.json").stat().st_mode) == 0o600
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=5)
+    assert not (tmp_path / "sim" / "endpoints.json").exists(), "nobody must find addresses of a process that is gone"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_at_once_and_cleanly_when_told_to(start_simulator: Start, number: signal.Signals) -> None:
+    process = start_simulator("serve")
+    endpoints = _ready(process)
+    trust = ssl.create_default_context(cafile=str(endpoints["ca"]))
+    with httpx.Client(verify=trust) as kept_alive:
+        assert kept_alive.get(f"{endpoints['control']}/healthz").json()["ok"] is True
+        begun = time.monotonic()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=5)
+    assert (process.returncode, errors) == (0, "")
+    assert time.monotonic() - begun < 3
+    assert not Path(str(endpoints["ca"])).parent.exists(), "the temporary directory goes with the process"
+
+
+def test_it_ends_with_its_standard_input_when_asked_to(start_simulator: Start) -> None:
+    process = start_simulator("serve", "--exit-with-stdin")
+    _ready(process)
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(timeout=5) == 0
+
+
+def test_a_directory_keeps_its_certificate_authority(start_simulator: Start, tmp_path: Path) -> None:
+    seen = set()
+    for _ in range(2):
+        process = start_simulator("serve", "--directory", str(tmp_path), "--exit-with-stdin")
+        _ready(process)
+        seen.add((tmp_path / "ca.pem").read_bytes())
+        process.communicate(timeout=5)
+    assert len(seen) == 1
+    assert stat.S_IMODE((tmp_path / "ca.key").stat().st_mode) == 0o600
+
+
+def test_a_damaged_authority_is_replaced(start_simulator: Start, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("not a certificate")
+    (tmp_path / "ca.key").write_text("not a key")
+    process = start_simulator("serve", "--directory", str(tmp_path), "--exit-with-stdin")
+    endpoints = _ready(process)
+    trust = ssl.create_default_context(cafile=str(endpoints["ca"]))
+    assert httpx.get(f"{endpoints['control']}/healthz", verify=trust).status_code == 200
+
+
+def test_five_consecutive_ports_are_used_when_a_port_is_given(start_simulator: Start) -> None:
+    first = _five_free_ports()
+    process = start_simulator("serve", "--port", str(first), "--exit-with-stdin")
+    endpoints = _ready(process)
+    clouds = endpoints["clouds"]
+    urls = [clouds["global"]["login"], clouds["global"]["graph"], clouds["usgov"]["login"], clouds["usgov"]["graph"]]
+    urls.append(str(endpoints["control"]))
+    assert [int(url.rsplit(":", 1)[1]) for url in urls] == list(range(first, first + 5))
+
+
+def test_plain_http_is_not_spoken(microsoft: Any) -> None:
+    url = microsoft.login().replace("https:", "http:")
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(url, timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required"),
+        (["dance"], "invalid choice"),
+        (["serve", "--port", "70000"], "0 to 65531"),
+        (["serve", "--port", "x"], "0 to 65531"),
+        (["serve", "--fleet", "/nowhere/fleet.json"], "cannot read the fleet"),
+        (["serve", "--host", "203.0.113.7"], "assign requested address"),
+        (["fleet", "other"], "invalid choice"),
+        (["fleet", "demo", "--size", "3"], "from 100"),
+        (["fleet", "demo", "--anchor", "tomorrow"], "a date"),
+    ],
+)
+def test_bad_arguments_are_one_sentence_and_exit_status_2(arguments: list[str], words: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "simulator", *arguments], capture_output=True, text=True, check=False,
+                          cwd=Path(__file__).resolve().parents[2], timeout=30)  # fmt: skip
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "is not JSON"),
+        ("[]", 'a list "tenants"'),
+        ('{"tenants": [{"name": "X"}]}', "'X': "),
+        ('{"tenants": [{"id": "no", "name": "X", "domains": ["x.example"]}]}', '"id" must be a GUID'),
+        (
+            '{"tenants": [{"id": "11111111-1111-4111-8111-111111111111", "name": "X", "domains": ["x.example"],'
+            ' "scenarios": ["nonsense"]}]}',
+            "no scenario 'nonsense'",
+        ),
+    ],
+)
+def test_a_wrong_fleet_is_refused_with_the_field(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "fleet.json"
+    path.write_text(content)
+    done = subprocess.run([sys.executable, "-m", "simulator", "serve", "--fleet", str(path)], capture_output=True, text=True,
+                          check=False, cwd=Path(__file__).resolve().parents[2], timeout=30)  # fmt: skip
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_a_sentence() -> None:
+    port = _five_free_ports()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port + 2))
+        taken.listen()
+        done = subprocess.run([sys.executable, "-m", "simulator", "serve", "--port", str(port)], capture_output=True,
+                              text=True, check=False, cwd=Path(__file__).resolve().parents[2], timeout=30)  # fmt: skip
+    assert done.returncode == 2
+    assert "in use" in done.stderr
+
+
+def _five_free_ports() -> int:
+    for _ in range(50):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = int(probe.getsockname()[1])
+        if first > 65000:
+            continue
+        opened = [socket.socket() for _ in range(5)]
+        try:
+            for index, one in enumerate(opened):
+                one.bind(("127.0.0.1", first + index))
+            return first
+        except OSError:
+            continue
+        finally:
+            for one in opened:
+                one.close()
+    pytest.fail("no five free ports in a row")
