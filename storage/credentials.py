@@ -145,7 +145,7 @@ def _lock_app(tx: Transaction, who: Principal, app_id: int) -> Row[Any]:
 
 def _owner(owner: CredentialOwner, owner_id: int) -> ColumnElement[bool]:
     column = credentials.c.connection_id if owner is CredentialOwner.CONNECTION else credentials.c.platform_app_id
-    return column == owner_id  # type: ignore[no-any-return]
+    return column == owner_id
 
 
 def _put(
