@@ -112,6 +112,8 @@ ANSI = Theme(
     error="ansi_red",
     accent="ansi_cyan",
     variables={
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
         "text-muted": "ansi_default",
         "text-disabled": "ansi_default",
         "foreground-muted": "ansi_default",

@@ -28,8 +28,8 @@ from atlas_tui.widgets.windows import Window
 LEAST_PAGE = 60
 """Rows asked for at once, at least; on tall screens twice the height."""
 
-PAGES_KEPT = 2
-"""Pages that stay in memory when a new one arrives: enough for two screens on both sides of the cursor."""
+PAGES_KEPT = 3
+"""Pages that stay in memory when a new one arrives at one end. Fewer, and what is dropped at the other end would be wanted at once."""
 
 PAGES_REFRESHED = 4
 """Pages' worth of rows that a refresh reads again at most."""

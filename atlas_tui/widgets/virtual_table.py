@@ -207,12 +207,9 @@ class VirtualTable(PagedRows[Row], can_focus=True):
         self._lay_out()
         self._read_ahead()
 
-    def on_focus(self) -> None:
-        """The cursor's row is shown in reverse while keys come here."""
-        self.repaint()
-
-    def on_blur(self) -> None:
-        """Keys go elsewhere: the row keeps its `>`."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The cursor's row is shown in reverse while keys come here; when they go elsewhere it keeps its `>`."""
+        super().watch_has_focus(has_focus)
         self.repaint()
 
     # Actions

@@ -245,8 +245,8 @@ class WidgetApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = "Screen { background: $background; }"
 
-    def __init__(self, *widgets: Widget, theme: str = "atlas-dark") -> None:
-        super().__init__(driver_class=CountingDriver)
+    def __init__(self, *widgets: Widget, theme: str = "atlas-dark", ansi_color: bool | None = None) -> None:
+        super().__init__(driver_class=CountingDriver, ansi_color=ansi_color)
         register(self)
         self.theme = theme
         self._content = widgets
@@ -275,10 +275,8 @@ def run() -> Callable[..., AbstractAsyncContextManager[Terminal]]:
     """`async with run(widget, …, size=(80, 24)) as terminal`."""
 
     @asynccontextmanager
-    async def running(
-        *widgets: Widget, size: tuple[int, int] = (80, 24), theme: str = "atlas-dark", app: WidgetApp | None = None
-    ) -> Any:
-        app = app or WidgetApp(*widgets, theme=theme)
+    async def running(*widgets: Widget, size: tuple[int, int] = (80, 24), **named: Any) -> Any:
+        app = WidgetApp(*widgets, **named)
         async with app.run_test(headless=False, size=size) as pilot:
             terminal = Terminal(app, pilot, size)
             await terminal.settle()
