@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from alembic import context
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import Connection
 
 from migrations.facts import UnfitData
 
 
-def _check_references(*, ctx: Any, step: Any, heads: set[str], run_args: dict[str, Any]) -> None:
+def _check_references(
+    ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
+) -> None:
     """Looks for dangling references before COMMIT: on SQLite the revisions run with foreign keys off."""
-    connection: Connection = ctx.connection
-    if connection.dialect.name != "sqlite":
+    connection = ctx.connection
+    if connection is None or connection.dialect.name != "sqlite":
         return
     violations = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     if violations:

@@ -13,7 +13,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,15 +108,28 @@ _database_numbers = itertools.count(1)
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database that only this test uses; it is dropped afterwards."""
-    name = f"test_{next(_database_numbers)}"
+def make_postgres_database(postgres_server: str) -> Iterator[Callable[[], str]]:
+    """Makes empty PostgreSQL databases and returns their URLs; they are dropped after the test."""
     engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    try:
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"test_{next(_database_numbers)}"
         with engine.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
-        yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+        made.append(name)
+        return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+
+    try:
+        yield make
         with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+            for name in made:
+                connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     finally:
         engine.dispose()
+
+
+@pytest.fixture
+def postgres_url(make_postgres_database: Callable[[], str]) -> str:
+    """The URL of an empty PostgreSQL database that only this test uses; it is dropped afterwards."""
+    return make_postgres_database()

@@ -1,0 +1,125 @@
+"""The schema that migrations make: the one the program's statements are built from, the same on both databases, up and down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect
+
+from storage import upgrading
+from storage.schema import METADATA
+
+REVISIONS = range(1, upgrading.SCHEMA_NUMBER + 1)
+
+
+def test_alembic_finds_no_difference_to_the_programs_tables(ground: Any) -> None:
+    ground.to(upgrading.SCHEMA_NUMBER)
+    # Alembic misreads the empty string as a default on SQLite; there the comparison below covers defaults.
+    options = {"compare_type": True, "compare_server_default": not ground.is_sqlite}
+    with ground.begin() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_the_catalog_holds_what_creating_the_programs_tables_would_make(ground: Any, another_ground: Any) -> None:
+    ground.to(upgrading.SCHEMA_NUMBER)
+    METADATA.create_all(another_ground.engine)
+
+    migrated = [line for line in ground.shape() if not _is_trigger_or_function(line)]
+    assert migrated == another_ground.shape()
+    assert any("CHECK" in line for line in migrated)
+    assert sum(" WHERE " in line for line in migrated) == 8  # partial indexes
+
+
+def test_the_last_revision_leaves_the_guards_and_the_counters(ground: Any) -> None:
+    ground.to(upgrading.SCHEMA_NUMBER)
+    triggers = "\n".join(line for line in ground.shape() if _is_trigger_or_function(line))
+    for name in (
+        "operation_runs_completed_stay",
+        "operation_runs_completed_stay_scheduled",
+        "audit_entries_never_change",
+        "audit_entries_stay",
+        "audit_checkpoints_never_change",
+        "audit_checkpoints_stay",
+        "badge_counts_c",
+    ):
+        assert f"CREATE TRIGGER {name}" in triggers
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_down_and_up_again_leaves_the_same_tables_triggers_indexes_and_checks(ground: Any, revision: int) -> None:
+    ground.to(revision)
+    before = ground.shape()
+    for lower in range(revision - 1, -1, -1):
+        ground.to(lower)
+        ground.to(revision)
+        assert ground.shape() == before
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_going_down_to_a_revision_leaves_what_going_up_to_it_made(
+    ground: Any, another_ground: Any, revision: int
+) -> None:
+    ground.to(upgrading.SCHEMA_NUMBER)
+    ground.to(revision)
+    another_ground.to(revision)
+    assert ground.shape() == another_ground.shape()
+
+
+def test_going_down_to_base_leaves_nothing(ground: Any) -> None:
+    ground.to(upgrading.SCHEMA_NUMBER)
+    ground.to(0)
+    assert ground.shape() == []
+    assert upgrading.current(ground.address) == 0
+
+
+def test_both_databases_have_the_same_columns_constraints_and_indexes_at_every_revision(
+    sqlite_ground: Any, postgres_url: str
+) -> None:
+    postgres = type(sqlite_ground)(postgres_url)
+    for revision in REVISIONS:
+        sqlite_ground.to(revision)
+        postgres.to(revision)
+        assert _outline(sqlite_ground) == _outline(postgres), f"at revision {revision}"
+    postgres.dispose()
+
+
+def _is_trigger_or_function(line: str) -> bool:
+    return "CREATE TRIGGER" in line or "CREATE OR REPLACE FUNCTION" in line
+
+
+def _outline(ground: Any) -> dict[str, Any]:
+    """Names, nullability and columns; the spelling of types and expressions is each database's own."""
+    inspector = inspect(ground.engine)
+    return {
+        table: {
+            "columns": sorted((column["name"], column["nullable"]) for column in inspector.get_columns(table)),
+            "defaults": sorted(column["name"] for column in inspector.get_columns(table) if _has_default(column)),
+            "key": inspector.get_pk_constraint(table)["constrained_columns"],
+            "checks": sorted(str(check["name"]) for check in inspector.get_check_constraints(table)),
+            "foreign": sorted(
+                (str(key["name"]), key["constrained_columns"], key["referred_table"], key["options"].get("ondelete"))
+                for key in inspector.get_foreign_keys(table)
+            ),
+            "unique": sorted(
+                (str(one["name"]), one["column_names"]) for one in inspector.get_unique_constraints(table)
+            ),
+            "indexes": sorted(
+                (str(index["name"]), index["column_names"], bool(index["unique"]), _is_partial(index))
+                for index in inspector.get_indexes(table)
+                if not index.get("duplicates_constraint")
+            ),
+        }
+        for table in ground.tables()
+    }
+
+
+def _has_default(column: Any) -> bool:
+    return column["default"] is not None and not str(column["default"]).startswith("nextval")
+
+
+def _is_partial(index: Any) -> bool:
+    return any(name.endswith("_where") for name in index.get("dialect_options", {}))
