@@ -152,7 +152,7 @@ def _notify(tx: Transaction, row: Row[Any], now: datetime) -> None:
             kind=NotificationKind.RUN_COMPLETED.value,
             run_id=row.id,
             title=f"{label} of {tenant[:200]}: {row.outcome.replace('_', ' ')}"
-            + (f" ({row.reason_code})" if row.reason_code else ""),
+            + (f" ({row.reason_code})" if row.reason_code and row.outcome != row.reason_code else ""),
             created_at=now,
         )
     )
