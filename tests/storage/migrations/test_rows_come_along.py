@@ -1,0 +1,270 @@
+"""Rows of every past version come along, up and down, with the rows that refer to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from storage import upgrading
+
+HEAD = upgrading.SCHEMA_NUMBER
+
+
+def truths(ground: Any) -> dict[int, tuple[str, str]]:
+    rows = ground.rows("SELECT id, consent_status, verification_status FROM provider_connections")
+    return {row[0]: row[1:] for row in rows}
+
+
+def legacy(ground: Any) -> dict[int, tuple[str, str]]:
+    return {row[0]: row[1:] for row in ground.rows("SELECT id, status, health_status FROM provider_connections")}
+
+
+@pytest.mark.parametrize("revision", range(1, HEAD))
+def test_an_upgrade_from_any_revision_loses_no_row_and_no_reference(ground: Any, fleet: Any, revision: int) -> None:
+    fleet.add_through(revision)
+    before = ground.counts()
+
+    result = ground.to(HEAD)
+
+    assert (result.from_, result.to) == (revision, HEAD)
+    after = ground.counts()
+    assert {table: after[table] for table in before if table != "meta"} == {
+        table: count for table, count in before.items() if table != "meta"
+    }
+    assert before["provider_connections"] == 6
+    assert before["credentials"] >= 2
+    if ground.is_sqlite:
+        assert ground.rows("PRAGMA foreign_key_check") == []
+        assert ground.one("PRAGMA integrity_check") == "ok"
+
+
+@pytest.mark.parametrize("revision", range(HEAD - 1, 0, -1))
+def test_a_downgrade_to_any_revision_keeps_what_it_can_hold_and_comes_up_again(
+    ground: Any, fleet: Any, revision: int
+) -> None:
+    fleet.add_through(HEAD)
+    before = ground.counts()
+
+    ground.to(revision)
+
+    after = ground.counts()
+    lost = {"meta", "credentials"}
+    assert {table: count for table, count in after.items() if table not in lost} == {
+        table: before[table] for table in after if table not in lost
+    }
+    assert after["credentials"] == (4 if revision >= 3 else 2)
+    if ground.is_sqlite:
+        assert ground.rows("PRAGMA foreign_key_check") == []
+    ground.to(HEAD)
+    assert ground.one("SELECT count(*) FROM provider_connections") == 6
+    assert ground.one("SELECT count(*) FROM tenants") == 3
+
+
+def test_consent_and_verification_are_read_from_the_old_status_and_health(ground: Any, fleet: Any) -> None:
+    fleet.add_through(1)
+    ground.to(3)
+    assert truths(ground) == {
+        1: ("granted", "healthy"),
+        2: ("required", "degraded"),
+        3: ("unknown", "unknown"),
+        4: ("unknown", "unknown"),
+        5: ("granted", "degraded"),
+        6: ("unknown", "healthy"),
+    }
+
+
+def test_a_canonical_value_that_is_already_there_is_never_overwritten(ground: Any, fleet: Any) -> None:
+    fleet.add_through(2)
+    ground.run("ALTER TABLE provider_connections ADD COLUMN consent_status TEXT")
+    ground.run("ALTER TABLE provider_connections ADD COLUMN verification_status TEXT")
+    ground.run(
+        "UPDATE provider_connections SET consent_status = 'revoked', verification_status = 'blocked' WHERE id = 1"
+    )
+    ground.run("UPDATE provider_connections SET consent_status = 'whatever', verification_status = '' WHERE id = 2")
+    ground.to(3)
+    assert truths(ground)[1] == ("revoked", "blocked")
+    assert truths(ground)[2] == ("required", "degraded")
+    assert truths(ground)[5] == ("granted", "degraded")
+
+    ground.run("ALTER TABLE provider_connections ADD COLUMN is_enabled BOOLEAN")
+    ground.run("UPDATE provider_connections SET is_enabled = :off WHERE id = 1", off=False)
+    ground.run("UPDATE provider_connections SET is_enabled = :on WHERE id = 4", on=True)
+    ground.to(4)
+    enabled = dict(ground.rows("SELECT id, is_enabled FROM provider_connections"))
+    assert {number: bool(value) for number, value in enabled.items()} == {
+        1: False,
+        2: True,
+        3: True,
+        4: True,
+        5: True,
+        6: False,
+    }
+
+
+def test_only_a_disabled_connection_is_not_enabled_afterwards(ground: Any, fleet: Any) -> None:
+    fleet.add_through(1)
+    ground.to(4)
+    rows = ground.rows("SELECT id FROM provider_connections WHERE NOT is_enabled ORDER BY id")
+    assert rows == [(4,), (6,)]
+    assert ground.one("SELECT count(*) FROM provider_connections WHERE lifecycle_changed_at = updated_at") == 6
+
+
+def test_the_connection_type_follows_from_client_id_and_credential(ground: Any, fleet: Any) -> None:
+    fleet.add_through(2)
+    ground.to(HEAD)
+    rows = ground.rows(
+        "SELECT id, connection_type, platform_app_id, last_reason_code FROM provider_connections ORDER BY id"
+    )
+    assert rows == [
+        (1, "platform", 1, None),  # the platform app's client id, in another case, although it has its own credential
+        (2, "platform", None, "provider_credential_missing"),
+        (3, "dedicated", None, "secret_expired"),
+        (4, "platform", None, "unknown_error"),  # what stood there was Microsoft's text, not a code
+        (5, "platform", None, "provider_credential_missing"),
+        (6, "platform", None, "provider_credential_missing"),
+    ]
+
+
+def test_a_platform_app_of_another_cloud_or_workspace_claims_no_connection(ground: Any, fleet: Any) -> None:
+    fleet.add_through(2)
+    ground.run("UPDATE platform_apps SET cloud = 'usgov'")
+    ground.to(3)
+    assert ground.one("SELECT connection_type FROM provider_connections WHERE id = 1") == "dedicated"
+
+
+def test_texts_of_microsoft_do_not_come_along(ground: Any, fleet: Any) -> None:
+    fleet.add_through(1)
+    ground.to(HEAD)
+    assert ground.rows("SELECT DISTINCT last_reason_sentence FROM provider_connections") == [(None,)]
+
+
+def test_the_first_connection_of_a_tenant_becomes_its_default_where_none_is(ground: Any, fleet: Any) -> None:
+    fleet.add_through(1)
+    ground.to(3)
+    assert ground.rows("SELECT id FROM provider_connections WHERE is_default ORDER BY id") == [(1,), (6,)]
+
+
+def test_sort_names_are_folded_by_pythons_rules(ground: Any, fleet: Any) -> None:
+    fleet.add_through(1)
+    ground.to(3)
+    assert ground.one("SELECT sort_name FROM tenants WHERE id = 1") == "strasse strasse"
+    assert ground.one("SELECT sort_name FROM provider_connections WHERE id = 1") == "strasse strasse verbindung ss1"
+
+
+def test_more_rows_than_one_batch_holds_are_all_named(ground: Any) -> None:
+    ground.to(1)
+    at = "2026-01-02 03:04:05.678"
+    with ground.begin() as connection:
+        for number in range(1, 1203):
+            connection.exec_driver_sql(
+                "INSERT INTO tenants (id, entra_tenant_id, name, created_at, updated_at)"
+                f" VALUES ({number * 3}, 'g{number}', 'Tenant {number}', '{at}', '{at}')"
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO provider_connections (id, tenant_id, entra_tenant_id, display_name, is_default, status,"
+                f" created_at, updated_at) VALUES ({number * 3}, {number * 3}, 'g{number}', 'C', true, 'connected',"
+                f" '{at}', '{at}')"
+            )
+    ground.to(HEAD)
+    assert ground.one("SELECT count(*) FROM tenants WHERE sort_name LIKE 'tenant %'") == 1202
+    assert ground.one("SELECT count(*) FROM provider_connections WHERE sort_name LIKE 'tenant % c'") == 1202
+    assert ground.one("SELECT count FROM badge_counts WHERE dimension = 'consent' AND value = 'granted'") == 1202
+
+
+def test_what_is_there_goes_to_one_workspace_and_its_users_own_it(ground: Any, fleet: Any) -> None:
+    fleet.add_through(1)
+    ground.to(2)
+    assert ground.rows("SELECT slug, name FROM workspaces") == [("default", "Default")]
+    assert ground.rows("SELECT DISTINCT workspace_id FROM provider_connections") == ground.rows(
+        "SELECT id FROM workspaces"
+    )
+    assert ground.rows("SELECT user_id, scope_kind, role FROM memberships") == [(1, "workspace", "owner")]
+    assert ground.rows("SELECT id, lifecycle FROM tenants ORDER BY id") == [(1, "active"), (2, "active"), (3, "draft")]
+    assert ground.one("SELECT entra_tenant_id FROM tenants WHERE id = 1") == "aaaaaaaa-0000-4000-8000-000000000001"
+
+
+def test_an_empty_database_gets_no_workspace(ground: Any) -> None:
+    ground.to(HEAD)
+    assert ground.counts()["workspaces"] == 0
+    assert ground.rows("SELECT topic, sequence FROM change_topics WHERE sequence <> 0") == []
+    assert ground.counts()["change_topics"] == 8
+
+
+def test_a_credential_becomes_the_active_one_of_its_connection(ground: Any, fleet: Any) -> None:
+    fleet.add_through(1)
+    ground.to(HEAD)
+    rows = ground.rows("SELECT connection_id, slot, sealed FROM credentials ORDER BY connection_id")
+    assert [(row[0], row[1], bytes(row[2])) for row in rows] == [
+        (1, "active", b"\x00sealed"),
+        (3, "active", b"\x00sealed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("enabled", "consent", "verification", "status", "health"),
+    [
+        (True, "granted", "healthy", "connected", "ok"),
+        (True, "granted", "degraded", "connected", "degraded"),
+        (True, "granted", "blocked", "connected", "down"),
+        (True, "required", "pending", "needs_consent", "unknown"),
+        (True, "revoked", "error", "needs_consent", "down"),
+        (True, "failed", "unknown", "needs_consent", "unknown"),
+        (True, "unknown", "unknown", "error", "unknown"),
+        (False, "granted", "healthy", "disabled", "ok"),
+    ],
+)
+def test_the_hard_cut_is_undone_by_the_documented_mapping(
+    ground: Any, fleet: Any, enabled: bool, consent: str, verification: str, status: str, health: str
+) -> None:
+    fleet.add_through(5)
+    ground.run(
+        "UPDATE provider_connections SET is_enabled = :enabled, consent_status = :consent,"
+        " verification_status = :verification WHERE id = 1",
+        enabled=enabled,
+        consent=consent,
+        verification=verification,
+    )
+    for revision in (4, 3, 2, 1):
+        ground.to(revision)
+        assert legacy(ground)[1] == (status, health), f"at {revision}"
+
+
+def test_the_hard_cut_leaves_neither_column_nor_index_of_the_old_states(ground: Any, fleet: Any) -> None:
+    fleet.add_through(4)
+    assert any("health_status" in line for line in ground.shape())
+    ground.to(5)
+    assert not [line for line in ground.shape() if "health_status" in line or "ix_provider_connections_status" in line]
+
+
+def test_between_lifecycle_and_hard_cut_nothing_is_lost_by_going_down_and_up(ground: Any, fleet: Any) -> None:
+    fleet.add_through(HEAD)
+    ground.run(
+        "UPDATE provider_connections SET consent_status = 'revoked', verification_status = 'blocked' WHERE id = 5"
+    )
+    before = truths(ground)
+    ground.to(4)
+    ground.to(HEAD)
+    assert truths(ground) == before
+
+
+def test_a_status_that_contradicts_the_lifecycle_is_rebuilt_from_consent_on_the_way_down(
+    ground: Any, fleet: Any
+) -> None:
+    fleet.add_through(4)
+    ground.run("UPDATE provider_connections SET is_enabled = :on WHERE id = 4", on=True)
+    ground.run("UPDATE provider_connections SET is_enabled = :off WHERE id = 5", off=False)
+    ground.to(3)
+    assert legacy(ground)[4][0] == "error"
+    assert legacy(ground)[5][0] == "disabled"
+
+
+def test_a_platform_connection_takes_its_apps_client_id_down_and_is_recognized_again(ground: Any, fleet: Any) -> None:
+    fleet.add_through(3)
+    ground.run("UPDATE provider_connections SET platform_app_id = 1, client_id = NULL WHERE id = 5")
+    ground.to(2)
+    assert ground.one("SELECT client_id FROM provider_connections WHERE id = 5") == "PLATFORM-client"
+    ground.to(3)
+    assert ground.rows("SELECT connection_type, platform_app_id FROM provider_connections WHERE id = 5") == [
+        ("platform", 1)
+    ]
