@@ -38,9 +38,12 @@ ORGANIZATION = (
 SUBSCRIBED_SKUS = (
     "LicenseAssignment.Read.All", "Organization.Read.All", "Organization.ReadWrite.All", *_DIRECTORY_WIDE,
 )  # fmt: skip
-APPLICATIONS = (
-    "Application.Read.All", "Application.ReadWrite.All", "Application.ReadWrite.OwnedBy", *_DIRECTORY_WIDE,
+APPLICATION_LISTS = (
+    "Application.Read.All", "Application.ReadWrite.All", "Application.ReadWrite.OwnedBy", "Directory.Read.All",
 )  # fmt: skip
+"""Microsoft's list leaves Directory.ReadWrite.All out for the two collections, and has it for their entities."""
+
+APPLICATIONS = (*APPLICATION_LISTS, "Directory.ReadWrite.All")
 DEVICES = (
     "DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.ReadWrite.All",
     "DeviceManagementConfiguration.Read.All", "DeviceManagementConfiguration.ReadWrite.All",

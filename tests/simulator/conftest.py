@@ -174,3 +174,21 @@ def microsoft(
 def customer(microsoft: Microsoft) -> Customer:
     """A healthy tenant of the test's own."""
     return microsoft.customer()
+
+
+@pytest.fixture
+def batch(microsoft: Microsoft) -> Callable[..., list[dict[str, Any]]]:
+    """Send paths as one ``$batch`` and return its responses."""
+
+    def send(customer: Customer, token: str, paths: list[str]) -> list[dict[str, Any]]:
+        items = [{"id": str(index), "method": "GET", "url": path} for index, path in enumerate(paths)]
+        answer = microsoft.http.post(
+            f"{microsoft.graph(customer.cloud)}/v1.0/$batch",
+            json={"requests": items},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["responses"]
+        return found
+
+    return send

@@ -217,7 +217,8 @@ def test_continuous_access_evaluation_asks_until_a_token_with_claims_comes(micro
 
 
 @pytest.mark.parametrize(
-    ("name", "part"), [("name_brackets", "[/red]"), ("name_escape", "\x1b[31m"), ("name_cjk", "株式会社"), ("name_long", "x")]
+    ("name", "part"),
+    [("name_brackets", "[/red]"), ("name_escape", "\x1b[31m"), ("name_cjk", "株式会社"), ("name_long", "x")],
 )
 def test_display_names_can_be_hostile(microsoft: Any, name: str, part: str) -> None:
     customer = microsoft.customer(scenarios=[name])
