@@ -270,11 +270,11 @@ def open_database(
     engine = _sqlite_engine(url, shared) if url.get_backend_name() == "sqlite" else _postgres_engine(url, pool_size)
     database = Database(engine, clock=clock)
     if check:
-        from storage import upgrading
+        from storage.upgrading import check_version
 
         try:
             with database.read() as tx:
-                upgrading.check_version(tx.connection)
+                check_version(tx.connection)
         except AtlasError:
             database.close()
             raise

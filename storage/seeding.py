@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import insert, select, update
 
-from storage import audit, credential_material, filters, operations, reasons
+from storage import audit, filters, operations, reasons
 from storage.access import Principal
 from storage.capabilities import Role
 from storage.database import Database, Transaction, chunks
@@ -31,7 +31,7 @@ from storage.schema import (
     users,
     workspaces,
 )
-from storage.sealing import SEAL_VERSION, Binding, fingerprint, seal
+from storage.sealing import SEAL_VERSION, Binding, SecretMaterial, fingerprint, seal
 from storage.states import (
     Cloud,
     ConnectionType,
@@ -148,6 +148,7 @@ def seed_fleet(db: Database, fleet: Fleet, *, login: str, public_key: bytes) -> 
         seeder = _Seeder(database_id, public_key, login, tx.now())
         seeder.people(tx, sorted({tenant.workspace for tenant in fleet.tenants}))
         seeder.apps(tx, fleet)
+        seeder.tags(tx, fleet)
         return seeder
 
     seeder = db.write(begin)
@@ -228,6 +229,14 @@ class _Seeder:
             self._apps[workspace_id, tenant.cloud] = app_id
             self._credential(tx, CredentialOwner.PLATFORM_APP, app_id, "", tenant.demo.secret, app)
 
+    def tags(self, tx: Transaction, fleet: Fleet) -> None:
+        """Makes every tag that some tenant has."""
+        wanted = {(self._workspaces[tenant.workspace], tag) for tenant in fleet.tenants for tag in tenant.demo.tags}
+        for workspace_id, name in sorted(wanted):
+            self._tags[workspace_id, name] = tx.run(
+                insert(tags).values(workspace_id=workspace_id, name=name).returning(tags.c.id)
+            ).scalar_one()
+
     def tenants(self, tx: Transaction, part: list[FleetTenant]) -> None:
         """Makes tenants, each with its connection."""
         for tenant in part:
@@ -250,7 +259,7 @@ class _Seeder:
                 .returning(tenants.c.id)
             ).scalar_one()
             for tag in tenant.demo.tags:
-                tx.run(insert(tenant_tags).values(tenant_id=tenant_id, tag_id=self._tag(tx, workspace_id, tag)))
+                tx.run(insert(tenant_tags).values(tenant_id=tenant_id, tag_id=self._tags[workspace_id, tag]))
             self._connection(tx, tenant, workspace_id, tenant_id, guid, name)
 
     def _connection(
@@ -328,13 +337,14 @@ class _Seeder:
         binding = Binding(
             self._database_id, owner, owner_id, CredentialKind.SECRET, self._key_id, entra_tenant_id=tenant_id
         )
-        material = credential_material.from_secret(secret)
+        # Not through `credential_material`: a fleet may hold a pasted secret ID on purpose.
+        material = SecretMaterial(kind=CredentialKind.SECRET.value, secret=secret)
         column = "connection_id" if owner is CredentialOwner.CONNECTION else "platform_app_id"
         tx.run(
             insert(credentials).values(
                 slot=CredentialSlot.ACTIVE.value,
                 kind=CredentialKind.SECRET.value,
-                sealed=seal(material.secret, self._public_key, binding),
+                sealed=seal(material, self._public_key, binding),
                 seal_key_id=self._key_id,
                 seal_version=SEAL_VERSION,
                 seal_tenant_id=tenant_id,
@@ -351,10 +361,3 @@ class _Seeder:
                 .where(provider_connections.c.id == owner_id)
                 .values(credential_changed_at=self._now - timedelta(days=60))
             )
-
-    def _tag(self, tx: Transaction, workspace_id: int, name: str) -> int:
-        known = self._tags.get((workspace_id, name))
-        if known is None:
-            known = tx.run(insert(tags).values(workspace_id=workspace_id, name=name).returning(tags.c.id)).scalar_one()
-            self._tags[workspace_id, name] = known
-        return known
