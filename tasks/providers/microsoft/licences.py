@@ -63,7 +63,8 @@ def read(body: Mapping[str, Any]) -> Licences:
             continue
         for plan in plans:
             name = _plan(plan)
-            if name is not None and plan.get("provisioningStatus") != "Disabled":
+            # A suspended product may report its plans as disabled too.
+            if name is not None and (into is suspended or plan.get("provisioningStatus") != "Disabled"):
                 into.add(name)
     for found in (enabled, suspended):
         if "p2" in found:
