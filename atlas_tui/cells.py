@@ -263,7 +263,7 @@ def next_bucket_change(then: datetime, now: datetime) -> datetime | None:
     age = (now - then).total_seconds()
     if age < -_MINUTE:
         return then - timedelta(minutes=1)
-    for start, _ in AGE_BUCKETS:
+    for start, _ in AGE_BUCKETS[1:]:
         if age < start:
             return then + timedelta(seconds=start)
     return None

@@ -1,8 +1,7 @@
 """The numbered tabs, where one is below them, and the place in the list.
 
-Promise: the tab one is on is shown in reverse and between brackets when there is room for neither colour nor reverse to matter; the
-place in the list is a widget of its own, because Textual writes a line from the widget's left edge on: a step of the cursor then
-costs the place and not the whole line.
+Promise: the tab one is on is shown in reverse; with little room the others shrink to their keys. The place in the list is a widget of
+its own, because Textual writes a line from its widget's left edge on: a step of the cursor then costs the place, not the whole line.
 """
 
 from __future__ import annotations
