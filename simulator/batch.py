@@ -60,9 +60,13 @@ def _requests(body: bytes) -> list[dict[str, Any]]:
     for item in requests:
         if not isinstance(item, dict) or not all(isinstance(item.get(k), str) for k in ("id", "method", "url")):
             raise ValueError("Batch request steps need an id, a method and a url.")
+        depends, headers = item.get("dependsOn") or [], item.get("headers") or {}
+        if not isinstance(depends, list) or not isinstance(headers, dict):
+            raise ValueError("dependsOn has to be an array and headers an object.")
+        urlsplit(item["url"])  # raises ValueError for what is no URL at all
         if item["id"] in seen:
             raise ValueError("Request Id has to be unique in a batch.")
-        if not set(item.get("dependsOn") or []) <= seen:
+        if not {str(parent) for parent in depends} <= seen:
             raise ValueError("A batch request step depends on a step that does not come before it.")
         seen.add(item["id"])
     return requests

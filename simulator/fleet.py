@@ -126,6 +126,8 @@ def scenario_uses(entries: Any) -> list[ScenarioUse]:
         name = options.pop("name", None)
         if name not in SCENARIOS:
             raise FleetError(f"there is no scenario {name!r}; GET /scenarios lists them")
+        for option in ("seconds", "megabytes", "times"):
+            _number(options, option)
         uses.append(ScenarioUse(name, options))
     return uses
 
@@ -146,6 +148,10 @@ def script(entry: Any) -> Script:
             isinstance(answer, dict) and ("status" in answer or "latency" in answer)
         ):
             raise FleetError('a script\'s answer object needs a "status" or a "latency"')
+        if isinstance(answer, dict):
+            _number(answer, "latency")
+            if not isinstance(answer.get("headers", {}), dict):
+                raise FleetError('a script\'s "headers" must be an object')
         if isinstance(answer, dict) and not (
             isinstance(answer.get("status", 200), int) and 200 <= answer.get("status", 200) <= 599
         ):
@@ -302,6 +308,12 @@ def _dump_app(registration: Registration, tenant: Tenant) -> dict[str, Any]:
         "enabled": principal.enabled if principal else True,
     }
     return dumped if registration.redirect_uris is None else {**dumped, "redirect_uris": registration.redirect_uris}
+
+
+def _number(entry: dict[str, Any], name: str) -> None:
+    value = entry.get(name, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86_400:
+        raise FleetError(f'"{name}" must be a number from 0 to 86400')
 
 
 def _field(entry: Any, name: str, kind: type[T]) -> T:
