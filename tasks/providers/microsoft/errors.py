@@ -28,7 +28,7 @@ from tasks.providers.microsoft.http import Answer, AnswerTooLarge, HostRefused
 PROPAGATION: Final = timedelta(minutes=2)
 """How long after a consent or credential change Microsoft's answers may still lag behind."""
 
-_NUMBER: Final = re.compile(r"^\d{1,12}(\.\d{1,9})?$")
+_NUMBER: Final = re.compile(r"^[0-9]{1,12}(\.[0-9]{1,9})?$")
 
 
 class MicrosoftFailure(ProviderFailure):

@@ -61,6 +61,8 @@ _REASON_OF_TEXT: Final = (
     ("tenant is not licensed for this feature", "not_licensed"),
     ("must have one of the following scopes", "missing_permission"),
     ("missing permission scope", "missing_permission"),
+    ("skip token is expired", "page_token_expired"),
+    ("skiptoken is expired", "page_token_expired"),
 )
 _BAD_QUERY: Final = re.compile(r"invalid filter|filter clause|query option|\$filter|\$select|\$expand|\$orderby", re.I)
 _CLAIMS: Final = re.compile(r'claims="([A-Za-z0-9+/=_-]+)"')

@@ -307,7 +307,7 @@ def gateway(new_gateway: Callable[..., MicrosoftGateway]) -> MicrosoftGateway:
 @pytest.fixture
 def new_reporter(simulator: Simulated) -> Callable[..., RecordingReporter]:
     """Makes a run whose waits move the simulator's clock."""
-    return lambda **options: RecordingReporter(simulator, **options)
+    return lambda **options: RecordingReporter(**{"simulator": simulator, **options})
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -282,6 +282,4 @@ def test_no_body_is_strange_enough_to_break_the_mapping(body: bytes, status: int
 
 
 def _token_reason(answer: Answer) -> str:
-    from datetime import UTC, datetime
-
     return read_token_answer(answer, Circumstances(), datetime.now(UTC)).reason_code
