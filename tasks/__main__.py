@@ -1,0 +1,107 @@
+"""`python -m tasks`: the worker process, and its key.
+
+Promise: whatever goes wrong is one sentence and a hint on stderr and an exit code, never a traceback. Other rooms start this as a process
+of its own and rely on these commands:
+
+    worker --config PATH [--slots N] [--exit-with-parent] [--local]
+    keys create --key-file PATH [--config PATH] [--passphrase]
+    keys public --key-file PATH
+    keys rotate --config PATH
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from storage import configuration
+from storage.errors import AtlasError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns the process's exit code."""
+    chosen = _parser().parse_args(arguments)
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the private key
+    try:
+        return int(chosen.command(chosen) or 0)
+    except AtlasError as error:
+        print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _worker(chosen: argparse.Namespace) -> int:
+    from tasks import logs
+    from tasks.worker import open_worker, stop_on_signals, stop_with_parent
+
+    settings = configuration.load(chosen.config)
+    logs.configure()
+    worker = open_worker(settings, slots=chosen.slots, is_local=chosen.local)
+    stop_on_signals(worker)
+    if chosen.exit_with_parent:
+        stop_with_parent(worker, sys.stdin.buffer)
+    worker.run()
+    sys.stderr.flush()
+    os._exit(0)  # a thread that is still in an outside call must not hold the process: its run was given back
+
+
+def _create_key(chosen: argparse.Namespace) -> None:
+    from tasks import key_rotation
+
+    key_rotation.print_key(key_rotation.create_key(chosen.key_file, chosen.config, ask_passphrase=chosen.passphrase))
+
+
+def _public_key(chosen: argparse.Namespace) -> None:
+    from tasks import key_files, key_rotation
+
+    key_rotation.print_key(key_files.read(chosen.key_file, os.environ))
+
+
+def _rotate_key(chosen: argparse.Namespace) -> None:
+    from tasks import key_rotation
+
+    key_rotation.print_key(key_rotation.rotate(chosen.config))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tasks", description="Background work of Atlas TUI.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    worker = commands.add_parser("worker", help="work on runs until told to stop")
+    worker.add_argument("--config", type=Path, help="the configuration file; the default place when left out")
+    worker.add_argument("--slots", type=_slots, help="how many runs at once; the configuration's when left out")
+    worker.add_argument("--exit-with-parent", action="store_true", help="stop when stdin ends")
+    worker.add_argument("--local", action="store_true", help="say that this worker belongs to a dashboard")
+    worker.set_defaults(command=_worker)
+
+    keys = commands.add_parser("keys", help="the key that opens credentials").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    create = keys.add_parser("create", help="make the first key")
+    create.add_argument("--key-file", type=Path, required=True)
+    create.add_argument("--config", type=Path, help="refuse when this configuration's database holds credentials")
+    create.add_argument("--passphrase", action="store_true", help="ask for a passphrase to protect the key")
+    create.set_defaults(command=_create_key)
+    public = keys.add_parser("public", help="show the public half of a key")
+    public.add_argument("--key-file", type=Path, required=True)
+    public.set_defaults(command=_public_key)
+    rotate = keys.add_parser("rotate", help="change the key, or go on with an interrupted change")
+    rotate.add_argument("--config", type=Path, required=True)
+    rotate.set_defaults(command=_rotate_key)
+    return parser
+
+
+def _slots(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError("must be a number from 1 to 64")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
