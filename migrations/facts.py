@@ -5,6 +5,7 @@ Frozen like the revisions themselves.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -46,6 +47,14 @@ def set_version(schema: int, *, min_reader: int, min_writer: int) -> None:
             connection.execute(
                 text("INSERT INTO meta (key, value) VALUES (:key, :value)"), {"key": key, "value": str(value)}
             )
+
+
+def fold(name: str) -> str:
+    """Folds a name for sorting and searching, as the program does: compatibility form, no case, no surrounding space.
+
+    It is Python's rule: neither database folds beyond its own idea of letters.
+    """
+    return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 def batches(query: str) -> Iterator[Sequence[Row[Any]]]:

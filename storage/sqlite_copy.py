@@ -35,7 +35,9 @@ def upgrade_lock(path: Path, wait_seconds: float) -> Iterator[None]:
     """
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
     try:
-        descriptor = os.open(f"{path}.upgrade-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+        descriptor = os.open(f"{path}.upgrade-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            os.fchmod(descriptor, mode)  # who shares the database shares its lock
     except OSError as error:
         raise DatabaseError(
             f"No file can be written beside {path} ({error.strerror}).", "Check the directory's owner and mode."
@@ -110,7 +112,13 @@ def copy_before(path: Path, schema: int) -> Path:
         raise DatabaseError(
             f"The copy before the change could not be written ({type(error).__name__}).", "Check the free space."
         ) from None
-    copies = sorted(path.parent.glob(f"{path.name}.before-*"), key=lambda one: one.stat().st_mtime_ns)
-    for old in copies[:-KEPT_COPIES]:
+    for old in _copies(path)[:-KEPT_COPIES]:
         old.unlink(missing_ok=True)
     return copy
+
+
+def _copies(path: Path) -> list[Path]:
+    """Finds the finished copies, oldest first."""
+    prefix = f"{path.name}.before-"
+    found = [one for one in path.parent.iterdir() if one.name.startswith(prefix) and one.name[len(prefix) :].isdigit()]
+    return sorted(found, key=lambda one: one.stat().st_mtime_ns)

@@ -3,7 +3,7 @@
 Upgrade, when there are tenants:
 * they and their connections go to one new workspace, `default` ("Default");
 * every active user becomes an Owner of it: until now everybody could do everything;
-* Entra tenant ids become lower case; a tenant with a connection is `active`, another a `draft`; its `sort_name` is its name, casefolded.
+* Entra tenant ids become lower case; a tenant with a connection is `active`, another a `draft`; its `sort_name` is its name, folded.
 Refused: tenants whose Entra ids differ only in case; a connection that names another Entra tenant than its tenant.
 
 Downgrade: workspaces, memberships, tags and platform apps are dropped, with the tenants' new columns.
@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 from migrations.connection_shapes import foundation
-from migrations.facts import batches, is_sqlite, now, refuse_rows, set_version
+from migrations.facts import batches, fold, is_sqlite, now, refuse_rows, set_version
 from migrations.tables import Time, create, drop, one_of, rebuild, references, row_id
 
 revision = "0002"
@@ -225,11 +225,10 @@ def _upgrade_postgresql(workspace: int | None) -> None:
 
 
 def _fill_sort_names() -> None:
-    """Case folding is Python's: neither database folds beyond its own idea of letters."""
     for rows in batches("SELECT id, name FROM tenants WHERE id > :after ORDER BY id LIMIT :limit"):
         op.get_bind().execute(
             text("UPDATE tenants SET sort_name = :sort_name WHERE id = :id"),
-            [{"id": row.id, "sort_name": row.name.casefold()} for row in rows],
+            [{"id": row.id, "sort_name": fold(row.name)} for row in rows],
         )
 
 

@@ -16,8 +16,8 @@ A column of that name that is already there with a canonical value in it keeps t
 Connection type: the client id of its workspace's platform app for the tenant's cloud → `platform`, with that app; a credential of its
 own → `dedicated`; else `platform` without an app, and `provider_credential_missing` where no older reason stands.
 Reason codes come along when they look like one (else `unknown_error`); the old free text does not, since it held Microsoft's words.
-A connection's `sort_name` is its tenant's name and then its own, casefolded. The first connection of a (tenant, provider) becomes the
-default where none is. A credential becomes the `active` one of its connection.
+A connection's `sort_name` is its tenant's name and then its own, folded, with U+001F between. The first connection of a
+(tenant, provider) becomes the default where none is. A credential becomes the `active` one of its connection.
 
 Downgrade: status and health are rebuilt (the truths of this revision win over what the old columns say):
 
@@ -45,7 +45,7 @@ from alembic import op
 from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Text, inspect, text
 
 from migrations import connection_shapes, credential_shapes
-from migrations.facts import batches, is_sqlite, set_version
+from migrations.facts import batches, fold, is_sqlite, set_version
 from migrations.tables import Time, create, drop, one_of, rebuild, references, row_id
 
 revision = "0003"
@@ -267,7 +267,7 @@ def _fill_sort_names_and_reasons() -> None:
             [
                 {
                     "id": row.id,
-                    "sort_name": f"{row.name.casefold()} {row.display_name.casefold()}",
+                    "sort_name": f"{fold(row.name)}\x1f{fold(row.display_name)}",
                     "code": _reason_code(row.last_reason_code),
                 }
                 for row in rows
