@@ -49,9 +49,8 @@ class FilterLine(Input):
     ]
 
     DEFAULT_CSS = """
-    FilterLine { display: none; height: 1; border: none; padding: 0 1; color: $foreground; background: $background; }
+    FilterLine { height: 1; border: none; padding: 0 1; color: $foreground; background: $background; }
     FilterLine:focus { background: $panel; background-tint: $foreground 0%; }
-    FilterLine.-open { display: block; }
     """
 
     def __init__(
@@ -59,6 +58,7 @@ class FilterLine(Input):
     ) -> None:
         super().__init__(placeholder=placeholder, compact=True, select_on_focus=False, id=id)
         self.cursor_blink = False
+        self.display = False
         self._accepted = ""
         self._history: list[str] = []
         self._at = 0
@@ -79,12 +79,13 @@ class FilterLine(Input):
         with self.prevent(Input.Changed):
             self.value = plain(text)
         self.cursor_position = len(self.value)
-        self.add_class("-open")
-        self.focus()
+        self.display = True
+        # At once, not when Textual is idle: what was typed right behind the key that opens must arrive here.
+        self.screen.set_focus(self)
 
     def close(self) -> None:
         """Hide the line."""
-        self.remove_class("-open")
+        self.display = False
 
     def action_close(self) -> None:
         """Esc: hide the line; the filter is what it was when the line was opened."""

@@ -21,6 +21,10 @@ from textual.widgets import Static
 
 from atlas_tui.cells import Line, Part, cut, fit_line, line_text, plain, width_of
 from atlas_tui.widgets.lines import PaintedLines
+from atlas_tui.widgets.wrapping import wrap
+
+REASON_LINES = 2
+"""Lines for the whole reason why an action is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,11 @@ class _Items(PaintedLines, can_focus=True):
         self.items = tuple(items)
         allowed = [index for index, item in enumerate(self.items) if not item.refusal]
         self.at = allowed[0] if allowed else 0
+        # Below the items: why the one under the cursor is refused, in full.
+        self._reason_lines = REASON_LINES if len(allowed) < len(self.items) else 0
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return max(1, len(self.items))
+        return max(1, len(self.items) + self._reason_lines)
 
     def compose_lines(self, width: int, height: int) -> list[Line]:
         label_width = max((width_of(plain(item.label)) for item in self.items), default=0)
@@ -81,8 +87,11 @@ class _Items(PaintedLines, can_focus=True):
                 line = (Part(line_text(fit_line(line, width)), "cursor"),)
             lines.append(line)
         # On a screen too small for all of them, the one under the cursor is always seen.
-        first = max(0, min(self.at - height // 2, len(lines) - height))
-        return lines[first : first + height]
+        room = max(1, height - self._reason_lines)
+        first = max(0, min(self.at - room // 2, len(lines) - room))
+        shown = lines[first : first + room]
+        reason = wrap(plain(self.items[self.at].refusal), width - 2) if self.items else []
+        return [*shown, *((Part("  "), Part(line)) for line in reason[: self._reason_lines])]
 
     def action_move(self, step: int) -> None:
         if self.items:

@@ -42,9 +42,12 @@ class _Tabs(PaintedLines):
         crumb = f" > {plain(self.crumb)}" if self.crumb else ""
         words = [_word(tab) for tab in self.tabs]
         room = width - width_of(crumb)
-        if sum(len(word) + 2 for word in words) > room:
-            # No room for all the words: only the current tab keeps its own.
-            words = [word if tab.key == self.current else tab.key for tab, word in zip(self.tabs, words, strict=True)]
+        # No room for all the words: the ones furthest right shrink to their keys first, the current one never.
+        for index in reversed(range(len(words))):
+            if sum(width_of(word) + 2 for word in words) <= room:
+                break
+            if self.tabs[index].key != self.current:
+                words[index] = self.tabs[index].key
         parts: list[Part] = []
         for tab, word in zip(self.tabs, words, strict=True):
             parts.append(Part(f" {word} ", "cursor" if tab.key == self.current else ""))
@@ -57,12 +60,13 @@ def _word(tab: Tab) -> str:
 
 class _Place(PaintedLines):
     DEFAULT_CSS = """
-    _Place { width: 21; }
+    _Place { width: 9; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.text = ""
+        self.room = 9
 
     def compose_lines(self, width: int, height: int) -> list[Line]:
         return [(Part(self.text.rjust(width - 1)), Part(" "))]
@@ -100,4 +104,9 @@ class TabLine(Horizontal):
         """Where the cursor is: `12/1,204`, `12/~1,204` when the total is an estimate, nothing when neither is known."""
         size = "" if total is None else f"{'' if is_exact else '~'}{total:,}"
         self._place.text = f"{position:,}/{size}" if position is not None and size else size
+        needed = len(self._place.text) + 2
+        if needed > self._place.room:
+            # It only grows: shrinking would lay out both halves anew whenever a list ends.
+            self._place.room = needed
+            self._place.styles.width = needed
         self._place.repaint()

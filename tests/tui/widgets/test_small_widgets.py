@@ -107,6 +107,16 @@ async def test_a_step_of_the_cursor_writes_the_place_and_not_the_tabs(run: Any, 
         assert terminal.display()[0].endswith(" ~1,204 ")
 
 
+async def test_all_tabs_and_a_place_fit_80_columns(run: Any) -> None:
+    tabs = TabLine([*TABS, Tab("6", "Health")], "2")
+    async with run(tabs) as terminal:
+        tabs.show_place(12, 1_204)
+        await terminal.settle()
+        assert terminal.display()[0] == (
+            " 1 Attention 4  2 Connections  3 Runs  4 Tenants  5 Audit  6 Health".ljust(71) + "12/1,204 "
+        )
+
+
 async def test_tabs_shrink_to_their_keys_and_the_current_one_is_in_reverse(run: Any) -> None:
     tabs = TabLine(TABS, "2")
     async with run(tabs) as terminal:
@@ -114,7 +124,12 @@ async def test_tabs_shrink_to_their_keys_and_the_current_one_is_in_reverse(run: 
         tabs.styles.width = 50
         await terminal.settle()
         line = terminal.display()[0]
-        assert line.startswith(" 1  2 Connections  3  4  5 ")
+        assert line.startswith(" 1 Attention 4  2 Connections  3  4  5 ")
+        tabs.styles.width = 40
+        await terminal.settle()
+        assert terminal.display()[0].startswith(" 1  2 Connections  3  4  5 ")
+        tabs.styles.width = 50
+        await terminal.settle()
         reversed_text = "".join(c.data for c in terminal.styles()[0] if c.reverse)
         assert reversed_text == " 2 Connections "
 
@@ -205,6 +220,7 @@ async def test_a_filter_is_typed_accepted_recalled_and_closed(run: Any) -> None:
     async with run(listener) as terminal:
         assert not line.display
         line.open()
+        assert terminal.app.focused is line, "what is typed at once arrives here"
         await terminal.press("q", "j", "[", "enter")
         assert not line.display
         assert [(type(m), m.text) for m in listener.heard] == [
@@ -304,6 +320,7 @@ async def test_what_is_not_allowed_says_why_and_cannot_be_picked(run: Any) -> No
         assert "Operator role cannot edit" in "\n".join(terminal.display())
         await terminal.press("e", "enter")
         assert answers == []
+        assert "Operator role cannot edit connections; ask dana (Manager)." in "\n".join(terminal.display())
         await terminal.press("escape")
         assert answers == [None]
 
