@@ -66,7 +66,7 @@ def names(values: Iterable[object], limit: int = _LIST_LIMIT) -> tuple[str, ...]
 
 def permission_names(found_in: str) -> tuple[str, ...]:
     """Picks the Graph permission names out of a text, in order, each once, ten at most; everything else of it is dropped."""
-    found = (match for match in _PERMISSION.findall(found_in[:20_000]) if _ACTIONS & set(match.split(".")))
+    found = (match for match in _PERMISSION.findall(found_in[:20_000]) if _ACTIONS & set(match.split(".")[1:]))
     return tuple(dict.fromkeys(found))[:10]
 
 

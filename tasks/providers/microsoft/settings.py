@@ -25,7 +25,8 @@ class MicrosoftSettings:
     Attributes:
         clouds: cloud name -> `{"login": url, "graph": url}`, either or both; replaces Microsoft's own hosts of that cloud.
         ca_bundle: PEM file with the certificate authorities to trust instead of the built-in ones.
-        proxy: `http://` or `https://` URL of the proxy for every call; None for direct calls. The environment is not read.
+        proxy: `http://` or `https://` URL of the proxy for every call (may hold a password, so it is not shown in representations); None
+            for direct calls. The environment is not read.
         connect_timeout: seconds to wait for a connection.
         read_timeout: seconds to wait for the next bytes of an answer.
         answer_timeout: seconds one whole answer may take, however slowly it drips.
@@ -37,7 +38,7 @@ class MicrosoftSettings:
 
     clouds: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     ca_bundle: Path | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     answer_timeout: float = 180.0

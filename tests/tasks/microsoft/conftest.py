@@ -118,6 +118,7 @@ class RecordingReporter:
     calls_allowed: int | None = None
     stop_in_wait: bool = False
     checks: int = 0
+    on_step: Callable[[str], None] = lambda key: None
 
     def check_running(self) -> None:
         self.checks += 1
@@ -125,8 +126,8 @@ class RecordingReporter:
             raise RunStopped
 
     def begin_step(self, key: str, label: str) -> None:
-        assert key
         assert label
+        self.on_step(key)
 
     def end_step(self, step: ReportStep) -> None:
         self.steps.append(step)

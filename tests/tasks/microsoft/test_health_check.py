@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -270,9 +272,157 @@ def test_a_domain_microsoft_does_not_know_warns(tenant: Any, target_for: Any, ch
 
 
 def test_a_domain_that_left_the_organization_warns(tenant: Any, target_for: Any, check: Any) -> None:
+    body = {"value": [{"id": tenant.id, "displayName": "Contoso", "verifiedDomains": [{"name": "other.example"}]}]}
+    tenant.script({"where": "graph", "path": "/organization*"}, [{"status": 200, "body": body}])
+    report = check(target_for(tenant))
+    assert outcome(report, "organization") == (StepStatus.WARN, "domain_not_verified")
+    assert report.token_passed
+
+
+def test_an_organization_that_says_little_still_passes(tenant: Any, target_for: Any, check: Any) -> None:
     tenant.scenarios("organization_limited")
     report = check(target_for(tenant))
-    assert step(report, "organization").status in (StepStatus.PASS, StepStatus.WARN)
+    assert outcome(report, "organization") == (StepStatus.PASS, None)
+    assert report.organization is not None
+    assert (report.organization.display_name, report.organization.verified_domains) == ("", ())
+
+
+@pytest.mark.parametrize("body", [{}, {"value": []}, {"value": [{}]}, {"value": [None]}, {"value": [{"id": 7}]}])
+def test_an_organization_that_names_no_tenant_is_incomplete(
+    tenant: Any, target_for: Any, check: Any, body: Any
+) -> None:
+    tenant.script({"where": "graph", "path": "/organization*"}, [{"status": 200, "body": body}])
+    assert outcome(check(target_for(tenant)), "organization") == (StepStatus.FAIL, "data_incomplete")
+
+
+def test_a_clock_that_is_wrong_warns(
+    tenant: Any, target_for: Any, new_gateway: Any, reporter: Any, simulator: Any
+) -> None:
+    gateway = new_gateway()
+    gateway.now = lambda: simulator.now() + timedelta(minutes=10)
+    report = MicrosoftHealthCheck(gateway).check(target_for(tenant), reporter)
+    assert outcome(report, "discovery") == (StepStatus.WARN, "clock_skew")
+    assert "600 s" in step(report, "discovery").sentence
+
+
+def _token(**claims: Any) -> dict[str, Any]:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    body = {"access_token": f"e30.{payload}.sig", "token_type": "Bearer", "expires_in": 3599}
+    return {"status": 200, "body": body}
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"appid": "00000000-0000-4000-8000-000000000000"}, "app_mismatch"),
+        ({"aud": "https://management.azure.com"}, "token_invalid"),
+        ({"tid": "00000000-0000-4000-8000-000000000000"}, "tenant_mismatch"),
+        ({"tid": None}, "tenant_mismatch"),
+        ({"roles": None}, "no_roles_granted"),
+        ({"roles": "Organization.Read.All"}, "no_roles_granted"),
+        ({"oid": None}, "service_principal_missing"),
+    ],
+)
+def test_a_token_that_is_not_ours_is_told_apart(
+    tenant: Any, target_for: Any, check: Any, claims: dict[str, Any], reason: str
+) -> None:
+    good = {
+        "tid": tenant.id,
+        "appid": tenant.client_id,
+        "oid": "o",
+        "roles": ["A"],
+        "aud": "https://graph.microsoft.com",
+    }
+    tenant.script({"where": "token"}, [_token(**{**good, **claims})])
+    report = check(target_for(tenant))
+    assert outcome(report, "claims") == (StepStatus.FAIL, reason)
+    assert not tenant.requests("/v1.0/")
+
+
+def test_a_token_that_cannot_be_read_is_no_verdict(tenant: Any, target_for: Any, check: Any) -> None:
+    body = {"access_token": "opaque", "token_type": "Bearer", "expires_in": 3599}
+    tenant.script({"where": "token"}, [{"status": 200, "body": body}])
+    report = check(target_for(tenant))
+    assert outcome(report, "claims") == (StepStatus.FAIL, "response_unreadable")
+    assert judge(report.steps).status is None
+    assert report.granted_permissions is None
+
+
+@pytest.mark.parametrize("scenario", ["token_without_roles", "token_without_oid"])
+def test_a_token_that_lacks_something_after_consent_is_waited_for(
+    tenant: Any, target_for: Any, check: Any, reporter: Any, simulator: Any, scenario: str
+) -> None:
+    tenant.scenarios(scenario)
+    waited = []
+
+    def mended(seconds: float, reason_code: str, phase: str) -> None:
+        waited.append((seconds, reason_code))
+        tenant.scenarios()
+
+    reporter.wait = mended
+    report = check(target_for(tenant, consent_changed_at=simulator.now()))
+    assert judge(report.steps).status is VerificationStatus.HEALTHY
+    assert waited == [(15.0, "identity_propagating")]
+
+
+def test_a_permission_that_microsoft_lists_but_the_token_lacks_is_pointed_out(
+    new_tenant: Any, target_for: Any, check: Any, new_reporter: Any
+) -> None:
+    all_but_one = [n for n in operations.all_required_permissions() if n != "Group.Read.All"] + ["Application.Read.All"]
+    tenant = new_tenant(permissions=all_but_one)
+
+    def grant(key: str) -> None:
+        if key == "permissions":
+            tenant.change_app(granted_roles=[*all_but_one, "Group.Read.All"])
+
+    report = check(target_for(tenant), new_reporter(on_step=grant))
+    failed = step(report, "permissions")
+    assert failed.evidence["missing"] == ("Group.Read.All",)
+    assert failed.evidence["granted_but_not_in_token"] == ("Group.Read.All",)
+    assert failed.needed_by == (operations.DIRECTORY_SYNC,)
+
+
+def test_discovery_that_is_down_is_no_verdict(tenant: Any, target_for: Any, check: Any) -> None:
+    tenant.scenarios("discovery_unavailable")
+    report = check(target_for(tenant))
+    assert outcome(report, "discovery") == (StepStatus.FAIL, "identity_service_unavailable")
+    assert judge(report.steps).status is None
+
+
+def test_sign_in_that_leads_to_another_host_gets_no_secret(tenant: Any, target_for: Any, check: Any) -> None:
+    foreign = "https://evil.example"
+    body = {
+        "issuer": f"https://sts.windows.net/{tenant.id}/",
+        "authorization_endpoint": f"{foreign}/authorize",
+        "token_endpoint": f"{foreign}/token",
+    }
+    tenant.script({"where": "discovery"}, [{"status": 200, "body": body}], then="repeat")
+    report = check(target_for(tenant))
+    assert outcome(report, "discovery") == (StepStatus.FAIL, "wrong_cloud")
+    assert outcome(report, "token") == (StepStatus.SKIP, "prerequisite_failed")
+
+
+def test_a_staged_credential_that_does_not_open_leaves_the_active_one(
+    tenant: Any, target_for: Any, drawer: Any, check: Any
+) -> None:
+    staged = drawer.put(SecretMaterial("secret", secret=tenant.secret), CredentialSlot.STAGED)
+    active = drawer.put(SecretMaterial("secret", secret=tenant.secret))
+    del drawer.materials[staged.id]
+    report = check(target_for(tenant, credentials=(staged, active)))
+    assert outcome(report, "preflight") == (StepStatus.WARN, "key_missing")
+    assert report.credential_slot == "active"
+    assert judge(report.steps).status is VerificationStatus.HEALTHY
+
+
+def test_a_staged_credential_is_not_blamed_for_what_is_not_its_fault(
+    tenant: Any, target_for: Any, drawer: Any, check: Any
+) -> None:
+    tenant.scenarios("app_disabled_in_tenant")
+    staged = drawer.put(SecretMaterial("secret", secret=tenant.secret), CredentialSlot.STAGED)
+    active = drawer.put(SecretMaterial("secret", secret=tenant.secret))
+    report = check(target_for(tenant, credentials=(staged, active)))
+    assert outcome(report, "token") == (StepStatus.FAIL, "app_disabled_in_tenant")
+    assert len(tenant.requests("/oauth2/v2.0/token")) == 1
 
 
 def test_a_tenant_nobody_knows_blocks(tenant: Any, target_for: Any, check: Any) -> None:
