@@ -75,7 +75,7 @@ def _serve_in(directory: Path, options: argparse.Namespace) -> int:
 
     announced.unlink(missing_ok=True)
     try:
-        serve(world, sockets, authority, ready=ready, with_stdin=options.exit_with_stdin)
+        serve(world, sockets, authority, host=options.host, ready=ready, with_stdin=options.exit_with_stdin)
     finally:
         # Whoever reads the file must not find the addresses of a process that is gone.
         announced.unlink(missing_ok=True)

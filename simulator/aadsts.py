@@ -25,11 +25,6 @@ class SigninFailure:
     suberror: str | None = None
     claims: str | None = None
 
-    @property
-    def keys(self) -> tuple[int, str]:
-        """Status and ``error``: what a client branches on first."""
-        return self.status, self.error
-
 
 _KEYS_EXPIRED = (
     "The provided client secret keys for app '{app}' are expired. Visit the Azure portal to create new keys for your app: "
@@ -47,6 +42,10 @@ _NOT_FOUND_IN_DIRECTORY = (
     "Application with identifier '{app}' was not found in the directory '{tenant_name}'. This can happen if the application "
     "has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent "
     "your authentication request to the wrong tenant."
+)
+_PRINCIPAL_MISSING = (
+    "The client application {app} is missing service principal in the tenant {tenant}. See instructions here: "
+    "https://go.microsoft.com/fwlink/?linkid=2225119"
 )
 _KEY_NOT_FOUND = (
     "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key "
@@ -68,12 +67,8 @@ FAILURES: dict[str, SigninFailure] = {
     "7000215": SigninFailure(401, "invalid_client", _SECRET_INVALID),
     "7000222": SigninFailure(401, "invalid_client", _KEYS_EXPIRED),
     "700016": SigninFailure(400, "unauthorized_client", _NOT_FOUND_IN_DIRECTORY),
-    "7000229": SigninFailure(
-        401,
-        "invalid_client",
-        "The client application {app} is missing service principal in the tenant {tenant}. See instructions here: "
-        "https://go.microsoft.com/fwlink/?linkid=2225119",
-    ),
+    "7000229": SigninFailure(401, "invalid_client", _PRINCIPAL_MISSING),
+    "7000229-unauthorized": SigninFailure(400, "unauthorized_client", _PRINCIPAL_MISSING),
     "65001": SigninFailure(
         400,
         "invalid_grant",

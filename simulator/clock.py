@@ -1,4 +1,4 @@
-"""The simulator's one clock: real time plus a shift that a drill may move forward.
+"""The simulator's one clock: real time plus a shift that a drill may move forward, or time that stands still.
 
 Promise: every lifetime (tokens, secrets, page tokens, throttling windows, propagation delays) is read from here, so that
 advancing the clock ages all of them at once.
@@ -19,11 +19,20 @@ class Clock:
     def __init__(self, source: Callable[[], float] = time.time) -> None:
         """Read real time (seconds since the epoch) from ``source``."""
         self._source = source
+        self._stopped_at: float | None = None
         self.shift = 0.0
 
     def now(self) -> float:
         """Return the simulated time in seconds since the epoch."""
-        return self._source() + self.shift
+        return (self._source() if self._stopped_at is None else self._stopped_at) + self.shift
+
+    def freeze(self, frozen: bool) -> None:
+        """Let the time stand still (it can still be advanced), or go on from where it stood."""
+        if frozen and self._stopped_at is None:
+            self._stopped_at = self._source()
+        elif not frozen and self._stopped_at is not None:
+            self.shift += self._stopped_at - self._source()
+            self._stopped_at = None
 
     def advance(self, seconds: float) -> None:
         """Move the simulated time forward by ``seconds``."""

@@ -130,9 +130,15 @@ async def _clear_requests(world: World, _: Request) -> Response:
 
 async def _clock(world: World, request: Request) -> Response:
     body = await _body(request)
-    seconds = body.get("advance", body.get("seconds")) if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not body or not set(body) <= {"seconds", "frozen"}:
+        raise _Answered(400, 'the body may hold "seconds" to advance by and "frozen"')
+    seconds, frozen = body.get("seconds", 0), body.get("frozen")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST_ADVANCE:
         raise _Answered(400, '"seconds" must be a number from 0 to ten years: the clock only moves forward')
+    if frozen is not None and not isinstance(frozen, bool):
+        raise _Answered(400, '"frozen" must be true or false')
+    if frozen is not None:
+        world.clock.freeze(frozen)
     world.clock.advance(float(seconds))
     return _json({"time": iso(world.clock.now()), "epoch": world.clock.now()})
 

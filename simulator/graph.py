@@ -54,6 +54,7 @@ class GraphExchange:
         request_id = str(uuid.uuid4())
         self.errors = GraphErrors(world.clock, request_id, request.headers.get("client-request-id", request_id))
         self.path = ""
+        self.asked = Asked("graph", request.method, "")
         self.claims: dict[str, Any] = {}
         self.resource: Resource | None = None
         self.cost = 0
@@ -90,7 +91,7 @@ class GraphExchange:
         tenant = self.authenticate()
         if isinstance(tenant, Answer):
             return self.dressed(tenant)
-        asked = Asked("graph", self.request.method, self.path, self.entry.client_id, self.request.in_batch)
+        asked = self.asked = Asked("graph", self.request.method, self.path, self.entry.client_id, self.request.in_batch)
         staged = self._staged(tenant, asked)
         if staged.dropped:
             return None
@@ -217,7 +218,7 @@ class GraphExchange:
             row = selected(resource.one(scope), query.select, resource.type)
             return self._ok({"@odata.context": self._context(resource, query, "/$entity"), **row})
         rows = filtered(resource.rows(scope), query.filter, resource.filters)
-        if active(tenant, "suspicious_empty"):
+        if active(tenant, "suspicious_empty", self.asked):
             rows = []
         return self._page(tenant, resource, rows, query)
 
@@ -225,7 +226,9 @@ class GraphExchange:
         now, bound = self.world.clock.now(), binding(tenant.id, self.path, query)
         position = Position()
         if query.skip_token:
-            if active(tenant, "page_token_expired"):
+            expired = active(tenant, "page_token_expired", self.asked)
+            if expired is not None:
+                expired.used += 1
                 return self._expired_token()
             try:
                 position = read(query.skip_token, bound, self.world.page_key, now)
@@ -242,12 +245,12 @@ class GraphExchange:
         elif query.count and not query.skip_token:
             body["@odata.count"] = len(rows)
         if end < len(rows):
-            gap = active(tenant, "paging_empty_pages") is not None and not position.empty
-            following = position if active(tenant, "paging_loop") else Position(end, gap)
+            gap = active(tenant, "paging_empty_pages", self.asked) is not None and not position.empty
+            following = position if active(tenant, "paging_loop", self.asked) else Position(end, gap)
             token = issue(following, bound, self.world.page_key, now)
-            if active(tenant, "paging_loop") and query.skip_token:
+            if active(tenant, "paging_loop", self.asked) and query.skip_token:
                 token = query.skip_token
-            foreign = active(tenant, "paging_foreign_host")
+            foreign = active(tenant, "paging_foreign_host", self.asked)
             base = str(foreign.options.get("url", "https://graph.attacker.example")) if foreign else self.listener.url
             body["@odata.nextLink"] = next_link(base, self.path, query, token)
         body["value"] = page

@@ -73,11 +73,17 @@ class LoginExchange:
             # Discovery calls an unknown tenant invalid_tenant; the token endpoint says invalid_request.
             return self.failure(refused, error="invalid_tenant" if kind == "discovery" else None)
         if isinstance(tenant, str):
-            return await self._shared(kind, tenant)
+            return self._shared(kind, tenant)
         self.entry.tenant = tenant.id
         self.facts["tenant_name"] = tenant.name
         self.separator = "\r\n" if active(tenant, "legacy_error_format") else " "
-        return await getattr(self, f"_{kind}")(tenant, segment)  # type: ignore[no-any-return]
+        if kind == "discovery":
+            return self._discovery(tenant, segment)
+        if kind == "token":
+            return await self._token(tenant)
+        if kind == "consent":
+            return consent_answer(self.world, tenant, self.request, version_2="/v2.0/" in self.request.url.path)
+        return json_answer(200, signing_keys(self.world, self.listener.url, self.listener.cloud, tenant))
 
     def _tenant(self, segment: str) -> Tenant | str:
         if segment.lower() in _SHARED:
@@ -89,7 +95,7 @@ class LoginExchange:
             raise Refused("90002")
         return tenant
 
-    async def _shared(self, kind: str, name: str) -> Answer:
+    def _shared(self, kind: str, name: str) -> Answer:
         if kind == "token":
             return self.failure(Refused("50059" if name == "organizations" else "9001023"))
         if kind == "consent":
@@ -97,7 +103,7 @@ class LoginExchange:
         document = openid_configuration if kind == "discovery" else signing_keys
         return json_answer(200, document(self.world, self.listener.url, self.listener.cloud, name))
 
-    async def _discovery(self, tenant: Tenant, segment: str) -> Answer:
+    def _discovery(self, tenant: Tenant, segment: str) -> Answer:
         asked = Asked("discovery", "GET", "/openid-configuration")
         staged = arranged(tenant, asked, self._making())
         if staged.answer is not None:
@@ -115,10 +121,7 @@ class LoginExchange:
     def _any_other(self, tenant: Tenant) -> Tenant:
         return next((t for t in self.world.directory.tenants.values() if t is not tenant), tenant)
 
-    async def _keys(self, tenant: Tenant, _: str) -> Answer:
-        return json_answer(200, signing_keys(self.world, self.listener.url, self.listener.cloud, tenant))
-
-    async def _token(self, tenant: Tenant, _: str) -> Answer:
+    async def _token(self, tenant: Tenant) -> Answer:
         try:
             request = parse_token_request(await self.request.body(), self.request.headers.get("authorization"))
         except Refused as refused:
@@ -138,9 +141,6 @@ class LoginExchange:
                 answer = self.failure(refused)
         answer.latency += staged.latency
         return altered(tenant, asked, answer)
-
-    async def _consent(self, tenant: Tenant, _: str) -> Answer:
-        return consent_answer(self.world, tenant, self.request, version_2="/v2.0/" in self.request.url.path)
 
     def _making(self) -> Making:
         errors = GraphErrors(self.world.clock, str(uuid.uuid4()), self.correlation_id)

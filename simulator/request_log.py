@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import asdict, dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from simulator.clock import iso
@@ -68,7 +69,7 @@ class RequestLog:
         entry.status, entry.scenario, entry.retry_after = status, scenario, retry_after
         key = (entry.tenant, entry.client_id, entry.listener, entry.path)
         entry.early_retry = entry.at < self._not_before.pop(key, 0.0)
-        wait = _seconds(retry_after)
+        wait = _seconds(retry_after, entry.at)
         if wait is not None and status in (429, 503):
             self._not_before[key] = entry.at + wait
 
@@ -86,8 +87,14 @@ class RequestLog:
         self._not_before.clear()
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def _seconds(retry_after: str | None, now: float) -> float | None:
+    if retry_after is None:
+        return None
     try:
-        return float(retry_after) if retry_after is not None else None
+        return float(retry_after)
+    except ValueError:
+        pass
+    try:
+        return parsedate_to_datetime(retry_after).timestamp() - now
     except ValueError:
         return None

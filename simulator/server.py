@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from time import perf_counter
+from traceback import extract_tb
 
 import trustme
 import uvicorn
@@ -57,10 +58,9 @@ class Simulator:
         except ClientDisconnect:
             return
         except Exception as error:  # a bug here must look like Microsoft's 500 to the client, and be seen by us
-            print(
-                f"simulator: {type(error).__name__} while answering {entry.method} {entry.path}: {error}",
-                file=sys.stderr,
-            )
+            # The type and the place, never the text: it could quote what the client sent.
+            place = extract_tb(error.__traceback__)[-1]
+            print(f"simulator: {type(error).__name__} at {place.filename}:{place.lineno}", file=sys.stderr)
             answer = Answer(500, b"", {"Content-Type": "text/plain"}, scenario="simulator_error")
         entry.duration = round(perf_counter() - started, 6)
         self.world.log.finish(entry, answer.status, answer.scenario, answer.retry_after)
@@ -94,13 +94,14 @@ def open_listeners(world: World, host: str, port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     try:
         for index, (kind, cloud) in enumerate(_KINDS):
-            opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+            # The protocol is named because asyncio turns Nagle's delay (40 ms an answer) off only for such sockets.
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             sockets.append(opened)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind((host, port + index if port else 0))
-            name = "localhost" if host in ("127.0.0.1", "::1", "localhost") else host
             number = opened.getsockname()[1]
-            world.listeners[number] = Listener(kind, cloud or CLOUDS[0], f"https://{name}:{number}")
+            world.listeners[number] = Listener(kind, cloud or CLOUDS[0], f"https://{_url_host(host)}:{number}")
     except BaseException:
         for opened in sockets:
             opened.close()
@@ -108,11 +109,19 @@ def open_listeners(world: World, host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
+def _url_host(host: str) -> str:
+    """Return the host of our URLs: ``localhost`` wherever that leads to us."""
+    if host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
 def serve(
     world: World,
     sockets: list[socket.socket],
     authority: trustme.CA,
     *,
+    host: str,
     ready: Callable[[], None],
     with_stdin: bool = False,
 ) -> None:
@@ -122,6 +131,7 @@ def serve(
         world: what is served.
         sockets: bound by :func:`open_listeners`.
         authority: issues the server certificate.
+        host: the address that was bound; the certificate names it beside localhost.
         ready: called once, when all listeners accept connections.
         with_stdin: stop as well when standard input ends.
     """
@@ -139,7 +149,7 @@ def serve(
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
         backlog=1024,
-        ssl_context_factory=lambda *_: server_context(authority),
+        ssl_context_factory=lambda *_: server_context(authority, host),
     )
     asyncio.run(_run(_Server(config), sockets, ready, with_stdin))
 

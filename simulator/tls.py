@@ -7,14 +7,17 @@ Must not know: HTTP.
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
 from cryptography import x509
 
+_PRIVATE = 0o700
 _MINIMUM_REMAINING = timedelta(days=30)
 
 
@@ -24,10 +27,16 @@ def open_authority(directory: Path) -> tuple[trustme.CA, Path]:
     Returns the authority and the path of its public certificate. An unreadable or soon expiring one is replaced.
 
     Raises:
-        OSError: the directory cannot be created or written.
+        OSError: the directory cannot be created or written, or holds files and is open to other accounts.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory.chmod(0o700)
+    if stat.S_IMODE(directory.stat().st_mode) != _PRIVATE:
+        if any(directory.iterdir()):
+            # Somebody else's directory (/tmp, a home): closing it would do harm, and keys do not belong there.
+            raise PermissionError(
+                errno.EPERM, "not a private directory: use one of its own, or chmod 700 it", str(directory)
+            )
+        directory.chmod(_PRIVATE)
     certificate, key = directory / "ca.pem", directory / "ca.key"
     authority = _reuse(certificate, key)
     if authority is None:
@@ -37,12 +46,13 @@ def open_authority(directory: Path) -> tuple[trustme.CA, Path]:
     return authority, certificate
 
 
-def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    """Return a TLS server context with a fresh certificate for localhost, 127.0.0.1 and ::1."""
+def server_context(authority: trustme.CA, host: str = "localhost") -> ssl.SSLContext:
+    """Return a TLS server context with a fresh certificate for localhost, 127.0.0.1, ::1 and ``host``."""
+    names = dict.fromkeys(("localhost", "127.0.0.1", "::1", host))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    authority.issue_cert("localhost", "127.0.0.1", "::1").configure_cert(context)
+    authority.issue_cert(*names).configure_cert(context)
     return context
 
 

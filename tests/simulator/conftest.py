@@ -122,6 +122,15 @@ class Microsoft:
         bearer = {"Authorization": f"Bearer {token or self.token(customer)}"}
         return self.http.get(url, headers={**bearer, **headers})
 
+    def batch(self, customer: Customer, token: str, paths: list[str]) -> list[dict[str, Any]]:
+        """Send paths as one ``$batch`` and return its responses."""
+        items = [{"id": str(index), "method": "GET", "url": path} for index, path in enumerate(paths)]
+        bearer = {"Authorization": f"Bearer {token}"}
+        answer = self.http.post(f"{self.graph(customer.cloud)}/v1.0/$batch", json={"requests": items}, headers=bearer)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["responses"]
+        return found
+
     def requests(self, customer: Customer) -> list[dict[str, Any]]:
         """The request log of one tenant."""
         found: list[dict[str, Any]] = self.control("GET", f"/requests?tenant={customer.id}").json()["requests"]
@@ -174,21 +183,3 @@ def microsoft(
 def customer(microsoft: Microsoft) -> Customer:
     """A healthy tenant of the test's own."""
     return microsoft.customer()
-
-
-@pytest.fixture
-def batch(microsoft: Microsoft) -> Callable[..., list[dict[str, Any]]]:
-    """Send paths as one ``$batch`` and return its responses."""
-
-    def send(customer: Customer, token: str, paths: list[str]) -> list[dict[str, Any]]:
-        items = [{"id": str(index), "method": "GET", "url": path} for index, path in enumerate(paths)]
-        answer = microsoft.http.post(
-            f"{microsoft.graph(customer.cloud)}/v1.0/$batch",
-            json={"requests": items},
-            headers={"Authorization": f"Bearer {token}"},
-        )
-        assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()["responses"]
-        return found
-
-    return send

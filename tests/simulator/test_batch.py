@@ -16,8 +16,10 @@ def _item(number: int, url: str = "/organization?$select=id", **more: Any) -> di
     return {"id": str(number), "method": "GET", "url": url, **more}
 
 
-def test_items_are_answered_one_by_one(microsoft: Any, customer: Any, batch: Any) -> None:
-    found = batch(customer, microsoft.token(customer), ["/organization?$select=id", "/nonsense", "/subscribedSkus"])
+def test_items_are_answered_one_by_one(microsoft: Any, customer: Any) -> None:
+    found = microsoft.batch(
+        customer, microsoft.token(customer), ["/organization?$select=id", "/nonsense", "/subscribedSkus"]
+    )
     assert [(item["id"], item["status"]) for item in found] == [("0", 200), ("1", 400), ("2", 200)]
     assert found[0]["body"]["value"] == [{"id": customer.id}]
     assert found[1]["body"]["error"]["code"] == "BadRequest"
@@ -61,7 +63,7 @@ def test_a_batch_without_a_token_is_401(microsoft: Any, customer: Any) -> None:
     assert _send(microsoft, customer, {"requests": [_item(1)]}, token="nonsense").status_code == 401
 
 
-def test_items_are_in_the_log(microsoft: Any, customer: Any, batch: Any) -> None:
-    batch(customer, microsoft.token(customer), ["/organization", "/subscribedSkus"])
+def test_items_are_in_the_log(microsoft: Any, customer: Any) -> None:
+    microsoft.batch(customer, microsoft.token(customer), ["/organization", "/subscribedSkus"])
     inner = [(r["path"], r["status"]) for r in microsoft.requests(customer) if r["batch"]]
     assert inner == [("/v1.0/organization", 200), ("/v1.0/subscribedSkus", 200)]

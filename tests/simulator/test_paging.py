@@ -151,3 +151,14 @@ def test_a_binding_does_not_depend_on_the_order_of_options(options: list[tuple[s
     forward, backward = Query(original=options), Query(original=options[::-1])
     assert binding("t", "/A", forward) == binding("t", "/a", backward)
     assert binding("t", "/a", forward) != binding("u", "/a", forward)
+
+
+def test_a_page_token_can_expire_once_so_that_starting_again_works(microsoft: Any) -> None:
+    scenario = {"name": "page_token_expired", "times": 1, "path": "/rolemanagement/*"}
+    customer = microsoft.customer(scenarios=[scenario])
+    token, path = microsoft.token(customer), "/roleManagement/directory/roleDefinitions?$top=15"
+    for expected in (400, 200):
+        link = microsoft.get(customer, path, token=token).json()["@odata.nextLink"]
+        assert microsoft.get(customer, link, token=token).status_code == expected
+    devices = microsoft.get(customer, f"{DEVICES}?$top=15", token=token).json()["@odata.nextLink"]
+    assert microsoft.get(customer, devices, token=token).status_code == 200, "another path is left alone"

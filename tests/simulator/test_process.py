@@ -17,6 +17,9 @@ from typing import Any
 import httpx
 import pytest
 
+from simulator.server import open_listeners
+from simulator.world import World
+
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -73,6 +76,56 @@ def test_a_directory_keeps_its_certificate_authority(start_simulator: Start, tmp
         process.communicate(timeout=5)
     assert len(seen) == 1
     assert stat.S_IMODE((tmp_path / "ca.key").stat().st_mode) == 0o600
+
+
+def test_a_directory_that_others_use_is_left_alone(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    (shared / "someone's file").touch()
+    done = subprocess.run([sys.executable, "-m", "simulator", "serve", "--directory", str(shared)], capture_output=True,
+                          text=True, check=False, cwd=Path(__file__).resolve().parents[2], timeout=30)  # fmt: skip
+    assert (done.returncode, "not a private directory" in done.stderr) == (2, True)
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+    assert len(list(shared.iterdir())) == 1
+
+
+def test_nagles_delay_is_off() -> None:
+    world = World()
+    for opened in open_listeners(world, "127.0.0.1", 0):
+        # asyncio sets TCP_NODELAY on accepted connections only when the listening socket names its protocol.
+        assert opened.proto == socket.IPPROTO_TCP
+        opened.close()
+    assert len(world.listeners) == 5
+
+
+def test_it_can_listen_on_ipv6(start_simulator: Start) -> None:
+    process = start_simulator("serve", "--host", "::1", "--exit-with-stdin")
+    endpoints = _ready(process)
+    trust = ssl.create_default_context(cafile=str(endpoints["ca"]))
+    port = endpoints["control"].rsplit(":", 1)[1]
+    assert httpx.get(f"https://[::1]:{port}/healthz", verify=trust).json()["ok"] is True
+
+
+def test_it_imports_nothing_of_the_project_and_little_else() -> None:
+    code = "import sys; before = set(sys.modules); import simulator.__main__; print(*sorted({m.split('.')[0] for m in "\
+           "set(sys.modules) - before}))"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          cwd=Path(__file__).resolve().parents[2])  # fmt: skip
+    loaded = set(done.stdout.split())
+    assert "simulator" in loaded
+    assert not loaded & {
+        "storage",
+        "tasks",
+        "atlas_tui",
+        "migrations",
+        "textual",
+        "sqlalchemy",
+        "httpx",
+        "msal",
+        "huey",
+        "jwt",
+    }
 
 
 def test_a_damaged_authority_is_replaced(start_simulator: Start, tmp_path: Path) -> None:
