@@ -46,11 +46,23 @@ EXIT_AT_ONCE: Final = 3
 """The exit code of a worker that was told twice; its runs are taken up by others when their leases are over."""
 
 
+SAME_WISH: Final = 0.5
+"""Seconds within which a second signal is the same wish (a terminal and a parent may both send one)."""
+
+
 @dataclass(frozen=True, slots=True)
 class StopRequest:
-    """Why the process shall stop."""
+    """That the process shall stop.
+
+    Attributes:
+        why: the signal, or what happened.
+        is_signal: somebody sent it; only a signal can make a stop immediate.
+        at: our clock.
+    """
 
     why: str
+    is_signal: bool
+    at: float
 
 
 def version() -> str:
@@ -107,9 +119,9 @@ class Worker:
         self._dispatches = Loop("dispatcher", self._dispatcher.step, self._log, longest_pause=2.0)
         self._sweeps = Loop("sweep", Sweep(db, self._timing, self._log).step, self._log)
 
-    def request_stop(self, why: str) -> None:
-        """Asks for a graceful stop; a second time for an immediate one. May be called from a signal handler."""
-        self._stop_requests.put(StopRequest(why))
+    def request_stop(self, why: str, *, is_signal: bool = False) -> None:
+        """Asks for a graceful stop; by another signal, for an immediate one. May be called from a signal handler."""
+        self._stop_requests.put(StopRequest(why, is_signal, steady_clock()))
 
     def run(self) -> None:
         """Works until asked to stop.
@@ -133,7 +145,7 @@ class Worker:
         self._hints.start()
         request = self._wait_for_stop()
         self._log.info("worker_stopping", worker=self.id, why=request.why, busy=len(self._held))
-        self._stop()
+        self._stop(request)
         self._log.info("worker_stopped", worker=self.id)
 
     def _wait_for_stop(self) -> StopRequest:
@@ -143,9 +155,11 @@ class Worker:
             except queue.Empty:
                 self._hints.mend()
 
-    def _stop(self) -> None:
+    def _stop(self, first: StopRequest) -> None:
         end = steady_clock() + self._timing.grace
-        threading.Thread(target=self._end_at_once_if_asked_again, name="second-stop", daemon=True).start()
+        threading.Thread(
+            target=self._end_at_once_if_asked_again, args=(first,), name="second-stop", daemon=True
+        ).start()
         self._dispatches.stop()
         self._hints.stop()
         self._try(lambda: workers.stopping(self._db, self.id))
@@ -167,8 +181,10 @@ class Worker:
             returned = self._try(lambda held=held: leases.release(self._db, held))  # type: ignore[misc]
             self._log.warning("run_released", run=held.run_id, outcome="returned" if returned else "not_held")
 
-    def _end_at_once_if_asked_again(self) -> None:
+    def _end_at_once_if_asked_again(self, first: StopRequest) -> None:
         request = self._stop_requests.get()
+        while not request.is_signal or request.at - first.at < SAME_WISH:
+            request = self._stop_requests.get()
         self._log.warning("worker_stopped_at_once", worker=self.id, why=request.why, busy=len(self._held))
         sys.stderr.flush()
         os._exit(EXIT_AT_ONCE)
@@ -235,7 +251,7 @@ def stop_on_signals(worker: Worker) -> None:
     """Has SIGTERM, SIGINT and SIGHUP ask for a stop."""
 
     def handle(number: int, frame: FrameType | None) -> None:
-        worker.request_stop(signal.Signals(number).name)
+        worker.request_stop(signal.Signals(number).name, is_signal=True)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, handle)

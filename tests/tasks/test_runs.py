@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
-from storage import cancelling
-from storage.operations import COMPLIANCE_SNAPSHOT, DIRECTORY_SYNC
+import pytest
+
+from storage import cancelling, leases, starting, workers
+from storage.operations import COMPLIANCE_SNAPSHOT, CONNECTION_CHECK, DIRECTORY_SYNC
+from tasks.runner import MOST_DEFERRALS
 
 
 def test_a_check_that_was_started_runs_and_its_badges_change(fleet: Any, start_worker: Any) -> None:
@@ -22,3 +26,258 @@ def test_a_check_that_was_started_runs_and_its_badges_change(fleet: Any, start_w
     assert [(step.key, step.status) for step in fleet.steps(run_id)] == [("token", "pass")]
     assert fleet.reports_of(run_id) == 1
     assert fleet.notifications_of(run_id) == 1
+
+
+def test_another_operation_writes_its_summary_counts(fleet: Any, start_worker: Any) -> None:
+    connection = fleet.connection()
+    start_worker(fleet)
+    fleet.until_completed(fleet.start(connection))
+
+    run = fleet.until_completed(fleet.start(connection, COMPLIANCE_SNAPSHOT))
+
+    assert run.outcome == "succeeded"
+    assert run.summary_counts == {"total": 3, "compliant": 3}
+
+
+def test_an_operation_the_provider_cannot_do_fails_as_unavailable(fleet: Any, start_worker: Any) -> None:
+    connection = fleet.connection()
+    start_worker(fleet)
+    fleet.until_completed(fleet.start(connection))
+
+    run = fleet.until_completed(fleet.start(connection, DIRECTORY_SYNC))
+
+    assert (run.outcome, run.reason_code) == ("failed", "operation_unavailable")
+
+
+def test_a_press_is_running_within_a_few_hundred_milliseconds(sqlite_fleet: Any, start_worker: Any) -> None:
+    connections = [sqlite_fleet.connection(["hold", "never"]) for _ in range(4)]
+    worker = start_worker(sqlite_fleet, slots=4)
+    sqlite_fleet.wait_until(lambda: workers.status(sqlite_fleet.db).alive, "a worker")
+
+    waited = []
+    for connection in connections:
+        pressed = time.monotonic()
+        run_id = sqlite_fleet.start(connection)
+        sqlite_fleet.until(run_id, lambda row: row.status == "running", "running")
+        waited.append(time.monotonic() - pressed)
+
+    assert sorted(waited)[1] < 0.3
+    worker.stop()
+
+
+def test_progress_and_steps_show_while_it_runs(fleet: Any, start_worker: Any) -> None:
+    connection = fleet.connection(["step", "token", "Sign in"], ["progress", 3, 11, "Sign in"], ["hold", "go"])
+    run_id = fleet.start(connection)
+    start_worker(fleet)
+
+    run = fleet.until(run_id, lambda row: row.progress_done == 3, "progress")
+    assert (run.progress_total, run.phase, run.status) == (11, "Sign in", "running")
+    assert [(step.key, step.status) for step in fleet.steps(run_id)] == [("token", "running")]
+
+    fleet.give("go")
+    fleet.until_completed(run_id)
+
+
+def test_a_queued_run_that_is_cancelled_never_begins(fleet: Any, start_worker: Any) -> None:
+    run_id = fleet.start(fleet.connection())
+    assert cancelling.cancel(fleet.db, fleet.who, run_id).immediate
+    other = fleet.start(fleet.connection())
+
+    start_worker(fleet)
+    fleet.until_completed(other)
+
+    assert fleet.run(run_id).outcome == "cancelled"
+    assert fleet.calls(run_id) == []
+
+
+def test_a_running_run_that_is_cancelled_stops_at_its_next_safe_point(fleet: Any, start_worker: Any) -> None:
+    run_id = fleet.start(fleet.connection(["step", "token", "Sign in"], ["hold", "never"]))
+    start_worker(fleet)
+    fleet.until(run_id, lambda row: row.status == "running", "running")
+
+    assert not cancelling.cancel(fleet.db, fleet.who, run_id).immediate
+    run = fleet.until_completed(run_id)
+
+    assert (run.outcome, run.reason_code) == ("cancelled", "cancelled")
+    assert [what for *_, what in fleet.calls(run_id)] == ["began"]
+    assert [(step.status, step.reason_code) for step in fleet.steps(run_id)] == [("skip", "cancelled")]
+    assert fleet.notifications_of(run_id) == 1
+
+
+def test_a_wait_for_microsoft_shows_until_when_and_ends_when_cancelled(fleet: Any, start_worker: Any) -> None:
+    run_id = fleet.start(fleet.connection(["wait", 14.0]))
+    start_worker(fleet)
+    waiting = fleet.until(run_id, lambda row: row.waiting_until is not None, "waiting")
+    assert waiting.status == "running"
+    assert waiting.phase == "waiting for Microsoft"
+
+    cancelled = time.monotonic()
+    cancelling.cancel(fleet.db, fleet.who, run_id)
+
+    assert fleet.until_completed(run_id).outcome == "cancelled"
+    assert time.monotonic() - cancelled < 5.0
+
+
+def test_a_short_wait_passes_and_the_run_goes_on(sqlite_fleet: Any, start_worker: Any) -> None:
+    run_id = sqlite_fleet.start(sqlite_fleet.connection(["wait", 0.2]))
+    start_worker(sqlite_fleet)
+    run = sqlite_fleet.until_completed(run_id)
+    assert (run.outcome, run.waiting_until) == ("succeeded", None)
+
+
+def test_a_long_wait_gives_the_thread_back_and_the_run_goes_on_later(fleet: Any, start_worker: Any) -> None:
+    deferred = fleet.start(fleet.connection(["defer", 1, 600.0]))
+    start_worker(fleet, slots=1)
+    run = fleet.until(deferred, lambda row: row.deferrals == 1, "deferred")
+    assert (run.status, run.attempt, run.reason_code) == ("queued", 0, "throttled")
+    assert run.waiting_until is not None
+
+    # The only thread is free for somebody else meanwhile.
+    assert fleet.until_completed(fleet.start(fleet.connection())).outcome == "succeeded"
+    assert fleet.run(deferred).status == "queued"
+
+    fleet.let_waits_end()
+    run = fleet.until_completed(deferred)
+    assert (run.outcome, run.attempt) == ("succeeded", 1)
+
+
+def test_a_deferred_run_can_be_cancelled_at_once(fleet: Any, start_worker: Any) -> None:
+    run_id = fleet.start(fleet.connection(["wait", 600.0]))
+    start_worker(fleet)
+    fleet.until(run_id, lambda row: row.deferrals == 1, "deferred")
+
+    assert cancelling.cancel(fleet.db, fleet.who, run_id).immediate
+
+
+def test_a_run_that_is_deferred_without_end_fails_with_what_it_waits_for(sqlite_fleet: Any, start_worker: Any) -> None:
+    run_id = sqlite_fleet.start(sqlite_fleet.connection(["defer", 10_000, 0.0]))
+    start_worker(sqlite_fleet)
+    run = sqlite_fleet.until_completed(run_id)
+    assert (run.outcome, run.reason_code, run.deferrals) == ("failed", "throttled", MOST_DEFERRALS)
+
+
+@pytest.mark.parametrize(("code", "outcome"), [("secret_expired", "blocked"), ("service_unavailable", "failed")])
+def test_a_failure_of_the_provider_ends_the_run_by_its_category(
+    sqlite_fleet: Any, start_worker: Any, code: str, outcome: str
+) -> None:
+    connection = sqlite_fleet.connection()
+    start_worker(sqlite_fleet)
+    sqlite_fleet.until_completed(sqlite_fleet.start(connection))
+    sqlite_fleet.script(connection, ["fail", code])
+
+    run = sqlite_fleet.until_completed(sqlite_fleet.start(connection, COMPLIANCE_SNAPSHOT))
+
+    assert (run.outcome, run.reason_code) == (outcome, code)
+    assert [(what["reason_code"], what["request_id"]) for what in run.failures] == [(code, "r-1")]
+
+
+def test_an_exception_ends_its_run_and_not_the_worker(fleet: Any, start_worker: Any) -> None:
+    broken = fleet.start(fleet.connection(["step", "token", "Sign in"], ["raise", "Bearer canary"]))
+    start_worker(fleet, slots=1)
+
+    run = fleet.until_completed(broken)
+    assert (run.outcome, run.reason_code) == ("failed", "internal_error")
+    assert "canary" not in str(run._mapping)
+    assert fleet.steps(broken)[0].status == "skip"
+    assert fleet.until_completed(fleet.start(fleet.connection())).outcome == "succeeded"
+
+
+def test_a_second_press_while_it_runs_opens_the_same_run(fleet: Any, start_worker: Any) -> None:
+    connection = fleet.connection(["hold", "go"])
+    run_id = fleet.start(connection)
+    start_worker(fleet)
+    fleet.until(run_id, lambda row: row.status == "running", "running")
+
+    again = starting.start(fleet.db, fleet.who, connection, CONNECTION_CHECK)
+
+    assert isinstance(again, starting.AlreadyRunning)
+    assert again.run.id == run_id
+    fleet.give("go")
+    fleet.until_completed(run_id)
+
+
+def test_a_run_that_waits_for_another_begins_when_that_has_ended(fleet: Any, start_worker: Any) -> None:
+    connection = fleet.connection()
+    start_worker(fleet)
+    fleet.until_completed(fleet.start(connection))
+    fleet.script(connection, ["hold", "go"])
+    first = fleet.start(connection)
+    busy = starting.start(fleet.db, fleet.who, connection, COMPLIANCE_SNAPSHOT, run_after=True)
+    assert isinstance(busy, starting.ScopeBusy)
+    assert busy.waiting is not None
+
+    fleet.give("go")
+
+    assert fleet.until_completed(first).outcome == "succeeded"
+    assert fleet.until_completed(busy.waiting.id).outcome == "succeeded"
+
+
+def test_a_connection_that_was_disabled_meanwhile_blocks_the_run_at_its_claim(fleet: Any, start_worker: Any) -> None:
+    from sqlalchemy import update
+
+    from storage.schema import provider_connections
+
+    connection = fleet.connection()
+    run_id = fleet.start(connection)
+    fleet.db.write(
+        lambda tx: (
+            tx.run(update(provider_connections).where(provider_connections.c.id == connection).values(is_enabled=False))
+            and None
+        )
+    )
+    start_worker(fleet)
+    run = fleet.until_completed(run_id)
+    assert (run.outcome, run.reason_code) == ("blocked", "provider_connection_disabled")
+    assert fleet.calls(run_id) == []
+
+
+def test_losing_the_queue_loses_no_run(sqlite_fleet: Any, start_worker: Any) -> None:
+    held = sqlite_fleet.start(sqlite_fleet.connection(["hold", "go"]))
+    start_worker(sqlite_fleet, slots=2)
+    sqlite_fleet.until(held, lambda row: row.status == "running", "running")
+
+    for file in Path(sqlite_fleet.settings.state_directory).glob("workers/*/hints.db*"):
+        file.unlink()
+    after = [sqlite_fleet.start(sqlite_fleet.connection()) for _ in range(3)]
+
+    for run_id in after:
+        assert sqlite_fleet.until_completed(run_id).outcome == "succeeded"
+    sqlite_fleet.give("go")
+    sqlite_fleet.until_completed(held)
+
+
+def test_a_hint_that_was_lost_is_given_again(fleet: Any, start_worker: Any) -> None:
+    run_id = fleet.start(fleet.connection())
+    assert leases.dispatch(fleet.db, "a worker that died with the hint", 1) == [run_id]
+    start_worker(fleet)
+
+    fleet.let_hints_age()
+
+    assert fleet.until_completed(run_id).outcome == "succeeded"
+
+
+def test_one_tenant_does_not_take_the_whole_worker(sqlite_fleet: Any, start_worker: Any) -> None:
+    tenant = sqlite_fleet.tenant()
+    slow = [sqlite_fleet.start(sqlite_fleet.connection(["hold", "go"], tenant_id=tenant)) for _ in range(2)]
+    start_worker(sqlite_fleet, slots=4)
+    for run_id in slow:
+        sqlite_fleet.until(run_id, lambda row: row.status == "running", "running")
+    third = sqlite_fleet.start(sqlite_fleet.connection(tenant_id=tenant))
+    other = sqlite_fleet.start(sqlite_fleet.connection())
+
+    assert sqlite_fleet.until_completed(other).outcome == "succeeded"
+    assert sqlite_fleet.run(third).status == "queued"
+    sqlite_fleet.give("go")
+    sqlite_fleet.until_completed(third)
+
+
+def test_a_worker_is_seen_alive_and_then_gone(fleet: Any, start_worker: Any) -> None:
+    worker = start_worker(fleet, slots=3)
+    status = fleet.wait_until(lambda: (now := workers.status(fleet.db)).alive and now, "a worker")
+    assert (status.alive, status.slots) == (1, 3)
+    assert status.workers[0].seal_key_id
+
+    worker.stop()
+
+    assert workers.status(fleet.db).alive == 0
+    assert list(Path(fleet.settings.state_directory).glob("workers/*")) == []
