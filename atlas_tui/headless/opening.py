@@ -1,0 +1,71 @@
+"""What every headless command begins with: the configuration, the database, who is asking, and in which workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage import access
+from storage.access import Principal, WorkspaceMembership
+from storage.configuration import Settings, load
+from storage.database import Database, open_database
+from storage.errors import InvalidInput, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A command's surroundings.
+
+    Attributes:
+        settings: the configuration.
+        db: the open database.
+        who: the principal.
+        workspace: where the command works.
+    """
+
+    settings: Settings
+    db: Database
+    who: Principal
+    workspace: WorkspaceMembership
+
+
+@contextmanager
+def opened(config: Path | None, workspace: str | None) -> Iterator[Opened]:
+    """Opens everything a command needs and closes it again.
+
+    Args:
+        config: the configuration file; the default place when None.
+        workspace: a workspace's short name; the configured one, or the only one, when None.
+
+    Raises:
+        InvalidInput: the configuration cannot be used, or several workspaces could be meant.
+        DatabaseError: the database cannot be used.
+        Forbidden: the account is no member of anything.
+        NotFound: there is no such workspace for this account.
+    """
+    settings = load(config)
+    db = open_database(settings.database, shared=settings.shared)
+    try:
+        who = access.local_principal(db)
+        yield Opened(settings, db, who, _choose(access.entered_workspaces(db, who), workspace or settings.workspace))
+    finally:
+        db.close()
+
+
+def _choose(entered: tuple[WorkspaceMembership, ...], slug: str | None) -> WorkspaceMembership:
+    if not entered:
+        raise NotFound("You are in no workspace.", "Ask an Owner to add you.")
+    if slug:
+        for membership in entered:
+            if membership.slug == slug:
+                return membership
+        raise NotFound(f"There is no workspace {slug}.", f"You are in: {', '.join(m.slug for m in entered)}.")
+    if len(entered) > 1:
+        raise InvalidInput(
+            "--workspace",
+            "must be named, since you are in several",
+            f"Use one of: {', '.join(m.slug for m in entered)}.",
+        )
+    return entered[0]

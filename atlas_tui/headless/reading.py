@@ -1,0 +1,285 @@
+"""Headless reading: connections, runs, reports, tenants, workers, reasons."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from atlas_tui.headless.opening import Opened, opened
+from atlas_tui.headless.output import moment, write_json, write_line, write_table
+from storage import access, connections, operations, platform_apps, reasons, reports, runs, tenants, workers
+from storage.configuration import load
+from storage.connections import ConnectionQuery, ConnectionRow
+from storage.database import open_database
+from storage.errors import NotFound
+from storage.pages import Page, Place
+from storage.runs import RunQuery, RunRow
+from storage.tenants import TenantQuery
+
+
+def _all_rows(ask: Any, limit: int) -> list[Any]:
+    """Reads pages until `limit` rows are there or the list ends."""
+    rows: list[Any] = []
+    place = Place.first()
+    while len(rows) < limit:
+        page: Page[Any] = ask(place, min(500, limit - len(rows)))
+        rows.extend(page.rows)
+        if not page.has_after or not page.cursors:
+            break
+        place = Place.after(page.cursors[-1])
+    return rows
+
+
+def list_connections(options: argparse.Namespace) -> int:
+    """`atlas-tui connections [FILTER]`."""
+    with opened(options.config, options.workspace) as here:
+        query = ConnectionQuery(
+            here.workspace.workspace_id,
+            " ".join(options.filter),
+            problems_only=options.problems,
+            sort=options.sort,
+            descending=options.reverse,
+        )
+        rows = _all_rows(lambda place, n: connections.page(here.db, here.who, query, place, n), options.limit)
+    if options.json:
+        write_json(rows)
+        return 0
+    write_table(
+        ("ID", "TENANT", "LIFECYCLE", "CONSENT", "VERIFICATION", "CHECKED", "REASON"),
+        [_connection(row) for row in rows],
+    )
+    return 0
+
+
+def _connection(row: ConnectionRow) -> tuple[str, ...]:
+    name = row.tenant_name if row.siblings == 1 else f"{row.tenant_name} / {row.display_name}"
+    return (
+        str(row.id),
+        name,
+        "enabled" if row.is_enabled else "disabled",
+        row.consent_status.value,
+        row.verification_status.value,
+        moment(row.last_checked_at),
+        row.reason_code or "",
+    )
+
+
+def show_connection(options: argparse.Namespace) -> int:
+    """`atlas-tui connection show CONNECTION`."""
+    with opened(options.config, options.workspace) as here:
+        row = _find(here, options.connection)
+        detail = connections.get(here.db, here.who, row.id)
+    if options.json:
+        write_json(detail)
+        return 0
+    reason = reasons.find(row.reason_code) if row.reason_code else None
+    pairs = [
+        ("connection", f"{row.id} {row.display_name} of {row.tenant_name}"),
+        ("tenant id", row.entra_tenant_id),
+        ("domain", row.primary_domain or "-"),
+        ("signs in as", f"{detail.client_id or '-'} ({detail.platform_app or 'own app registration'})"),
+        ("lifecycle", f"{'enabled' if row.is_enabled else 'disabled'} since {moment(row.lifecycle_changed_at)}"),
+        ("consent", f"{row.consent_status.value} since {moment(row.consent_changed_at)}"),
+        ("verification", f"{row.verification_status.value} since {moment(row.verification_changed_at)}"),
+        ("last checked", moment(row.last_checked_at)),
+        ("last good", moment(row.last_good_at)),
+    ]
+    if reason is not None:
+        pairs += [
+            ("why", f"{reason.code}: {row.reason_sentence or reason.sentence}"),
+            ("who fixes it", reason.fix_by.value),
+        ]
+        pairs.append(("next step", reason.next_step))
+    for credential in detail.credentials:
+        pairs.append(
+            ("credential", f"{credential.slot.value} {credential.kind.value}, expires {moment(credential.expires_at)}")
+        )
+    for label, value in pairs:
+        write_line(f"{label:14} {value}")
+    return 0
+
+
+def _find(here: Opened, text: str) -> ConnectionRow:
+    return connections.find_by_name(here.db, here.who, here.workspace.workspace_id, text)
+
+
+def list_runs(options: argparse.Namespace) -> int:
+    """`atlas-tui runs [FILTER]`."""
+    with opened(options.config, options.workspace) as here:
+        connection_id = _find(here, options.connection).id if options.connection else None
+        query = RunQuery(here.workspace.workspace_id, " ".join(options.filter), connection_id=connection_id)
+        rows = _all_rows(lambda place, n: runs.page(here.db, here.who, query, place, n), options.limit)
+    if options.json:
+        write_json(rows)
+        return 0
+    write_table(("ID", "OPERATION", "TENANT", "STATUS", "QUEUED", "BY", "REASON"), [_run(row) for row in rows])
+    return 0
+
+
+def _run(row: RunRow) -> tuple[str, ...]:
+    status = row.outcome.value if row.outcome else row.status.value
+    return (
+        str(row.id),
+        row.label,
+        row.tenant_name,
+        status,
+        moment(row.queued_at),
+        row.initiator,
+        row.reason_code or "",
+    )
+
+
+def show_run(options: argparse.Namespace) -> int:
+    """`atlas-tui run ID`."""
+    with opened(options.config, options.workspace) as here:
+        detail = runs.get(here.db, here.who, options.run)
+    if options.json:
+        write_json(detail)
+        return 0
+    row = detail.row
+    status = row.outcome.value if row.outcome else row.status.value
+    write_line(f"#{row.id} {row.label} of {row.tenant_name}: {status}")
+    write_line(f"queued {moment(row.queued_at)} by {row.initiator}, completed {moment(row.completed_at)}")
+    if row.reason_code:
+        write_line(f"why        {row.reason_code}: {row.reason_sentence}")
+        write_line(f"next step  {reasons.find(row.reason_code).next_step}")
+    for step in detail.steps:
+        write_line(f"  {step.status.value:8} {step.label}  {step.sentence}")
+    for failure in detail.failures:
+        identity = f" (Microsoft request id {failure.request_id})" if failure.request_id else ""
+        write_line(f"  {failure.reason_code} x{failure.count}: {failure.sentence}{identity}")
+    if detail.summary_counts:
+        write_line(", ".join(f"{key} {value}" for key, value in detail.summary_counts.items()))
+    return 0
+
+
+def show_report(options: argparse.Namespace) -> int:
+    """`atlas-tui report CONNECTION`: the newest verification report."""
+    with opened(options.config, options.workspace) as here:
+        row = _find(here, options.connection)
+        report = reports.latest(here.db, here.who, row.id)
+    if report is None:
+        raise NotFound(f"{row.tenant_name} was never checked.", f"Run: atlas-tui check {row.id}")
+    if options.json:
+        write_json(report)
+        return 0
+    verdict = report.verdict.value if report.verdict else "unchanged"
+    write_line(f"{row.tenant_name}: verification {verdict}, run #{report.run_id}, {moment(report.created_at)}")
+    if report.is_superseded:
+        write_line("superseded: the connection changed while the check ran, so nothing of this was believed")
+    for step in report.steps:
+        code = f" [{step.reason_code}]" if step.reason_code else ""
+        write_line(f"  {step.status.value:5} {step.label:24} {step.sentence}{code}")
+    if report.limited_operations:
+        labels = ", ".join(operations.find(name).label for name in report.limited_operations)
+        write_line(f"cannot work now: {labels}")
+    return 0
+
+
+def list_tenants(options: argparse.Namespace) -> int:
+    """`atlas-tui tenants [FILTER]`."""
+    with opened(options.config, options.workspace) as here:
+        query = TenantQuery(here.workspace.workspace_id, " ".join(options.filter))
+        rows = _all_rows(lambda place, n: tenants.page(here.db, here.who, query, place, n), options.limit)
+    if options.json:
+        write_json(rows)
+        return 0
+    write_table(
+        ("ID", "TENANT", "TENANT ID", "DOMAIN", "CLOUD", "CONNECTIONS"),
+        [
+            (str(r.id), r.name, r.entra_tenant_id, r.primary_domain or "-", r.cloud.value, str(r.connections))
+            for r in rows
+        ],
+    )
+    return 0
+
+
+def list_apps(options: argparse.Namespace) -> int:
+    """`atlas-tui apps`: the workspace's platform apps."""
+    with opened(options.config, options.workspace) as here:
+        found = platform_apps.of_workspace(here.db, here.who, here.workspace.workspace_id)
+    if options.json:
+        write_json(found)
+        return 0
+    write_table(
+        ("ID", "CLOUD", "NAME", "CLIENT ID", "CONNECTIONS", "CREDENTIALS"),
+        [
+            (
+                str(app.id),
+                app.cloud.value,
+                app.display_name,
+                app.client_id,
+                str(app.connections),
+                ", ".join(f"{c.slot.value} until {moment(c.expires_at)}" for c in app.credentials) or "none",
+            )
+            for app in found
+        ],
+    )
+    return 0
+
+
+def list_workers(options: argparse.Namespace) -> int:
+    """`atlas-tui workers`."""
+    with opened(options.config, options.workspace) as here:
+        status = workers.status(here.db)
+    if options.json:
+        write_json(status)
+        return 0
+    write_line(f"{status.alive} alive, {status.busy} of {status.slots} slots busy")
+    write_table(
+        ("HOST", "PID", "STATE", "BUSY", "LAST BEAT"),
+        [
+            (
+                row.host,
+                str(row.pid),
+                "alive" if row.is_alive else "gone",
+                f"{row.busy}/{row.slots}",
+                moment(row.beat_at),
+            )
+            for row in status.workers
+        ],
+    )
+    return 0
+
+
+def list_workspaces(options: argparse.Namespace) -> int:
+    """`atlas-tui workspaces`: those you may enter."""
+    settings = load(options.config)
+    db = open_database(settings.database, shared=settings.shared)
+    try:
+        found = access.entered_workspaces(db, access.local_principal(db))
+    finally:
+        db.close()
+    if options.json:
+        write_json(found)
+        return 0
+    write_table(("WORKSPACE", "NAME", "ROLE"), [(entry.slug, entry.name, entry.role.value) for entry in found])
+    return 0
+
+
+def explain_reason(options: argparse.Namespace) -> int:
+    """`atlas-tui reasons [CODE]`: what a reason code means."""
+    catalog = reasons.catalog()
+    if options.code is None:
+        if options.json:
+            write_json(list(catalog.values()))
+        else:
+            write_table(
+                ("REASON", "FIX BY", "SENTENCE"),
+                [(r.code, r.fix_by.value, r.sentence) for r in catalog.values()],
+                widest=100,
+            )
+        return 0
+    if options.code not in catalog:
+        raise NotFound(f"There is no reason code {options.code}.", "See `atlas-tui reasons`.")
+    reason = catalog[options.code]
+    if options.json:
+        write_json(reason)
+        return 0
+    write_line(f"{reason.code}: {reason.sentence}")
+    write_line(f"fixed by   {reason.fix_by.value}")
+    write_line(f"retry      {reason.retryable.value}")
+    write_line(f"next step  {reason.next_step}")
+    if reason.link:
+        write_line(f"more       {reason.link}")
+    return 0

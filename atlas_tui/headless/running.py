@@ -1,0 +1,149 @@
+"""Headless starting, waiting, cancelling and retrying."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from typing import Any, Final
+
+from atlas_tui.headless import exit_codes
+from atlas_tui.headless.opening import Opened, opened
+from atlas_tui.headless.output import write_json, write_line
+from storage import cancelling, connections, operations, reasons, reports, runs, starting, workers
+from storage.feed import ChangeFeed
+from storage.runs import RunDetail
+from storage.starting import AlreadyRunning, Blocked, ScopeBusy, Started, StartResult
+from storage.states import RunStatus
+
+_LOOK_EVERY: Final = 0.2
+
+
+def check(options: argparse.Namespace) -> int:
+    """`atlas-tui check CONNECTION`: starts a connection check and, unless told not to, waits for it."""
+    with opened(options.config, options.workspace) as here:
+        row = connections.find_by_name(here.db, here.who, here.workspace.workspace_id, options.connection)
+        result = starting.start(
+            here.db,
+            here.who,
+            row.id,
+            operations.CONNECTION_CHECK,
+            run_after=options.run_after,
+            ticket=options.ticket,
+        )
+        return _after_start(here, result, options)
+
+
+def retry(options: argparse.Namespace) -> int:
+    """`atlas-tui retry RUN`: starts a completed run's operation again."""
+    with opened(options.config, options.workspace) as here:
+        result = starting.retry(here.db, here.who, options.run, ticket=options.ticket)
+        return _after_start(here, result, options)
+
+
+def cancel(options: argparse.Namespace) -> int:
+    """`atlas-tui cancel RUN`."""
+    with opened(options.config, options.workspace) as here:
+        result = cancelling.cancel(here.db, here.who, options.run, ticket=options.ticket)
+    if options.json:
+        write_json(result)
+    elif result.immediate:
+        write_line(f"#{result.run.id} is cancelled.")
+    else:
+        write_line(f"#{result.run.id} stops at its next safe point.")
+    return exit_codes.OK
+
+
+def _after_start(here: Opened, result: StartResult, options: argparse.Namespace) -> int:
+    if isinstance(result, Blocked):
+        return _blocked(result, options.json)
+    if isinstance(result, ScopeBusy) and result.waiting is None:
+        return _busy(result, options.json)
+    run = result.waiting if isinstance(result, ScopeBusy) else result.run
+    assert run is not None
+    if not options.wait:
+        if options.json:
+            write_json({"result": _word(result), "run": run})
+        else:
+            write_line(f"{_sentence(result)} #{run.id}.")
+        return exit_codes.OK
+    if not options.json:
+        sys.stderr.write(f"{_sentence(result)} #{run.id}, waiting (ctrl+c leaves it going).\n")
+        if workers.status(here.db).alive == 0:
+            sys.stderr.write("No worker is running, so nothing will happen until one does: atlas-tui worker\n")
+    detail = _wait(here, run.id, options.timeout)
+    if detail is None:
+        sys.stderr.write(f"#{run.id} has not completed after {options.timeout:g} s; it goes on.\n")
+        return exit_codes.BUSY
+    return _tell(here, detail, options.json)
+
+
+def _word(result: StartResult) -> str:
+    return {Started: "started", AlreadyRunning: "already_running", ScopeBusy: "waiting", Blocked: "blocked"}[
+        type(result)
+    ]
+
+
+def _sentence(result: StartResult) -> str:
+    return {Started: "Queued", AlreadyRunning: "Already there:", ScopeBusy: "Will run after the active one:"}[
+        type(result)
+    ]
+
+
+def _blocked(result: Blocked, as_json: bool) -> int:
+    if as_json:
+        write_json({"result": "blocked", "reason": result.reason, "sentence": result.sentence})
+    else:
+        sys.stderr.write(f"Blocked ({result.reason.code}): {result.sentence} {result.reason.next_step}\n")
+    return exit_codes.BLOCKED
+
+
+def _busy(result: ScopeBusy, as_json: bool) -> int:
+    label = operations.find(result.run.type).label
+    if as_json:
+        write_json({"result": "scope_busy", "run": result.run})
+    else:
+        sys.stderr.write(
+            f"Busy: {label} #{result.run.id} by {result.run.initiator} is active. "
+            "Wait for it, cancel it, or use --run-after.\n"
+        )
+    return exit_codes.BUSY
+
+
+def _wait(here: Opened, run_id: int, timeout: float) -> RunDetail | None:
+    """Waits until a run has completed, looking only when something changed; None when the time is over."""
+    feed, pause, until = ChangeFeed(here.db), threading.Event(), time.monotonic() + timeout
+    try:
+        while True:
+            if feed.poll():
+                detail = runs.get(here.db, here.who, run_id)
+                if detail.row.status is RunStatus.COMPLETED:
+                    return detail
+            if time.monotonic() >= until:
+                return None
+            pause.wait(_LOOK_EVERY)
+    finally:
+        feed.close()
+
+
+def _tell(here: Opened, detail: RunDetail, as_json: bool) -> int:
+    row = detail.row
+    assert row.outcome is not None
+    connection = connections.get(here.db, here.who, row.connection_id).row
+    report = reports.of_run(here.db, here.who, row.id)
+    if as_json:
+        document: dict[str, Any] = {"run": detail, "connection": connection, "report": report}
+        write_json(document)
+        return exit_codes.OUTCOME[row.outcome]
+    write_line(f"#{row.id} {row.label} of {row.tenant_name}: {row.outcome.value}")
+    write_line(
+        f"lifecycle {'enabled' if connection.is_enabled else 'disabled'}, consent {connection.consent_status.value}, "
+        f"verification {connection.verification_status.value}"
+    )
+    if row.reason_code:
+        write_line(f"why        {row.reason_code}: {row.reason_sentence}")
+        write_line(f"next step  {reasons.find(row.reason_code).next_step}")
+    for step in report.steps if report else ():
+        write_line(f"  {step.status.value:5} {step.label:24} {step.sentence}")
+    return exit_codes.OUTCOME[row.outcome]
