@@ -19,6 +19,7 @@ import msgspec
 from simulator.answers import Answer
 from simulator.graph import GraphExchange, GraphRequest
 from simulator.graph_errors import JSON_TYPE
+from simulator.scenarios import Asked, altered
 from simulator.world import Listener, World
 
 MAXIMUM = 20
@@ -30,10 +31,18 @@ async def batch_answer(outer: GraphExchange, world: World, listener: Listener, b
     tenant = outer.authenticate()
     if isinstance(tenant, Answer):
         return outer.dressed(tenant)
+    asked = Asked("graph", "POST", "/$batch", outer.entry.client_id)
+    staged = outer.staged(tenant, asked)
+    answer = staged.answer or await _answer(outer, world, listener, body)
+    answer.latency += staged.latency
+    return altered(tenant, asked, outer.dressed(answer))
+
+
+async def _answer(outer: GraphExchange, world: World, listener: Listener, body: bytes) -> Answer:
     try:
         requests = _requests(body)
     except ValueError as error:
-        return outer.dressed(outer.errors.plain(400, "BadRequest", str(error)))
+        return outer.errors.plain(400, "BadRequest", str(error))
     statuses: dict[str, int] = {}
     responses = []
     for item in requests:
@@ -41,8 +50,7 @@ async def batch_answer(outer: GraphExchange, world: World, listener: Listener, b
         if response is not None:
             statuses[item["id"]] = response["status"]
             responses.append(response)
-    answer = Answer(200, msgspec.json.encode({"responses": responses}), {"Content-Type": JSON_TYPE})
-    return outer.dressed(answer)
+    return Answer(200, msgspec.json.encode({"responses": responses}), {"Content-Type": JSON_TYPE})
 
 
 def _requests(body: bytes) -> list[dict[str, Any]]:

@@ -45,7 +45,8 @@ class Clock:
 
 def iso(seconds: float) -> str:
     """Write seconds since the epoch as Graph writes a DateTimeOffset: ``2026-01-31T12:00:00Z``."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # isoformat is several times faster than strftime, and a page of devices holds five thousand dates.
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}Z"
 
 
 def http_date(seconds: float) -> str:

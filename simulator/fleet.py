@@ -144,6 +144,8 @@ def script(entry: Any) -> Script:
     for answer in answers:
         if isinstance(answer, str) and answer != "fine" and answer not in SCENARIOS:
             raise FleetError(f'a script\'s answer must be "fine", a scenario or an object, not {answer!r}')
+        if isinstance(answer, str) and answer != "fine" and SCENARIOS[answer].make is None:
+            raise FleetError(f"{answer!r} is a state or damages an answer: switch it on as a scenario, not in a script")
         if not isinstance(answer, str) and not (
             isinstance(answer, dict) and ("status" in answer or "latency" in answer)
         ):

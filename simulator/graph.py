@@ -92,7 +92,7 @@ class GraphExchange:
         if isinstance(tenant, Answer):
             return self.dressed(tenant)
         asked = self.asked = Asked("graph", self.request.method, self.path, self.entry.client_id, self.request.in_batch)
-        staged = self._staged(tenant, asked)
+        staged = self.staged(tenant, asked)
         if staged.dropped:
             return None
         answer = staged.answer or self._natural(tenant)
@@ -101,7 +101,8 @@ class GraphExchange:
             self.used = 0.9
         return altered(tenant, asked, self.dressed(answer))
 
-    def _staged(self, tenant: Tenant, asked: Asked) -> Staged:
+    def staged(self, tenant: Tenant, asked: Asked) -> Staged:
+        """Return what scenarios answer instead of the real thing: a claims challenge first."""
         challenge = self._challenge(tenant, asked)
         if challenge is not None:
             return Staged(challenge)
@@ -215,7 +216,7 @@ class GraphExchange:
         scope = Scope(self.world, tenant, parameters, query.expand)
         if resource.rows is None:
             assert resource.one is not None
-            row = selected(resource.one(scope), query.select, resource.type)
+            (row,) = selected([resource.one(scope)], query.select, resource.type)
             return self._ok({"@odata.context": self._context(resource, query, "/$entity"), **row})
         rows = filtered(resource.rows(scope), query.filter, resource.filters)
         if active(tenant, "suspicious_empty", self.asked):
@@ -238,7 +239,7 @@ class GraphExchange:
                 raise BadQuery("The specified page token is invalid.", "Request_BadRequest") from None
         size = min(query.top or resource.page, resource.maximum) if resource.paged else len(rows)
         end = position.offset if position.empty else position.offset + size
-        page = [selected(row, query.select, resource.type) for row in rows[position.offset : end]]
+        page = selected(rows[position.offset : end], query.select, resource.type)
         body: dict[str, Any] = {"@odata.context": self._context(resource, query, "")}
         if resource.counts_page:
             body["@odata.count"] = len(page)

@@ -128,16 +128,17 @@ def _literal(text: str) -> Any:
     return {"true": True, "false": False}.get(text, text)
 
 
-def selected(row: Row, names: list[str], type_name: str) -> Row:
-    """Return the row with the selected properties only; annotations stay.
+def selected(rows: Iterable[Row], names: list[str], type_name: str) -> list[Row]:
+    """Return the rows with the selected properties only; annotations stay. All rows have the same properties.
 
     Raises:
         BadQuery: a name is no property of the type.
     """
-    if not names:
-        return row
-    known = {key.lower(): key for key in row}
-    chosen: Row = {key: value for key, value in row.items() if key.startswith("@")}
+    found = list(rows)
+    if not names or not found:
+        return found
+    known = {key.lower(): key for key in found[0]}
+    keys = [key for key in found[0] if key.startswith("@")]
     for name in names:
         key = known.get(name.lower())
         if key is None:
@@ -145,5 +146,5 @@ def selected(row: Row, names: list[str], type_name: str) -> Row:
                 f"Parsing OData Select and Expand failed: Could not find a property named '{name[:60]}' on type "
                 f"'microsoft.graph.{type_name}'."
             )
-        chosen[key] = row[key]
-    return chosen
+        keys.append(key)
+    return [{key: row[key] for key in keys} for row in found]

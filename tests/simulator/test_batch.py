@@ -67,3 +67,15 @@ def test_items_are_in_the_log(microsoft: Any, customer: Any) -> None:
     microsoft.batch(customer, microsoft.token(customer), ["/organization", "/subscribedSkus"])
     inner = [(r["path"], r["status"]) for r in microsoft.requests(customer) if r["batch"]]
     assert inner == [("/v1.0/organization", 200), ("/v1.0/subscribedSkus", 200)]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status"), [("service_unavailable", 503), ("claims_challenge", 401), ("graph_html", 200)]
+)
+def test_a_batch_as_a_whole_can_fail_like_any_request(
+    microsoft: Any, customer: Any, scenario: str, status: int
+) -> None:
+    microsoft.change(customer, scenarios=[scenario])
+    answer = _send(microsoft, customer, {"requests": [_item(1)]})
+    assert answer.status_code == status
+    assert "responses" not in answer.text

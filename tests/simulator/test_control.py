@@ -46,6 +46,7 @@ def test_a_tenant_comes_back_as_it_was_given(microsoft: Any, customer: Any) -> N
         ({"scripts": [{"answers": []}]}, '"answers"'),
         ({"scripts": [{"answers": [{"status": 99}]}]}, '"status"'),
         ({"scripts": [{"answers": ["dance"]}]}, "'dance'"),
+        ({"scripts": [{"answers": ["paging_loop"]}]}, "switch it on as a scenario"),
         ({"scripts": [{"answers": ["fine"], "then": "stop"}]}, '"then"'),
         ({"scripts": [{"answers": ["fine"], "match": {"colour": "red"}}]}, '"match"'),
         ({"apps": [{}]}, '"client_id"'),
