@@ -102,9 +102,10 @@ def _once(session: GraphSession, requests: Mapping[int, BatchRequest]) -> dict[i
     )
     body = session.fetch("POST", session.batch_url, content=content)
     responses = body.get("responses")
-    found = (
-        {item.get("id"): item for item in responses if isinstance(item, dict)} if isinstance(responses, list) else {}
-    )
+    found: dict[str, Mapping[str, Any]] = {}
+    for item in responses if isinstance(responses, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("id"), str):
+            found[item["id"]] = item
     return {index: _outcome(session, found.get(str(index))) for index in requests}
 
 

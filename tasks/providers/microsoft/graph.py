@@ -161,10 +161,11 @@ class GraphSession:
             number += 1
             page = self._page(body, number, restarts)
             empty = 0 if page.items else empty + 1
-            digest = hash(tuple(item.get("id") for item in page.items))
-            if empty > MOST_EMPTY_PAGES or (_has_ids(page) and digest in pages):
+            digest = _digest(page)
+            if empty > MOST_EMPTY_PAGES or digest in pages:
                 raise MicrosoftFailure("paging_loop", request_id=page.request_id)
-            pages.add(digest)
+            if digest is not None:
+                pages.add(digest)
             yield page
             url = self._next_link(body)
             if url in links:
@@ -268,8 +269,10 @@ class GraphSession:
         return f"{self._hosts.graph_url}{contracts.BATCH_PATH}"
 
 
-def _has_ids(page: Page) -> bool:
-    return bool(page.items) and all(isinstance(item.get("id"), str) for item in page.items)
+def _digest(page: Page) -> int | None:
+    """Tells two pages apart by the ids on them; None where a page has no items, or items without ids."""
+    ids = tuple(item.get("id") for item in page.items)
+    return hash(ids) if ids and all(isinstance(item_id, str) for item_id in ids) else None
 
 
 def _pressure(headers: Mapping[str, str]) -> float:

@@ -56,7 +56,7 @@ def read(body: Mapping[str, Any]) -> Licences:
     for sku in skus if isinstance(skus, list) else ():
         if not isinstance(sku, dict):
             continue
-        status = sku.get("capabilityStatus")
+        status = str(sku.get("capabilityStatus"))
         into = enabled if status in _IN_USE else suspended if status in _STOPPED else None
         plans = sku.get("servicePlans")
         if into is None or not isinstance(plans, list):

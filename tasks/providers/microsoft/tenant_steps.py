@@ -180,7 +180,7 @@ def _assigned_but_not_in_token(check: Check, missing: tuple[str, ...]) -> tuple[
     except MicrosoftFailure:
         # An extra: the permissions step has its verdict without it.
         return ()
-    assigned = {item.get("appRoleId") for item in assignments}
+    assigned = {str(item.get("appRoleId")).lower() for item in assignments}
     return tuple(name for name in missing if APP_ROLE_IDS.get(name) in assigned)
 
 

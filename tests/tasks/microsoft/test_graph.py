@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tasks.providers.microsoft.errors import MicrosoftFailure
 from tasks.providers.microsoft.graph import MOST_RESTARTS, GraphSession
 
 DEVICES = contracts.MANAGED_DEVICES
-SMALL_PAGES = contracts.replace(DEVICES, page_size=7)
+SMALL_PAGES = replace(DEVICES, page_size=7)
 
 
 @pytest.fixture
