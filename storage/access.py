@@ -139,6 +139,10 @@ class Authority:
         self.who = who
         self._held = held
 
+    def entered(self) -> frozenset[int]:
+        """Returns the workspaces in which the principal has any membership."""
+        return frozenset(entry.workspace_id for entry in self._held)
+
     def may_enter(self, workspace_id: int) -> bool:
         """Says whether the principal has any membership in the workspace."""
         return any(entry.workspace_id == workspace_id for entry in self._held)
@@ -214,9 +218,11 @@ class Authority:
         visible = self.may(tx, see, workspace_id, tenant_id) if tenant_id is not None else self.may_enter(workspace_id)
         if not visible:
             raise NotFound(f"{what} does not exist.", "It may have been removed, or you may have no access to it.")
-        raise Forbidden(
+        refusal = Forbidden(
             f"{self.who.login} may not do this ({capability.value}).", who_may(tx, capability, workspace_id, tenant_id)
         )
+        refusal.workspace_id = workspace_id
+        raise refusal
 
 
 def authority(tx: Transaction, who: Principal) -> Authority:

@@ -8,10 +8,10 @@ values never come here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import insert, select, text, update
@@ -20,9 +20,11 @@ from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.columns import format_sqlite_time
 from storage.database import Database, Transaction
-from storage.errors import AtlasError, Forbidden, NotFound
+from storage.errors import Forbidden, NotFound
 from storage.schema import audit_entries, audit_heads, provider_connections
 from storage.states import Topic
+
+T = TypeVar("T")
 
 GENESIS: Final = "0" * 64
 _SYSTEM_CHAIN: Final = "system"
@@ -140,31 +142,46 @@ def _new_head(tx: Transaction) -> Any:
     )
 
 
-def record_refusal(
+def attempt(
     db: Database,
     who: Principal,
     action: str,
-    error: AtlasError,
+    work: Callable[[Transaction], T],
     *,
     target_kind: str,
     target_id: int | str,
-    workspace_id: int | None,
-) -> None:
-    """Writes down a refusal, in a transaction of its own since the refused one was rolled back. Only for `Forbidden`."""
-    if not isinstance(error, Forbidden):
-        return
-    db.write(
-        lambda tx: record(
-            tx,
-            who,
-            action,
-            target_kind=target_kind,
-            target_id=target_id,
-            workspace_id=workspace_id,
-            outcome="refused",
-            detail={"why": error.message},
+) -> T:
+    """Runs what a person asked for in one write transaction; when it is forbidden, that is written down in another one.
+
+    Args:
+        db: the database.
+        who: who asks.
+        action: what, as in `record`.
+        work: the change with its own audit entry, as for `Database.write`.
+        target_kind: what kind of thing the refusal is about.
+        target_id: which one.
+
+    Raises:
+        Forbidden: it was refused, and the trail says so.
+        AtlasError: whatever `work` raised; nothing was written.
+    """
+    try:
+        return db.write(work)
+    except Forbidden as error:
+        workspace_id, why = error.workspace_id, error.message
+        db.write(
+            lambda tx: record(
+                tx,
+                who,
+                action,
+                target_kind=target_kind,
+                target_id=target_id,
+                workspace_id=workspace_id,
+                outcome="refused",
+                detail={"why": why},
+            )
         )
-    )
+        raise
 
 
 def of_connection(db: Database, who: Principal, connection_id: int, *, limit: int = 100) -> tuple[AuditEntry, ...]:

@@ -39,10 +39,12 @@ def cancel(db: Database, who: Principal, run_id: int, *, ticket: str | None = No
 
     Raises:
         NotFound: the run is not visible.
-        Forbidden: cancelling is not allowed.
+        Forbidden: cancelling is not allowed (audited).
         Conflict: it has completed.
     """
-    return db.write(lambda tx: _cancel(tx, who, run_id, ticket))
+    return audit.attempt(
+        db, who, "run.cancel", lambda tx: _cancel(tx, who, run_id, ticket), target_kind="run", target_id=run_id
+    )
 
 
 def _cancel(tx: Transaction, who: Principal, run_id: int, ticket: str | None) -> CancelResult:

@@ -111,7 +111,7 @@ def create(
         )
         return rows_by_id(tx, [connection_id])[0]
 
-    return db.write(work)
+    return audit.attempt(db, who, "connection.create", work, target_kind="tenant", target_id=tenant_id)
 
 
 def _client_id(kind: ConnectionType, client_id: str | None) -> str | None:
@@ -135,6 +135,7 @@ def set_enabled(
     Raises:
         NotFound, Forbidden: not visible, or not allowed.
     """
+    action = "connection.enable" if enabled else "connection.disable"
 
     def work(tx: Transaction) -> ConnectionRow:
         connection = _lock(tx, who, connection_id)
@@ -160,11 +161,10 @@ def set_enabled(
             # Waiting ones first, so that cancelling the active one promotes none of them.
             for run in sorted(unfinished_runs(tx, connection_id), key=lambda row: row.status != RunStatus.WAITING):
                 cancel_in(tx, who, run.id, ticket)
-        action = "connection.enable" if enabled else "connection.disable"
         _audit(tx, who, action, connection_id, connection.workspace_id, ticket, {})
         return rows_by_id(tx, [connection_id])[0]
 
-    return db.write(work)
+    return audit.attempt(db, who, action, work, target_kind="connection", target_id=connection_id)
 
 
 def set_default(db: Database, who: Principal, connection_id: int, *, ticket: str | None = None) -> ConnectionRow:
@@ -192,7 +192,7 @@ def set_default(db: Database, who: Principal, connection_id: int, *, ticket: str
             _audit(tx, who, "connection.set_default", connection_id, connection.workspace_id, ticket, {})
         return rows_by_id(tx, [connection_id])[0]
 
-    return db.write(work)
+    return audit.attempt(db, who, "connection.set_default", work, target_kind="connection", target_id=connection_id)
 
 
 def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: str | None = None) -> ConnectionRow:
@@ -228,7 +228,7 @@ def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: 
         _audit(tx, who, "consent.record", connection_id, connection.workspace_id, ticket, before)
         return rows_by_id(tx, [connection_id])[0]
 
-    return db.write(work)
+    return audit.attempt(db, who, "consent.record", work, target_kind="connection", target_id=connection_id)
 
 
 def _lock(tx: Transaction, who: Principal, connection_id: int) -> Row[Any]:

@@ -112,7 +112,7 @@ def store(
         tx.touch(Topic.CONNECTIONS)
         return info
 
-    return db.write(work)
+    return audit.attempt(db, who, "credential.store", work, target_kind=owner.value, target_id=owner_id)
 
 
 def _lock_dedicated(tx: Transaction, who: Principal, connection_id: int) -> tuple[Row[Any], str]:

@@ -49,9 +49,14 @@ class NotFound(AtlasError):
 
 
 class Forbidden(AtlasError):
-    """The principal may see the thing but not do this to it."""
+    """The principal may see the thing but not do this to it.
+
+    Attributes:
+        workspace_id: whose audit trail tells of the refusal; None when it was no workspace's.
+    """
 
     exit_code = 5
+    workspace_id: int | None = None
 
 
 class Conflict(AtlasError):

@@ -107,7 +107,7 @@ def register(
         tx.touch(Topic.CONNECTIONS)
         return _app(tx, row)
 
-    return db.write(work)
+    return audit.attempt(db, who, "platform_app.register", work, target_kind="workspace", target_id=workspace_id)
 
 
 def of_workspace(db: Database, who: Principal, workspace_id: int) -> tuple[PlatformApp, ...]:

@@ -17,7 +17,7 @@ from storage import audit, operations
 from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
-from storage.errors import Conflict, Forbidden, NotFound
+from storage.errors import Conflict, NotFound
 from storage.gate import find_obstacle, lock_connection, unfinished_runs
 from storage.operations import Operation
 from storage.reasons import Reason
@@ -133,11 +133,7 @@ def start(
     """
     operation = operations.find(operation_type)
     origin = Origin(RunCause.PERSON, run_after=run_after, ticket=ticket)
-    try:
-        return db.write(lambda tx: _start_as(tx, who, connection_id, operation, origin))
-    except Forbidden as error:
-        _audit_refusal(db, who, connection_id, operation, error)
-        raise
+    return _attempt(db, who, connection_id, operation, origin)
 
 
 def preview(db: Database, who: Principal, connection_id: int, operation_type: str) -> StartResult | None:
@@ -174,11 +170,7 @@ def retry(db: Database, who: Principal, run_id: int, *, ticket: str | None = Non
         raise Conflict(f"Run {run_id} has not completed.", "Cancel it first, or wait for it.")
     operation = operations.find(old.type)
     origin = Origin(RunCause.RETRY, ticket=ticket, retry_of_id=run_id)
-    try:
-        return db.write(lambda tx: _start_as(tx, who, old.connection_id, operation, origin))
-    except Forbidden as error:
-        _audit_refusal(db, who, old.connection_id, operation, error)
-        raise
+    return _attempt(db, who, old.connection_id, operation, origin)
 
 
 def start_in(
@@ -204,6 +196,17 @@ def start_in(
         # Another transaction was quicker; on PostgreSQL it has committed by now, since the insert waited for it.
         return _judge(tx, connection, operation) or Blocked(*_vanished())
     return Started(made)
+
+
+def _attempt(db: Database, who: Principal, connection_id: int, operation: Operation, origin: Origin) -> StartResult:
+    return audit.attempt(
+        db,
+        who,
+        f"run.start {operation.type}",
+        lambda tx: _start_as(tx, who, connection_id, operation, origin),
+        target_kind="connection",
+        target_id=connection_id,
+    )
 
 
 def _start_as(tx: Transaction, who: Principal, connection_id: int, operation: Operation, origin: Origin) -> StartResult:
@@ -369,19 +372,3 @@ def _vanished() -> tuple[Reason, str]:
 
     reason = reasons.find("internal_error")
     return reason, "Another run began and ended at this very moment; start it again."
-
-
-def _audit_refusal(db: Database, who: Principal, connection_id: int, operation: Operation, error: Forbidden) -> None:
-    with db.read() as tx:
-        workspace_id = tx.run(
-            select(provider_connections.c.workspace_id).where(provider_connections.c.id == connection_id)
-        ).scalar_one_or_none()
-    audit.record_refusal(
-        db,
-        who,
-        f"run.start {operation.type}",
-        error,
-        target_kind="connection",
-        target_id=connection_id,
-        workspace_id=workspace_id,
-    )
