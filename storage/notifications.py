@@ -6,11 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, false, or_, select, update
 
-from storage.access import Principal
+from storage.access import Principal, authority
+from storage.capabilities import Capability
 from storage.database import Database, Transaction
-from storage.schema import notifications
+from storage.schema import notifications, operation_runs
 from storage.states import NotificationKind, Topic
 
 
@@ -26,13 +27,25 @@ class Notification:
 
 
 def unread(db: Database, who: Principal, limit: int = 20) -> tuple[Notification, ...]:
-    """Returns the principal's own unread notifications, oldest first."""
+    """Returns the principal's own unread notifications, oldest first; those about what they may not see any more are left out."""
     if who.user_id is None:
         return ()
     with db.read() as tx:
+        rights = authority(tx, who)
+        visible = [
+            and_(
+                notifications.c.workspace_id == workspace_id,
+                or_(
+                    notifications.c.run_id.is_(None),
+                    rights.tenant_clause(workspace_id, Capability.RUN_VIEW, operation_runs.c.tenant_id),
+                ),
+            )
+            for workspace_id in sorted(rights.entered())
+        ]
         rows = tx.run(
             select(notifications)
-            .where(notifications.c.user_id == who.user_id, notifications.c.read_at.is_(None))
+            .outerjoin(operation_runs, operation_runs.c.id == notifications.c.run_id)
+            .where(notifications.c.user_id == who.user_id, notifications.c.read_at.is_(None), or_(false(), *visible))
             .order_by(notifications.c.id)
             .limit(limit)
         ).all()

@@ -123,7 +123,7 @@ def create(
         tx.touch(Topic.TENANTS)
         return _rows(tx, tx.run(_select().where(tenants.c.id == tenant_id)).all())[0]
 
-    return db.write(work)
+    return audit.attempt(db, who, "tenant.create", work, target_kind="workspace", target_id=workspace_id)
 
 
 def rename(db: Database, who: Principal, tenant_id: int, name: str) -> TenantRow:
@@ -164,7 +164,7 @@ def rename(db: Database, who: Principal, tenant_id: int, name: str) -> TenantRow
         tx.touch(Topic.TENANTS, Topic.CONNECTIONS)
         return _rows(tx, tx.run(_select().where(tenants.c.id == tenant_id)).all())[0]
 
-    return db.write(work)
+    return audit.attempt(db, who, "tenant.rename", work, target_kind="tenant", target_id=tenant_id)
 
 
 def sort_name(tenant_name: str, connection_name: str) -> str:
@@ -280,13 +280,23 @@ def _rows(tx: Transaction, rows: Sequence[Row[Any]]) -> list[TenantRow]:
 
 
 def _set_tags(tx: Transaction, workspace_id: int, tenant_id: int, names: Sequence[str]) -> None:
-    for name in sorted({read_name("tag", name).lower() for name in names}):
-        tag_id = tx.run(
-            select(tags.c.id).where(tags.c.workspace_id == workspace_id, tags.c.name == name)
-        ).scalar_one_or_none()
-        if tag_id is None:
-            tag_id = tx.run(insert(tags).values(workspace_id=workspace_id, name=name).returning(tags.c.id)).scalar_one()
+    for tag_id in sorted({find_or_make_tag(tx, workspace_id, name) for name in names}):
         tx.run(insert(tenant_tags).values(tenant_id=tenant_id, tag_id=tag_id))
+
+
+def find_or_make_tag(tx: Transaction, workspace_id: int, name: str) -> int:
+    """Returns the id of a workspace's tag, made when it is new; tags are folded, as the filter line folds what it looks for.
+
+    Raises:
+        InvalidInput: the name cannot be used.
+    """
+    folded = filters.fold(read_name("tag", name))
+    found = tx.run(
+        select(tags.c.id).where(tags.c.workspace_id == workspace_id, tags.c.name == folded)
+    ).scalar_one_or_none()
+    if found is not None:
+        return int(found)
+    return int(tx.run(insert(tags).values(workspace_id=workspace_id, name=folded).returning(tags.c.id)).scalar_one())
 
 
 def _require(tx: Transaction, who: Principal, tenant_id: int, capability: Capability) -> Row[Any]:

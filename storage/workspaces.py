@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import insert, select, update
 
 from storage import audit
 from storage.access import Principal, authority
@@ -16,8 +17,9 @@ from storage.capabilities import Capability, Role
 from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound
 from storage.fields import read_login, read_name, read_slug
-from storage.schema import memberships, tags, tenants, users, workspaces
+from storage.schema import memberships, tenants, users, workspaces
 from storage.states import ScopeKind, Topic
+from storage.tenants import find_or_make_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def add_member(
             kind = ScopeKind.TENANT
             scope = f"tenant {_tenant_name(tx, workspace_id, tenant_id)}"
         elif tag is not None:
-            kind, tag_id, scope = ScopeKind.TAG, _tag(tx, workspace_id, tag), f"tag {tag}"
+            kind, tag_id, scope = ScopeKind.TAG, find_or_make_tag(tx, workspace_id, tag), f"tag {tag}"
         member_id = tx.run(
             insert(memberships)
             .values(
@@ -178,7 +180,7 @@ def add_member(
         tx.touch(Topic.MEMBERS)
         return Member(member_id, login, display_name, role, scope, expires_at)
 
-    return db.write(work)
+    return audit.attempt(db, who, "member.add", work, target_kind="workspace", target_id=workspace_id)
 
 
 def _tenant_name(tx: Transaction, workspace_id: int, tenant_id: int) -> str:
@@ -188,15 +190,6 @@ def _tenant_name(tx: Transaction, workspace_id: int, tenant_id: int) -> str:
     if name is None:
         raise NotFound(f"Tenant {tenant_id} does not exist.")
     return str(name)
-
-
-def _tag(tx: Transaction, workspace_id: int, name: str) -> int:
-    found = tx.run(
-        select(tags.c.id).where(tags.c.workspace_id == workspace_id, tags.c.name == name)
-    ).scalar_one_or_none()
-    if found is not None:
-        return int(found)
-    return int(tx.run(insert(tags).values(workspace_id=workspace_id, name=name).returning(tags.c.id)).scalar_one())
 
 
 def revoke_member(db: Database, who: Principal, workspace_id: int, member_id: int) -> None:
@@ -222,19 +215,9 @@ def revoke_member(db: Database, who: Principal, workspace_id: int, member_id: in
         if row is None:
             raise NotFound(f"Membership {member_id} does not exist.")
         if row.role == Role.OWNER and row.scope_kind == ScopeKind.WORKSPACE:
-            owners = tx.run(
-                select(func.count())
-                .select_from(memberships)
-                .where(
-                    memberships.c.workspace_id == workspace_id,
-                    memberships.c.role == Role.OWNER.value,
-                    memberships.c.scope_kind == ScopeKind.WORKSPACE.value,
-                    memberships.c.revoked_at.is_(None),
-                    or_(memberships.c.expires_at.is_(None), memberships.c.expires_at > now),
-                )
-            ).scalar_one()
-            if owners < 2:
-                raise Conflict(f"{row.login} is the last Owner.", "Make somebody else Owner first.")
+            others = tx.run(_lasting_owners(tx, workspace_id).where(memberships.c.id != member_id)).all()
+            if not others:
+                raise Conflict(f"{row.login} is the last Owner.", "Make somebody else Owner first, for good.")
         tx.run(update(memberships).where(memberships.c.id == member_id).values(revoked_at=now))
         audit.record(
             tx,
@@ -247,4 +230,22 @@ def revoke_member(db: Database, who: Principal, workspace_id: int, member_id: in
         )
         tx.touch(Topic.MEMBERS)
 
-    db.write(work)
+    audit.attempt(db, who, "member.revoke", work, target_kind="member", target_id=member_id)
+
+
+def _lasting_owners(tx: Transaction, workspace_id: int) -> Any:
+    """Owners who stay: of the whole workspace, active, without an end. Locked, so that two of them cannot remove each other at once."""
+    statement = (
+        select(memberships.c.id)
+        .join(users, users.c.id == memberships.c.user_id)
+        .where(
+            memberships.c.workspace_id == workspace_id,
+            memberships.c.role == Role.OWNER.value,
+            memberships.c.scope_kind == ScopeKind.WORKSPACE.value,
+            memberships.c.revoked_at.is_(None),
+            memberships.c.expires_at.is_(None),
+            users.c.is_active,
+        )
+        .order_by(memberships.c.id)
+    )
+    return statement if tx.is_sqlite else statement.with_for_update(of=memberships)
