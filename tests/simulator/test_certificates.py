@@ -180,6 +180,20 @@ def test_msal_signs_in(
     assert split_jwt(answer["access_token"])[1]["tid"] == holder.id
 
 
+def test_msal_accepts_the_issuer_of_the_tenants_own_oidc_authority(microsoft: Any, holder: Any) -> None:
+    import requests
+
+    session = requests.Session()
+    session.verify, session.trust_env = microsoft.endpoints["ca"], False
+    app = msal.ConfidentialClientApplication(
+        holder.client_id,
+        client_credential=holder.secret,
+        oidc_authority=f"{microsoft.login()}/{holder.id}/v2.0",
+        http_client=session,
+    )
+    assert "access_token" in app.acquire_token_for_client([f"{microsoft.graph()}/.default"])
+
+
 def test_msal_reports_the_code_of_a_wrong_secret(microsoft: Any, holder: Any) -> None:
     answer = _msal(microsoft, holder, "wrong").acquire_token_for_client([f"{microsoft.graph()}/.default"])
     assert answer["error_codes"] == [7000215]

@@ -145,12 +145,49 @@ class _Checker:
         return ("degraded", "missing_permission") if missing else ("healthy", None)
 
 
-def test_what_the_hints_expect_is_what_the_simulator_answers(
-    microsoft: Any, start_simulator: Any, tmp_path: Path, fleet: list[dict[str, Any]]
-) -> None:
-    process = start_simulator("serve", "--directory", str(tmp_path), "--fleet", "demo", "--exit-with-stdin")
-    own = type(microsoft)(json.loads(process.stdout.readline()))
-    checker = _Checker(own, fleet)
+@pytest.fixture(scope="module")
+def demo(microsoft: Any, start_simulator: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A simulator that serves the demo fleet."""
+    directory = str(tmp_path_factory.mktemp("demo"))
+    process = start_simulator("serve", "--directory", directory, "--fleet", "demo", "--exit-with-stdin")
+    running = type(microsoft)(json.loads(process.stdout.readline()))
+    yield running
+    running.http.close()
+
+
+def _graph(demo: Any, fleet: list[dict[str, Any]], name: str, *paths: str) -> list[Any]:
+    """Sign in to a tenant of the demo as its connection would, and get paths."""
+    tenant = _named(fleet, name)
+    checker = _Checker(demo, fleet)
+    form = {"client_id": tenant["demo"]["client_id"], "grant_type": "client_credentials",
+            "client_secret": tenant["demo"].get("secret") or checker.secrets[tenant["demo"]["client_id"]],
+            "scope": f"{demo.graph()}/.default"}  # fmt: skip
+    token = demo.http.post(f"{demo.login()}/{tenant['id']}/oauth2/v2.0/token", data=form).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    return [demo.http.get(f"{demo.graph()}/v1.0{path}", headers=bearer) for path in paths]
+
+
+def test_the_memorable_tenants_behave_as_their_names_promise(demo: Any, fleet: list[dict[str, Any]]) -> None:
+    devices, pim = "/deviceManagement/managedDevices", "/roleManagement/directory/roleEligibilityScheduleInstances"
+    throttled = _graph(demo, fleet, "Wingtip Toys", *["/organization"] * 6)
+    assert [(a.status_code, a.headers.get("retry-after")) for a in throttled] == [
+        (429, "3"), (429, "3"), (200, None), (429, "3"), (429, "3"), (200, None),
+    ]  # fmt: skip
+    assert [a.status_code for a in _graph(demo, fleet, "Northwind Traders", "/organization", devices)] == [200, 403]
+    assert "not applicable" in _graph(demo, fleet, "Alpine Ski House", devices)[0].text
+    assert "AadPremiumLicenseRequired" in _graph(demo, fleet, "Coho Winery", pim)[0].text
+    assert _graph(demo, fleet, "Relecloud", "/organization")[0].status_code == 401
+    overview = _graph(demo, fleet, "Woodgrove Bank", "/deviceManagement/managedDeviceOverview")[0].json()
+    assert overview["enrolledDeviceCount"] == 12_000
+    first = _graph(demo, fleet, "Wide World Importers", f"{devices}?$select=id")[0].json()
+    following = first["@odata.nextLink"].removeprefix(f"{demo.graph()}/v1.0")
+    second = _graph(demo, fleet, "Wide World Importers", following)[0].json()
+    assert (second["value"], "@odata.nextLink" in second) == ([], True)
+    assert [a.status_code for a in _graph(demo, fleet, "Contoso Ltd", "/organization", devices, pim)] == [200] * 3
+
+
+def test_what_the_hints_expect_is_what_the_simulator_answers(demo: Any, fleet: list[dict[str, Any]]) -> None:
+    checker = _Checker(demo, fleet)
     with ThreadPoolExecutor(4) as pool:
         verdicts = list(pool.map(checker.check, fleet))
     for tenant, (verification, reason) in zip(fleet, verdicts, strict=True):
@@ -163,4 +200,3 @@ def test_what_the_hints_expect_is_what_the_simulator_answers(
             assert reason == expected["reason"], tenant["name"]
         if not tenant["demo"]["stale"] and tenant["demo"]["is_enabled"]:
             assert tenant["demo"]["verification_status"] == verification, tenant["name"]
-    own.http.close()
