@@ -1,0 +1,122 @@
+"""Writes the pages of docs/ that come from the code, or checks that they are as the code says.
+
+`python docs/generate.py` writes; `--check` only looks, and ends with 1 when a page is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from pathlib import Path
+
+import msgspec
+
+from atlas_tui import cli
+from atlas_tui.headless import exit_codes
+from atlas_tui.keymap import render_keys_markdown
+from storage import configuration, reasons
+
+HERE = Path(__file__).parent
+NOTICE = "<!-- Written by docs/generate.py; change the code, then run `make docs`. -->\n\n"
+
+
+def commands() -> str:
+    """Every command with its arguments, and the exit codes."""
+    lines = ["# Commands\n", "Every ability of the dashboard exists without a screen. `--json` writes one JSON document.\n"]
+
+    def describe(parser: argparse.ArgumentParser, depth: int) -> None:
+        if depth > 1:
+            lines.append(f"## `{parser.prog}`\n\n{(parser.description or '').capitalize()}.\n")
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for choice in action.choices.values():
+                    if choice.add_help:
+                        describe(choice, depth + 1)
+            elif not isinstance(action, argparse._HelpAction):
+                name = ", ".join(action.option_strings) or str(action.metavar or action.dest)
+                lines.append(f"* `{name}` – {action.help}")
+        lines.append("")
+
+    describe(cli.parser(), 1)
+    lines.append("## `atlas-tui worker`, `atlas-tui simulator`, `atlas-tui keys`\n")
+    lines.append("These become processes of their own; each has `--help`.\n")
+    lines.append("## Exit codes\n\n| code | meaning |\n|---|---|")
+    lines += [f"| {code} | {meaning} |" for code, meaning in sorted(exit_codes.MEANINGS.items())]
+    return "\n".join(lines) + "\n"
+
+
+def reason_codes() -> str:
+    """Every reason code, by category."""
+    lines = ["# Reason codes\n", "Stable names for every way things go wrong, who fixes it, and the next step.\n"]
+    by_category: dict[str, list[reasons.Reason]] = {}
+    for reason in reasons.catalog().values():
+        by_category.setdefault(reason.category.value, []).append(reason)
+    for category, entries in by_category.items():
+        lines.append(f"## {category}\n\n| reason | fixed by | retry helps | what it is | next step |\n|---|---|---|---|---|")
+        for reason in entries:
+            name = f"[`{reason.code}`]({reason.link})" if reason.link else f"`{reason.code}`"
+            lines.append(
+                f"| {name} | {reason.fix_by.value} | {reason.retryable.value} | {reason.sentence} | {reason.next_step} |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def settings() -> str:
+    """Every setting of the configuration file."""
+    lines = [
+        "# Configuration\n",
+        "One TOML file: `--config FILE`, or `config.toml` in the user's configuration directory. `atlas-tui init` writes it.\n",
+    ]
+    for title, model in (
+        ("Settings", configuration.Settings),
+        ("`[worker]`", configuration.WorkerSettings),
+        ("`[clouds.global]`, `[clouds.usgov]`, `[clouds.dod]`, `[clouds.china]`", configuration.CloudHosts),
+    ):
+        lines.append(f"## {title}\n\n| setting | default | what it is |\n|---|---|---|")
+        told = _attributes(inspect.getdoc(model) or "")
+        for field in msgspec.structs.fields(model):
+            default = "" if field.default is msgspec.NODEFAULT else f"`{field.default}`" if field.default != "" else ""
+            lines.append(f"| `{field.name}` | {default} | {told[field.name]} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in docstring.partition("Attributes:")[2].splitlines():
+        name, colon, text = line.strip().partition(": ")
+        if colon:
+            found[name] = text
+    return found
+
+
+PAGES = {
+    "commands.md": commands,
+    "reasons.md": reason_codes,
+    "configuration.md": settings,
+    "keys.md": lambda: render_keys_markdown(),
+}
+
+
+def main() -> int:
+    """Writes or checks every page."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for name, make in PAGES.items():
+        text = NOTICE + make().strip() + "\n"
+        path = HERE / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    if check and stale:
+        sys.stderr.write(f"Out of date: {', '.join(stale)}. Run `make docs`.\n")
+        return 1
+    sys.stdout.write(f"{len(PAGES)} pages, {len(stale)} {'stale' if check else 'written'}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
