@@ -11,7 +11,6 @@ import json
 import ssl
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -378,29 +377,3 @@ def new_certificate() -> Callable[..., SecretMaterial]:
         )
 
     return make
-
-
-@pytest.fixture
-def in_threads() -> Callable[[int, Callable[[], Any]], list[Any]]:
-    """Calls a function in many threads at the same moment and returns what each got (or raised)."""
-
-    def run(count: int, call: Callable[[], Any]) -> list[Any]:
-        barrier, results, guard = threading.Barrier(count), [], threading.Lock()
-
-        def body() -> None:
-            barrier.wait(timeout=20)
-            try:
-                result = call()
-            except Exception as error:
-                result = error
-            with guard:
-                results.append(result)
-
-        threads = [threading.Thread(target=body) for _ in range(count)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=60)
-        return results
-
-    return run

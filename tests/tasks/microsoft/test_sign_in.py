@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +16,32 @@ from tasks.providers.microsoft import auth, contracts
 from tasks.providers.microsoft.auth import decode_claims
 from tasks.providers.microsoft.errors import MicrosoftFailure
 from tasks.providers.microsoft.health_check import MicrosoftHealthCheck
+
+
+@pytest.fixture
+def in_threads() -> Callable[[int, Callable[[], Any]], list[Any]]:
+    """Calls a function in many threads at the same moment and returns what each got (or raised)."""
+
+    def run(count: int, call: Callable[[], Any]) -> list[Any]:
+        barrier, results, guard = threading.Barrier(count), [], threading.Lock()
+
+        def body() -> None:
+            barrier.wait(timeout=20)
+            try:
+                result = call()
+            except Exception as error:
+                result = error
+            with guard:
+                results.append(result)
+
+        threads = [threading.Thread(target=body) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        return results
+
+    return run
 
 
 def _organization(gateway: Any, target: Any, reporter: Any) -> Any:
