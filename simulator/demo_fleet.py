@@ -148,6 +148,7 @@ class _Maker:
         entry["demo"] |= {
             "consent_status": special.consent,
             "verification_status": special.verification,
+            "checked_minutes_ago": self._checked(entry, special.verification),
             "reason": special.reason,
             "what": special.what,
             "missing_permissions": list(special.missing),
@@ -157,6 +158,11 @@ class _Maker:
         if stored is not None:
             entry["demo"]["secret"] = stored
         return entry
+
+    @staticmethod
+    def _checked(entry: Entry, verification: str) -> int | None:
+        """Return when the last check was, in minutes before now: never, while the verification is unknown."""
+        return None if verification == "unknown" else int(entry["demo"]["checked_minutes_ago"])
 
     def _combination(self, is_enabled: bool, consent: str, verification: str) -> Entry:
         """One tenant for one combination of badges, with the state at Microsoft that fits them best."""
@@ -174,6 +180,7 @@ class _Maker:
             "is_enabled": is_enabled,
             "consent_status": consent,
             "verification_status": verification,
+            "checked_minutes_ago": self._checked(entry, verification),
             "reason": expected["reason"] if verification in ("degraded", "blocked") else None,
             "missing_permissions": missing,
             "expected": expected,

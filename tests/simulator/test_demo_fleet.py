@@ -117,6 +117,12 @@ def test_special_tenants_are_what_they_are_called_for(fleet: list[dict[str, Any]
     ]  # fmt: skip
 
 
+def test_what_was_never_checked_has_no_time_of_its_last_check(fleet: list[dict[str, Any]]) -> None:
+    for tenant in fleet:
+        never = tenant["demo"]["verification_status"] == "unknown"
+        assert (tenant["demo"]["checked_minutes_ago"] is None) == never
+
+
 class _Checker:
     """A connection check in miniature: what would the badges be?"""
 
