@@ -3,6 +3,7 @@ their own, and time that passes when a test says so."""
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import itertools
 import json
@@ -20,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, func, select, true, update
 
 from storage import configuration, connection_changes, credential_material, credentials, starting, tenants, upgrading
 from storage import workspaces as workspace_functions
@@ -168,9 +169,10 @@ class Fleet:
                 found.append((int(run), int(attempt), int(pid), what))
         return found
 
-    def let_leases_end(self) -> None:
-        """As if a minute had passed without a beat."""
-        self._move(operation_runs.c.lease_until, operation_runs.c.status == "running")
+    def let_leases_end(self, connection_id: int | None = None) -> None:
+        """As if a minute had passed without a beat, for one connection's run or for all."""
+        which = true() if connection_id is None else operation_runs.c.connection_id == connection_id
+        self._move(operation_runs.c.lease_until, (operation_runs.c.status == "running") & which)
 
     def let_waits_end(self) -> None:
         """As if every time before which a run may not begin had come."""
@@ -219,7 +221,7 @@ def fleet_at(tmp_path: Path) -> Iterator[Callable[[str], Fleet]]:
             database=url,
             state_directory=str(tmp_path / "state"),
             key_file=str(tmp_path / "key" / "atlas.key"),
-            public_key=__import__("base64").b64encode(public_bytes(key)).decode(),
+            public_key=base64.b64encode(public_bytes(key)).decode(),
             worker=WorkerSettings(slots=4, grace_seconds=0.5),
         )
         configuration.save(tmp_path / "config" / "config.toml", settings)
