@@ -25,6 +25,18 @@ sys.stdin.readline()
 result = upgrading.upgrade(sys.argv[1])
 print(json.dumps([result.from_, result.to]))
 """
+DYING_UPGRADE = """
+import os, sys
+from storage import upgrading
+from migrations import facts
+told = facts.set_version
+def set_version(schema, **programs):
+    told(schema, **programs)
+    if schema == int(sys.argv[2]):
+        os.kill(os.getpid(), 9)
+facts.set_version = set_version
+upgrading.upgrade(sys.argv[1])
+"""
 
 
 def check(ground: Any, **options: Any) -> None:
@@ -155,6 +167,21 @@ def test_a_revision_that_fails_half_way_leaves_nothing_and_earlier_ones_stay(gro
     assert "operation_runs" not in ground.tables()
     ground.run("DROP TABLE run_steps")
     assert upgrading.upgrade(ground.address).from_ == 5
+
+
+@pytest.mark.parametrize("dies_in", [1, 3, 5, 8])
+def test_an_upgrade_killed_inside_a_revision_is_taken_up_where_it_stopped(
+    ground: Any, fleet: Any, dies_in: int
+) -> None:
+    if dies_in > 1:
+        fleet.add_through(1)
+    died = subprocess.run([sys.executable, "-c", DYING_UPGRADE, ground.address, str(dies_in)], check=False)
+    assert died.returncode == -9
+    assert upgrading.current(ground.address) == dies_in - 1
+    assert upgrading.upgrade(ground.address) == upgrading.UpgradeResult(
+        dies_in - 1, HEAD, Path(f"{ground.address}.before-{HEAD}") if ground.is_sqlite and dies_in > 1 else None
+    )
+    assert ground.counts()["provider_connections"] == (6 if dies_in > 1 else 0)
 
 
 def test_the_same_entra_tenant_in_two_workspaces_cannot_go_below_workspaces(ground: Any, fleet: Any) -> None:
