@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from storage import audit
+from storage import audit, operations
 from storage.access import Principal, authority
 from storage.cancelling import cancel_in
 from storage.capabilities import Capability
@@ -20,7 +20,8 @@ from storage.errors import Conflict, InvalidInput, NotFound
 from storage.fields import read_guid, read_name
 from storage.gate import lock_connection, unfinished_runs
 from storage.schema import platform_apps, provider_connections, tenants
-from storage.states import ConnectionType, ConsentStatus, Provider, RunStatus, Topic, VerificationStatus
+from storage.starting import Origin, start_in
+from storage.states import ConnectionType, ConsentStatus, Provider, RunCause, RunStatus, Topic, VerificationStatus
 from storage.tenants import sort_name
 
 
@@ -196,7 +197,7 @@ def set_default(db: Database, who: Principal, connection_id: int, *, ticket: str
 
 
 def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: str | None = None) -> ConnectionRow:
-    """Writes down that the customer consented in the portal; the next check proves it.
+    """Writes down that the customer consented in the portal, and queues the check that proves it.
 
     Consent becomes `granted`, verification `pending`, and the generation changes.
 
@@ -226,6 +227,10 @@ def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: 
         )
         before: dict[str, audit.DetailValue] = {"consent_status_before": connection.consent_status}
         _audit(tx, who, "consent.record", connection_id, connection.workspace_id, ticket, before)
+        changed = lock_connection(tx, connection_id)
+        assert changed is not None
+        check = operations.find(operations.CONNECTION_CHECK)
+        start_in(tx, who, changed, check, Origin(RunCause.PERSON, run_after=True, ticket=ticket))
         return rows_by_id(tx, [connection_id])[0]
 
     return audit.attempt(db, who, "consent.record", work, target_kind="connection", target_id=connection_id)

@@ -350,14 +350,12 @@ def release(db: Database, held: Held) -> bool:
 def _give_back(
     tx: Transaction, held: Held, *, seconds: float | None, reason_code: str | None, phase: str | None
 ) -> bool:
-    found = tx.run(
-        select(operation_runs.c.connection_id, operation_runs.c.cancel_requested_at).where(_guard(held))
-    ).first()
-    if found is None:
+    connection_id = tx.run(select(operation_runs.c.connection_id).where(_guard(held))).scalar_one_or_none()
+    if connection_id is None or lock_connection(tx, connection_id) is None:
         return False
-    if lock_connection(tx, found.connection_id) is None:
-        return False
-    if found.cancel_requested_at is not None:
+    # Read under the lock: a cancel that came a moment ago must not be answered by putting the run back into the queue.
+    asked = tx.run(select(operation_runs.c.cancel_requested_at).where(_guard(held))).scalar_one_or_none()
+    if asked is not None:
         done = complete(tx, WORKER, held.run_id, [_guard(held)], RunOutcome.CANCELLED, reason_code="cancelled")
         return done is not None
     until = None if seconds is None else tx.now() + timedelta(seconds=seconds)
