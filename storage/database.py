@@ -8,6 +8,7 @@ database's. This module knows no table but the two that say what the database is
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from sqlalchemy.pool import QueuePool
 
 from storage import sqlite_file
 from storage.columns import parse_sqlite_time
-from storage.errors import AtlasError, DatabaseBusy, DatabaseError, InvalidInput
+from storage.errors import AtlasError, DatabaseBusy, DatabaseError, InvalidInput, NotFound
 from storage.schema_core import change_topics, meta
 from storage.states import Topic
 
@@ -176,6 +177,18 @@ class Database:
             raise DatabaseBusy("The database has no free connection.", "Try again in a moment.") from error
         except exc.DBAPIError as error:
             raise explain(error, self.is_sqlite) from None
+        except OverflowError:
+            raise _too_large() from None
+        except UnicodeEncodeError:
+            raise _unstorable() from None
+
+
+def _too_large() -> NotFound:
+    return NotFound("Nothing has a number that large.")
+
+
+def _unstorable() -> InvalidInput:
+    return InvalidInput("text", "holds a character that the database cannot store", "Type it instead of pasting it.")
 
 
 _SQLITE_WORDS: Final = (
@@ -203,7 +216,19 @@ _RETRY_STATES: Final = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL: serialization_failure, deadlock_detected, lock_not_available (PostgreSQL, Appendix A)."""
 
 
-def explain(error: exc.DBAPIError, is_sqlite: bool) -> DatabaseError:
+_POSTGRES_LOGIN_WORDS: Final = (
+    "password authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "is not permitted to log in",
+    "pg_hba.conf rejects",
+)
+"""What libpq says about a refused login: it gives no SQLSTATE then (PostgreSQL, `auth.c`). The text itself goes no further."""
+
+_POSTGRES_NAME_WORDS: Final = re.compile(r"(role|database) \".*\" does not exist")
+
+
+def explain(error: exc.DBAPIError, is_sqlite: bool) -> AtlasError:
     """Turns a driver's error into one for people: its class, SQLSTATE and constraint, never its text or parameters."""
     original = error.orig
     if is_sqlite:
@@ -215,6 +240,16 @@ def explain(error: exc.DBAPIError, is_sqlite: bool) -> DatabaseError:
     state = getattr(original, "sqlstate", None)
     if state in _RETRY_STATES:
         return DatabaseBusy("The database is busy with other changes.", "Try again in a moment.")
+    if state == "22003":  # numeric_value_out_of_range
+        return _too_large()
+    if isinstance(error, exc.DataError) and state is None:
+        return _unstorable()
+    words = str(original)
+    if state is None and any(word in words for word in _POSTGRES_LOGIN_WORDS):
+        return DatabaseError("The database refused the login or a permission.", "Check the account and its rights.")
+    if state is None and (named := _POSTGRES_NAME_WORDS.search(words)):
+        what = "account" if named.group(1) == "role" else "database"
+        return DatabaseError(f"The database server knows no such {what}.", "Check the URL in the configuration.")
     if error.connection_invalidated or state is None:
         return DatabaseError(
             "The database server cannot be reached.", "Check the server and the URL in the configuration."
