@@ -106,14 +106,15 @@ def find_obstacle(tx: Transaction, connection: Row[Any], operation: Operation) -
 
 
 def _missing_permissions(tx: Transaction, connection_id: int, operation: Operation) -> Obstacle | None:
-    known = tx.run(
-        select(connection_permissions.c.permission, connection_permissions.c.is_granted).where(
-            connection_permissions.c.connection_id == connection_id
-        )
-    ).all()
-    if not known:
-        return None
-    missing = operations.missing_permissions(operation, {row.permission for row in known if row.is_granted})
+    """Known to be missing: a check looked for it and it was not there. What no check has looked for yet holds nothing back."""
+    refused = set(
+        tx.run(
+            select(connection_permissions.c.permission).where(
+                connection_permissions.c.connection_id == connection_id, ~connection_permissions.c.is_granted
+            )
+        ).scalars()
+    )
+    missing = [name for name in operation.required_permissions if name in refused]
     if not missing:
         return None
     reason = reasons.find("provider_permission_missing")

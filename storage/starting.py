@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, and_, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import audit, operations
@@ -182,7 +182,7 @@ def start_in(
     """
     found = _judge(tx, connection, operation)
     if isinstance(found, AlreadyRunning):
-        return _bring_forward(tx, connection, found, origin)
+        return _bring_forward(tx, who, connection, found, origin)
     if isinstance(found, Blocked):
         return found
     if isinstance(found, ScopeBusy):
@@ -242,21 +242,34 @@ def _judge(tx: Transaction, connection: Row[Any], operation: Operation) -> Start
 
 
 def _bring_forward(
-    tx: Transaction, connection: Row[Any], found: AlreadyRunning, origin: Origin
+    tx: Transaction, who: Principal, connection: Row[Any], found: AlreadyRunning, origin: Origin
 ) -> Started | AlreadyRunning:
-    """A follow-up that waits for its time is started now when a person asks for the same thing and nothing is active."""
+    """A run that waits for its time is started now when a person asks for the same thing and nothing is active.
+
+    One that a machine had queued becomes the person's: they wait for it and are told how it ended.
+    """
     if origin.cause not in (RunCause.PERSON, RunCause.RETRY) or found.run.status is not RunStatus.WAITING:
         return found
     if any(row.status != RunStatus.WAITING for row in unfinished_runs(tx, connection.id)):
         return found
+    mine = and_(operation_runs.c.initiator_id.is_(None), operation_runs.c.batch_id.is_(None))
     row = tx.run(
         update(operation_runs)
         .where(operation_runs.c.id == found.run.id, operation_runs.c.status == RunStatus.WAITING.value)
-        .values(status=RunStatus.QUEUED.value, not_before=None, priority=PRIORITY[origin.cause], queued_at=tx.now())
+        .values(
+            status=RunStatus.QUEUED.value,
+            not_before=None,
+            priority=PRIORITY[origin.cause],
+            queued_at=tx.now(),
+            cause=case((mine, origin.cause.value), else_=operation_runs.c.cause),
+            initiator_id=case((mine, who.user_id), else_=operation_runs.c.initiator_id),
+            initiator=case((mine, who.label), else_=operation_runs.c.initiator),
+        )
         .returning(*operation_runs.c)
     ).first()
     if row is None:
         return found
+    _audit_start(tx, who, connection, row, origin)
     tx.touch(Topic.RUNS, Topic.CONNECTIONS)
     return Started(ref(row))
 
@@ -299,6 +312,12 @@ def _insert(
     if row is None:
         return None
     _note_on_connection(tx, connection, operation, now)
+    _audit_start(tx, who, connection, row, origin)
+    tx.touch(Topic.RUNS, Topic.CONNECTIONS)
+    return ref(row)
+
+
+def _audit_start(tx: Transaction, who: Principal, connection: Row[Any], row: Row[Any], origin: Origin) -> None:
     audit.record(
         tx,
         who,
@@ -307,10 +326,8 @@ def _insert(
         target_id=connection.id,
         workspace_id=connection.workspace_id,
         ticket=origin.ticket,
-        detail={"run": row.id, "type": operation.type, "cause": origin.cause.value, "status": status.value},
+        detail={"run": row.id, "type": row.type, "cause": origin.cause.value, "status": row.status},
     )
-    tx.touch(Topic.RUNS, Topic.CONNECTIONS)
-    return ref(row)
 
 
 def _note_on_connection(tx: Transaction, connection: Row[Any], operation: Operation, now: datetime) -> None:
