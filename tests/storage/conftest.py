@@ -36,8 +36,16 @@ from storage.capabilities import Capability, Role
 from storage.credential_material import from_secret
 from storage.database import Database, open_database
 from storage.operations import CATALOG, CONNECTION_CHECK
-from storage.schema import METADATA, connection_permissions, memberships, notifications, operation_runs
-from storage.schema import platform_grants, provider_connections, users
+from storage.schema import (
+    METADATA,
+    connection_permissions,
+    memberships,
+    notifications,
+    operation_runs,
+    platform_grants,
+    provider_connections,
+    users,
+)
 from storage.states import CredentialOwner, StepStatus
 from storage.verification import CheckReport, ConsentFact, OrganizationFacts, ReportStep
 
@@ -350,7 +358,7 @@ def _templates(
             made[kind] = _Template(fleet, address)
         return made[kind]
 
-    yield template
+    return template
 
 
 _copies = itertools.count(1)
