@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,21 @@ def test_it_stops_at_once_and_cleanly_when_told_to(start_simulator: Start, numbe
     assert (process.returncode, errors) == (0, "")
     assert time.monotonic() - begun < 3
     assert not Path(str(endpoints["ca"])).parent.exists(), "the temporary directory goes with the process"
+
+
+def test_it_does_not_wait_for_a_slow_answer(microsoft: Any, start_simulator: Start, tmp_path: Path) -> None:
+    process = start_simulator("serve", "--directory", str(tmp_path))
+    own = type(microsoft)(_ready(process))
+    customer = own.customer(scenarios=[{"name": "token_slow", "seconds": 60}])
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(own.sign_in, customer)
+        while not own.requests(customer):
+            assert not waiting.done()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=5)
+        # Who waited gets the server's 500 or a closed connection, never an answer that looks like Microsoft's.
+        assert waiting.exception(timeout=5) or waiting.result().status_code == 500
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_it_ends_with_its_standard_input_when_asked_to(start_simulator: Start) -> None:
