@@ -6,22 +6,22 @@ query. A page costs the same at a million connections as at ten: ids first by ke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, select
 
 from storage import credentials, filters, operations, rollups
 from storage.access import Authority, Principal, authority, who_may
 from storage.capabilities import Capability
-from storage.columns import UtcTime
+from storage.connection_filters import KEYS, SORTS, ConnectionQuery, conditions_of, needs_tenant, sort_keys
 from storage.credential_slots import owner_clause
 from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound
 from storage.gate import Obstacle, find_obstacle
-from storage.pages import Page, Place, SortKey, read_page
+from storage.pages import Page, Place, read_page
 from storage.reasons import catalog
 from storage.rollups import BadgeCounts, counts
 from storage.schema import (
@@ -36,6 +36,7 @@ from storage.schema import provider_connections as pc
 from storage.states import Cloud, ConnectionType, ConsentStatus, RunStatus, VerificationStatus
 
 __all__ = [
+    "SORTS",
     "BadgeCounts",
     "ConnectionDetail",
     "ConnectionQuery",
@@ -50,40 +51,6 @@ __all__ = [
 
 COUNT_LIMIT: Final = 10_000
 """A filtered list is counted up to here; beyond it people read "10,000+"."""
-
-SORTS: Final = ("tenant", "checked", "consent", "verification", "reason", "problems")
-
-_KEYS: Final[dict[str, Collection[str] | None]] = {
-    "lifecycle": {"enabled", "disabled"},
-    "consent": set(ConsentStatus),
-    "verification": set(VerificationStatus),
-    "type": set(ConnectionType),
-    "cloud": set(Cloud),
-    "reason": None,
-    "tenant": None,
-    "problems": {"yes"},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionQuery:
-    """What a list of connections shall show.
-
-    Attributes:
-        workspace_id: of which workspace.
-        text: the filter line.
-        problems_only: leave out what is enabled, granted and healthy at once.
-        tenant_id: only this tenant's.
-        sort: one of `SORTS`.
-        descending: the other way round.
-    """
-
-    workspace_id: int
-    text: str = ""
-    problems_only: bool = False
-    tenant_id: int | None = None
-    sort: str = "tenant"
-    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +138,15 @@ def page(db: Database, who: Principal, query: ConnectionQuery, place: Place, lim
         InvalidInput: the filter line, the sort or the place cannot be read.
         NotFound: the principal is no member of the workspace.
     """
-    wanted = filters.read_filter(query.text, _KEYS)
+    wanted = filters.read_filter(query.text, KEYS)
     with db.read() as tx:
         rights = authority(tx, who)
         if not rights.may_enter(query.workspace_id):
             raise NotFound(f"Workspace {query.workspace_id} does not exist.")
-        conditions = _conditions(rights, query, wanted)
-        keys = _sort_keys(query)
+        conditions = conditions_of(rights, query, wanted)
+        keys = sort_keys(query)
         statement = select(*(key.expression.label(key.label) for key in keys)).select_from(pc).where(*conditions)
-        if _needs_tenant(wanted):
+        if needs_tenant(wanted):
             statement = statement.join(tenants, tenants.c.id == pc.c.tenant_id)
         found = read_page(tx, statement, keys, place, limit, lambda row: int(row.id), pc.c.id)
         total, exact = _total(tx, rights, query, wanted, conditions)
@@ -189,102 +156,6 @@ def page(db: Database, who: Principal, query: ConnectionQuery, place: Place, lim
     if place.kind == "last" and total is not None and exact:
         position = total - len(rows)
     return Page(rows, found.cursors, found.has_before, found.has_after, total, exact, position)
-
-
-def _sort_keys(query: ConnectionQuery) -> list[SortKey]:
-    from storage.errors import InvalidInput
-
-    never = literal(datetime.fromisoformat("1970-01-01T00:00:00+00:00"), UtcTime())
-    first: dict[str, ColumnElement[Any] | None] = {
-        "tenant": None,
-        "checked": func.coalesce(pc.c.last_checked_at, never, type_=UtcTime()),
-        "consent": pc.c.consent_status,
-        "verification": pc.c.verification_status,
-        "reason": func.coalesce(pc.c.last_reason_code, ""),
-        "problems": problem_rank(),
-    }
-    if query.sort not in first:
-        raise InvalidInput("sort", "is not a column of this list", f"Use one of: {', '.join(SORTS)}.")
-    keys = [SortKey(pc.c.sort_name, "sort_name"), SortKey(pc.c.id, "id")]
-    leading = first[query.sort]
-    if leading is not None:
-        keys.insert(0, SortKey(leading, "leading"))
-    return [SortKey(key.expression, key.label, query.descending) for key in keys]
-
-
-def problem_rank() -> ColumnElement[int]:
-    """Orders by what needs a human most, made from the three dimensions at query time and stored nowhere."""
-    return case(
-        (~pc.c.is_enabled, 3),
-        (
-            or_(
-                pc.c.verification_status.in_([VerificationStatus.BLOCKED.value, VerificationStatus.ERROR.value]),
-                pc.c.consent_status.in_([ConsentStatus.REVOKED.value, ConsentStatus.FAILED.value]),
-            ),
-            0,
-        ),
-        (
-            and_(
-                pc.c.verification_status == VerificationStatus.HEALTHY.value,
-                pc.c.consent_status == ConsentStatus.GRANTED.value,
-            ),
-            2,
-        ),
-        else_=1,
-    )
-
-
-def _needs_tenant(wanted: filters.Filter) -> bool:
-    keys = {*wanted.values, *wanted.not_values}
-    return bool(wanted.words or wanted.not_words or keys & {"tenant", "cloud"})
-
-
-def _conditions(rights: Authority, query: ConnectionQuery, wanted: filters.Filter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [
-        pc.c.workspace_id == query.workspace_id,
-        rights.tenant_clause(query.workspace_id, Capability.PROVIDER_VIEW, pc.c.tenant_id),
-    ]
-    if query.tenant_id is not None:
-        conditions.append(pc.c.tenant_id == query.tenant_id)
-    if query.problems_only or "problems" in wanted.values:
-        # Word for word the predicate of the partial index, so that it is used.
-        conditions.append(
-            ~and_(
-                pc.c.is_enabled,
-                pc.c.consent_status == literal("granted", literal_execute=True),
-                pc.c.verification_status == literal("healthy", literal_execute=True),
-            )
-        )
-    conditions += [_mentions(word) for word in wanted.words]
-    conditions += [~_mentions(word) for word in wanted.not_words]
-    conditions += [_matches(key, values) for key, values in wanted.values.items() if key != "problems"]
-    conditions += [~_matches(key, values) for key, values in wanted.not_values.items() if key != "problems"]
-    return conditions
-
-
-def _mentions(word: str) -> ColumnElement[bool]:
-    pattern = filters.like(word)
-    return or_(
-        pc.c.sort_name.like(pattern, escape="\\"),
-        func.coalesce(tenants.c.primary_domain, "").like(pattern, escape="\\"),
-        pc.c.entra_tenant_id == word,
-    )
-
-
-def _matches(key: str, values: Sequence[str]) -> ColumnElement[bool]:
-    if key == "lifecycle":
-        return pc.c.is_enabled.in_([value == "enabled" for value in values])
-    if key == "reason":
-        return func.coalesce(pc.c.last_reason_code, "").in_(values)
-    if key == "tenant":
-        return or_(*(_mentions(value) for value in values))
-    column = {
-        "consent": pc.c.consent_status,
-        "verification": pc.c.verification_status,
-        "type": pc.c.connection_type,
-        "cloud": tenants.c.cloud,
-    }[key]
-    return column.in_(values)
 
 
 def _total(
@@ -298,7 +169,7 @@ def _total(
     if plain and wanted.is_empty and rights.reaches_whole(query.workspace_id, Capability.PROVIDER_VIEW):
         return rollups.maintained(tx, query.workspace_id).total, True
     some = select(pc.c.id).select_from(pc).where(*conditions).limit(COUNT_LIMIT + 1)
-    if _needs_tenant(wanted):
+    if needs_tenant(wanted):
         some = some.join(tenants, tenants.c.id == pc.c.tenant_id)
     found = tx.run(select(func.count()).select_from(some.subquery())).scalar_one()
     return min(found, COUNT_LIMIT), found <= COUNT_LIMIT

@@ -1,0 +1,159 @@
+"""What a list of connections may be narrowed and sorted by: from a typed query to SQL conditions and sort keys.
+
+Promise: an order such as "problems first" is made here, from the three dimensions, at query time; it is stored nowhere and is no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_
+
+from storage import filters
+from storage.access import Authority
+from storage.capabilities import Capability
+from storage.columns import UtcTime
+from storage.errors import InvalidInput
+from storage.pages import SortKey
+from storage.schema import provider_connections as pc
+from storage.schema import tenants
+from storage.states import Cloud, ConnectionType, ConsentStatus, VerificationStatus
+
+SORTS: Final = ("tenant", "checked", "consent", "verification", "reason", "problems")
+
+KEYS: Final[dict[str, Collection[str] | None]] = {
+    "lifecycle": {"enabled", "disabled"},
+    "consent": set(ConsentStatus),
+    "verification": set(VerificationStatus),
+    "type": set(ConnectionType),
+    "cloud": set(Cloud),
+    "reason": None,
+    "tenant": None,
+    "problems": {"yes"},
+}
+"""The filter line's keys, with their values where these are a closed set."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionQuery:
+    """What a list of connections shall show.
+
+    Attributes:
+        workspace_id: of which workspace.
+        text: the filter line.
+        problems_only: leave out what is enabled, granted and healthy at once.
+        tenant_id: only this tenant's.
+        sort: one of `SORTS`.
+        descending: the other way round.
+    """
+
+    workspace_id: int
+    text: str = ""
+    problems_only: bool = False
+    tenant_id: int | None = None
+    sort: str = "tenant"
+    descending: bool = False
+
+
+def sort_keys(query: ConnectionQuery) -> list[SortKey]:
+    """Returns the order a query asks for, ending with name and id so that it is total.
+
+    Raises:
+        InvalidInput: the sort is not a column of the list.
+    """
+    never = literal(datetime.fromisoformat("1970-01-01T00:00:00+00:00"), UtcTime())
+    first: dict[str, ColumnElement[Any] | None] = {
+        "tenant": None,
+        "checked": func.coalesce(pc.c.last_checked_at, never, type_=UtcTime()),
+        "consent": pc.c.consent_status,
+        "verification": pc.c.verification_status,
+        "reason": func.coalesce(pc.c.last_reason_code, ""),
+        "problems": problem_rank(),
+    }
+    if query.sort not in first:
+        raise InvalidInput("sort", "is not a column of this list", f"Use one of: {', '.join(SORTS)}.")
+    keys = [SortKey(pc.c.sort_name, "sort_name"), SortKey(pc.c.id, "id")]
+    leading = first[query.sort]
+    if leading is not None:
+        keys.insert(0, SortKey(leading, "leading"))
+    return [SortKey(key.expression, key.label, query.descending) for key in keys]
+
+
+def problem_rank() -> ColumnElement[int]:
+    """Orders by what needs a human most, made from the three dimensions at query time and stored nowhere."""
+    return case(
+        (~pc.c.is_enabled, 3),
+        (
+            or_(
+                pc.c.verification_status.in_([VerificationStatus.BLOCKED.value, VerificationStatus.ERROR.value]),
+                pc.c.consent_status.in_([ConsentStatus.REVOKED.value, ConsentStatus.FAILED.value]),
+            ),
+            0,
+        ),
+        (
+            and_(
+                pc.c.verification_status == VerificationStatus.HEALTHY.value,
+                pc.c.consent_status == ConsentStatus.GRANTED.value,
+            ),
+            2,
+        ),
+        else_=1,
+    )
+
+
+def needs_tenant(wanted: filters.Filter) -> bool:
+    """Says whether the conditions of a filter need the tenants table joined."""
+    keys = {*wanted.values, *wanted.not_values}
+    return bool(wanted.words or wanted.not_words or keys & {"tenant", "cloud"})
+
+
+def conditions_of(rights: Authority, query: ConnectionQuery, wanted: filters.Filter) -> list[ColumnElement[bool]]:
+    """Returns the conditions of a query within what the principal may see."""
+    conditions: list[ColumnElement[bool]] = [
+        pc.c.workspace_id == query.workspace_id,
+        rights.tenant_clause(query.workspace_id, Capability.PROVIDER_VIEW, pc.c.tenant_id),
+    ]
+    if query.tenant_id is not None:
+        conditions.append(pc.c.tenant_id == query.tenant_id)
+    if query.problems_only or "problems" in wanted.values:
+        # Word for word the predicate of the partial index, so that it is used.
+        conditions.append(
+            ~and_(
+                pc.c.is_enabled,
+                pc.c.consent_status == literal("granted", literal_execute=True),
+                pc.c.verification_status == literal("healthy", literal_execute=True),
+            )
+        )
+    conditions += [_mentions(word) for word in wanted.words]
+    conditions += [~_mentions(word) for word in wanted.not_words]
+    conditions += [_matches(key, values) for key, values in wanted.values.items() if key != "problems"]
+    conditions += [~_matches(key, values) for key, values in wanted.not_values.items() if key != "problems"]
+    return conditions
+
+
+def _mentions(word: str) -> ColumnElement[bool]:
+    pattern = filters.like(word)
+    return or_(
+        pc.c.sort_name.like(pattern, escape="\\"),
+        func.coalesce(tenants.c.primary_domain, "").like(pattern, escape="\\"),
+        pc.c.entra_tenant_id == word,
+    )
+
+
+def _matches(key: str, values: Sequence[str]) -> ColumnElement[bool]:
+    if key == "lifecycle":
+        return pc.c.is_enabled.in_([value == "enabled" for value in values])
+    if key == "reason":
+        return func.coalesce(pc.c.last_reason_code, "").in_(values)
+    if key == "tenant":
+        return or_(*(_mentions(value) for value in values))
+    column = {
+        "consent": pc.c.consent_status,
+        "verification": pc.c.verification_status,
+        "type": pc.c.connection_type,
+        "cloud": tenants.c.cloud,
+    }[key]
+    return column.in_(values)
