@@ -173,9 +173,9 @@ class Drawer:
         return self.materials[sealed.id]
 
 
-def _start(directory: Path) -> Iterator[Simulated]:
+def _start(directory: Path, *arguments: str) -> Iterator[Simulated]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "simulator", "serve", "--directory", str(directory), "--exit-with-stdin"],
+        [sys.executable, "-m", "simulator", "serve", "--directory", str(directory), "--exit-with-stdin", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -203,6 +203,12 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
 def steady_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
     """A simulator whose clock nobody moves: msal dates a certificate's assertion by the machine's clock."""
     yield from _start(tmp_path_factory.mktemp("steady-simulator"))
+
+
+@pytest.fixture(scope="session")
+def demo_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
+    """A simulator with the demo's fleet."""
+    yield from _start(tmp_path_factory.mktemp("demo-simulator"), "--fleet", "demo")
 
 
 @pytest.fixture

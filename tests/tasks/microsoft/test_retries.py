@@ -149,6 +149,14 @@ def test_throttled_sign_in_is_repeated_and_not_early(tenant: Any, gateway: Any, 
     assert tenant.early_retries() == []
 
 
+def test_sign_in_that_was_down_is_asked_again_and_not_answered_from_memory(
+    tenant: Any, gateway: Any, target_for: Any, reporter: Any
+) -> None:
+    tenant.script({"where": "token"}, ["directory_unavailable", "directory_unavailable"])
+    gateway.session(target_for(tenant), reporter).get(contracts.ORGANIZATION)
+    assert [r["status"] for r in tenant.requests("/oauth2/v2.0/token")] == [503, 503, 200]
+
+
 def test_a_sign_in_loop_is_not_made_worse(tenant: Any, gateway: Any, target_for: Any, reporter: Any) -> None:
     tenant.scenarios("auth_loop")
     with pytest.raises(MicrosoftFailure):
