@@ -1,0 +1,76 @@
+"""Addresses inside the dashboard: which screen, of what, with which filter.
+
+Promise: a link is a value: it can be remembered (`-`), put behind a message (`l`) or typed (`:runs failed`), and opening it twice shows
+the same.
+
+Must not know: screens, widgets, storage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class View(StrEnum):
+    """The screens that can be gone to. The first five are tabs."""
+
+    ATTENTION = "attention"
+    CONNECTIONS = "connections"
+    RUNS = "runs"
+    TENANTS = "tenants"
+    HEALTH = "health"
+    CONNECTION = "connection"
+    RUN = "run"
+    TENANT = "tenant"
+
+
+TABS = (View.ATTENTION, View.CONNECTIONS, View.RUNS, View.TENANTS, View.HEALTH)
+"""The views at the top, in their order."""
+
+TAB_NUMBERS = {View.ATTENTION: "1", View.CONNECTIONS: "2", View.RUNS: "3", View.TENANTS: "4", View.HEALTH: "6"}
+"""The numbers people know; they do not move when a tab is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Somewhere to go.
+
+    Attributes:
+        view: The screen.
+        id: Of what, for a page; None for a tab.
+        filter: The filter line's text, for a list; None leaves it as it is.
+        connection_id: Runs of this connection only; None for all.
+        title: What the filter by connection is called.
+    """
+
+    view: View
+    id: int | None = None
+    filter: str | None = None
+    connection_id: int | None = None
+    title: str = ""
+
+
+def to_connection(id: int) -> Link:
+    """A connection's page."""
+    return Link(View.CONNECTION, id)
+
+
+def to_run(id: int) -> Link:
+    """A run's page."""
+    return Link(View.RUN, id)
+
+
+def to_tenant(id: int) -> Link:
+    """A tenant's page."""
+    return Link(View.TENANT, id)
+
+
+def to_runs_of(connection_id: int, title: str) -> Link:
+    """The runs of one connection.
+
+    Args:
+        connection_id: Which.
+        title: Its name, for the line above the list.
+    """
+    return Link(View.RUNS, filter="", connection_id=connection_id, title=title)

@@ -1,0 +1,247 @@
+"""Commands that work everywhere: going to a view, pausing, UTC, help, the palette, the command bar, quitting.
+
+Promise: none of them asks the database on the event loop, none of them changes data.
+
+Must not know: what screens show.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
+
+from atlas_tui.links import Link, View, to_connection, to_run
+from storage.errors import AtlasError
+
+if TYPE_CHECKING:
+    from atlas_tui.app import AtlasApp
+    from atlas_tui.commands import Command
+    from storage.connections import ConnectionRow
+
+
+class AppCommands:
+    """The `command_…` methods that every screen has.
+
+    Args:
+        app: What they work on.
+    """
+
+    def __init__(self, app: AtlasApp) -> None:
+        self._app = app
+
+    # Going
+
+    def command_quit(self) -> None:
+        """Quit."""
+        self._app.stop_listening()
+        self._app.exit(0)
+
+    def command_how_to_quit(self) -> None:
+        """Say which key quits."""
+        self._app.flash(f"{self._app.keymap['quit'][0] if self._app.keymap['quit'] else ':q'} quits.")
+
+    def command_back(self) -> None:
+        """Close what is open, or go back."""
+        if not self._app.navigation.back():
+            if self._app.notice is not None:
+                self._app.clear_notice()
+            else:
+                self._app.flash("Nothing to go back to; q quits.")
+
+    def command_leave(self) -> None:
+        """Go back; at the top quit."""
+        if not self._app.navigation.back():
+            self.command_quit()
+
+    def command_attention(self) -> None:
+        """Attention."""
+        self.go_to_tab(View.ATTENTION)
+
+    def command_connections(self) -> None:
+        """Connections."""
+        self.go_to_tab(View.CONNECTIONS)
+
+    def command_runs(self) -> None:
+        """Runs, all of them."""
+        self._app.navigation.go(Link(View.RUNS))
+
+    def command_tenants(self) -> None:
+        """Tenants."""
+        self.go_to_tab(View.TENANTS)
+
+    def command_health(self) -> None:
+        """Health."""
+        self.go_to_tab(View.HEALTH)
+
+    def go_to_tab(self, view: View) -> None:
+        """Go to one of the views at the top."""
+        if view in self._app.navigation.tabs:
+            self._app.navigation.go(Link(view))
+
+    def command_previous_view(self) -> None:
+        """Back and forth."""
+        self._app.navigation.go_previous()
+
+    def command_next_tab(self) -> None:
+        """The next view."""
+        self._app.navigation.turn(1)
+
+    def command_previous_tab(self) -> None:
+        """The view before."""
+        self._app.navigation.turn(-1)
+
+    def command_linked(self) -> None:
+        """What the message is about."""
+        if self._app.notice is not None and self._app.notice.link is not None:
+            self._app.navigation.go(self._app.notice.link)
+        else:
+            self._app.flash("Nothing is linked here.")
+
+    # Looking
+
+    def command_pause(self) -> None:
+        """Stop repainting, or go on."""
+        self._app.freshness = replace(self._app.freshness, is_paused=not self._app.freshness.is_paused)
+        self._app.show_status()
+        if not self._app.freshness.is_paused and (screen := self._app.seen) is not None:
+            screen.catch_up()
+            screen.show_ages()
+
+    def command_zone(self) -> None:
+        """UTC or local."""
+        local = datetime.now().astimezone().tzinfo
+        self._app.zone = UTC if self._app.zone is not UTC or local is None else local
+        self._app.flash(
+            "Times are UTC."
+            if self._app.zone is UTC
+            else f"Times are local ({self._app.clock().astimezone(self._app.zone):%Z})."
+        )
+        self._app.show_status()
+        if (screen := self._app.seen) is not None:
+            screen.reload()
+
+    def command_redraw(self) -> None:
+        """Paint the whole screen again."""
+        self._app.screen.refresh(layout=True)
+        for widget in self._app.screen.walk_children():
+            widget.refresh()
+
+    def command_suspend(self) -> None:
+        """Give the terminal back to the shell."""
+        with suppress(SuspendNotSupported):
+            self._app.action_suspend_process()
+
+    # Finding
+
+    def command_help(self) -> None:
+        """Search keys and commands."""
+        from atlas_tui.screens.help import Help
+
+        if (screen := self._app.seen) is not None:
+            self._app.push_screen(Help(screen.commands, self._app.keymap), self.do_chosen)
+
+    def command_palette(self) -> None:
+        """Find a command."""
+        from atlas_tui.screens.help import Palette
+
+        if (screen := self._app.seen) is not None:
+            slugs = tuple(membership.slug for membership in self._app.session.workspaces)
+            self._app.push_screen(Palette(screen.commands, self._app.keymap, slugs), self.do_chosen)
+
+    def command_command_bar(self, text: str = "") -> None:
+        """Type a command.
+
+        Args:
+            text: What is typed already.
+        """
+        from atlas_tui.screens.command_bar import CommandBar
+
+        slugs = tuple(membership.slug for membership in self._app.session.workspaces)
+        self._app.push_screen(CommandBar(text, self._app.navigation.typed, slugs), self.do_typed)
+
+    def command_connection(self) -> None:
+        """Ask which connection."""
+        self.command_command_bar("conn ")
+
+    def command_run(self) -> None:
+        """Ask which run."""
+        self.command_command_bar("run ")
+
+    def command_workspace(self) -> None:
+        """Ask which workspace."""
+        self.command_command_bar("workspace ")
+
+    def do_chosen(self, id: str | None) -> None:
+        """Do what was chosen in the palette or the help: a command, or `workspace SLUG`."""
+        if id is None or (screen := self._app.seen) is None:
+            return
+        if id.startswith("workspace "):
+            self.try_workspace(id.removeprefix("workspace "))
+        else:
+            screen.do(id)
+
+    def do_typed(self, line: str | None) -> None:
+        """Do what was typed in the command bar."""
+        from atlas_tui.screens.command_bar import read_line
+
+        if line is None or (screen := self._app.seen) is None:
+            return
+        try:
+            command, argument = read_line(line)
+        except AtlasError as error:
+            self._app.flash(str(error), "bad")
+            return
+        if not argument:
+            screen.do(command.id)
+        else:
+            self.do_with_argument(command, argument)
+
+    def do_with_argument(self, command: Command, argument: str) -> None:
+        """`:conn NAME`, `:run 1842`, `:workspace NAME`, `:runs FILTER`, `:connections FILTER`, `:tenants FILTER`."""
+        if command.id == "connection":
+            self.find_connection(argument)
+        elif command.id == "run":
+            number = argument.lstrip("#")
+            if number.isascii() and number.isdigit() and len(number) < 16:
+                self._app.navigation.go(to_run(int(number)))
+            else:
+                self._app.flash("A run is named by its number, such as :run 1842.", "bad")
+        elif command.id == "workspace":
+            self.try_workspace(argument)
+        elif command.id in (View.RUNS, View.CONNECTIONS, View.TENANTS):
+            self._app.navigation.go(Link(View(command.id), filter=argument))
+        else:
+            self._app.flash(f":{command.word} takes nothing behind it.", "bad")
+
+    def try_workspace(self, slug: str) -> None:
+        """Go to another workspace, or say why not."""
+        try:
+            self._app.enter_workspace(slug)
+        except AtlasError as error:
+            self._app.flash(str(error), "bad")
+
+    def find_connection(self, name: str) -> None:
+        """Go to the connection that is meant."""
+        session = self._app.session
+
+        def work() -> ConnectionRow:
+            from storage.connections import find_by_name
+
+            return find_by_name(session.db, session.who, session.workspace.workspace_id, name)
+
+        self._app.ask(
+            "find",
+            work,
+            lambda row: self._app.navigation.go(to_connection(row.id)),
+            lambda error: self._app.flash(str(error), "bad"),
+        )
+
+    def nothing_to_act_on(self) -> None:
+        """Say that this screen has nothing to act on."""
+        self._app.flash("There is nothing here to do that with; go to a connection or a run.")
+
+    command_check = command_cancel = command_retry = command_enable = command_disable = nothing_to_act_on

@@ -1,0 +1,278 @@
+"""A connection's page: its truths, why and the next step; and six tabs about it.
+
+Promise: the top says what an operator must know; each tab asks for its own part and only while it is seen.
+
+Must not know: how lists look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from textual import on
+from textual.widget import Widget
+
+from atlas_tui.cells import Line, Part
+from atlas_tui.commands import Where
+from atlas_tui.keymap import Keymap
+from atlas_tui.links import Link, View, to_run, to_runs_of
+from atlas_tui.screens.acting import Acts, Targets
+from atlas_tui.screens.connection_text import (
+    audit_lines,
+    credential_lines,
+    name_of,
+    overview,
+    permission_lines,
+    report_lines,
+    summary,
+)
+from atlas_tui.screens.copying import copy_text
+from atlas_tui.screens.paging import PageScreen
+from atlas_tui.screens.prose import wrapped
+from atlas_tui.screens.runs import USUAL
+from atlas_tui.screens.scrolled import Scrolled
+from atlas_tui.widgets.pages import PageRequest
+from atlas_tui.widgets.stored_pages import StoredPages
+from atlas_tui.widgets.table_messages import ListTexts, RowOpened
+from atlas_tui.widgets.virtual_table import VirtualTable
+from storage import audit, connections, reports, runs
+from storage.connections import ConnectionDetail
+from storage.errors import AtlasError
+from storage.pages import Page, Place
+from storage.runs import RunQuery, RunRow
+from storage.states import Topic
+
+SUMMARY_LINES = 10
+"""Lines of the top at most; what does not fit is at the head of the Overview's page when scrolled."""
+
+
+class Section(StrEnum):
+    """The tabs."""
+
+    OVERVIEW = "Overview"
+    REPORT = "Report"
+    PERMISSIONS = "Permissions"
+    RUNS = "Runs"
+    CREDENTIAL = "Credential"
+    AUDIT = "Audit"
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A connection, and what the open tab shows of it: its report, its audit entries, or why they cannot be shown."""
+
+    detail: ConnectionDetail
+    section: Section
+    part: Any = None
+    refusal: AtlasError | None = None
+
+
+class ConnectionScreen(Acts, PageScreen):
+    """The page."""
+
+    VIEW = View.CONNECTION
+    PLACES = (Where.DETAIL, Where.CONNECTION)
+    TOPICS = frozenset({Topic.CONNECTIONS, Topic.RUNS, Topic.AUDIT})
+
+    def __init__(self, keymap: Keymap) -> None:
+        super().__init__(keymap)
+        self.section = Section.OVERVIEW
+        self.runs: VirtualTable[RunRow] = VirtualTable(
+            [column for column in USUAL if column.key != "tenant"],
+            lambda row: row.id,
+            None,
+            texts=ListTexts(empty="No run yet.", empty_hint="x, c starts a check."),
+            clock=lambda: self.atlas.clock(),
+            id="runs",
+        )
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The top, the line of tabs, and one of them."""
+        yield Scrolled(id="summary")
+        yield Scrolled(id="sections")
+        yield Scrolled(id="page")
+        yield self.runs
+
+    def on_mount(self) -> None:
+        """Ask; the runs wait until their tab is opened."""
+        self.query_one("#sections").styles.height = 1
+        self.runs.display = False
+        self.reload()
+
+    def tab(self) -> View:
+        """Connections."""
+        return View.CONNECTIONS
+
+    def crumb(self) -> str:
+        """The connection's name."""
+        return name_of(self.read.detail.row) if self.read is not None else ""
+
+    def read_subject(self, id: int) -> _Read:
+        """The connection, and what its open tab needs."""
+        session, section = self.session, self.section
+        detail = connections.get(session.db, session.who, id)
+        try:
+            if section is Section.REPORT:
+                return _Read(detail, section, reports.latest(session.db, session.who, id))
+            if section is Section.AUDIT:
+                return _Read(detail, section, audit.of_connection(session.db, session.who, id))
+        except AtlasError as error:
+            return _Read(detail, section, refusal=error)
+        return _Read(detail, section)
+
+    def reload(self) -> None:
+        """Read again; the runs too while they are seen."""
+        super().reload()
+        if self.section is Section.RUNS and self.subject is not None and self.is_mounted:
+            self.runs.refresh_page()
+
+    def follow(self, link: Link) -> None:
+        """Another connection: from its Overview on."""
+        if link.id != self.subject:
+            self.section = Section.OVERVIEW
+        super().follow(link)
+
+    def show_page(self) -> None:
+        """The top, the tabs, and the open one."""
+        if not self.is_mounted:
+            return
+        is_runs = self.section is Section.RUNS
+        self.page.display, self.runs.display = not is_runs, is_runs
+        self.query_one("#sections", Scrolled).show(lambda width: [self._section_line()])
+        top = self.query_one("#summary", Scrolled)
+        if self.read is None:
+            top.styles.height = 3
+            top.show(lambda width: [])
+        else:
+            detail = self.read.detail
+            lines = len(summary(detail, self.times, self.size.width or 80))
+            top.styles.height = min(SUMMARY_LINES, lines)
+            top.show(lambda width: summary(detail, self.times, width), from_top=self._from_top)
+        super().show_page()
+
+    def _section_line(self) -> Line:
+        parts: list[Part] = []
+        for section in Section:
+            parts.append(Part(f" {section.value} ", "cursor" if section is self.section else ""))
+        return (*parts, Part("  [ ]", "muted"))
+
+    def lines(self, width: int) -> list[Line]:
+        """The open tab."""
+        read: _Read = self.read
+        if read.section is not self.section:
+            return [(Part(" Loading", "muted"),)]
+        if read.refusal is not None:
+            return wrapped(str(read.refusal), width, indent=1, style="warn")
+        times = self.times
+        if self.section is Section.REPORT:
+            return report_lines(read.part, times, width)
+        if self.section is Section.PERMISSIONS:
+            return permission_lines(read.detail, times, width)
+        if self.section is Section.CREDENTIAL:
+            return credential_lines(read.detail, times, width)
+        if self.section is Section.AUDIT:
+            return audit_lines(read.part, times, width)
+        return overview(read.detail, times, width)
+
+    def show_ages(self) -> None:
+        """Ages that read differently now."""
+        super().show_ages()
+        self.runs.refresh_ages(self.atlas.clock())
+
+    # Tabs
+
+    def open_section(self, section: Section) -> None:
+        """Go to a tab."""
+        self.section, self._from_top = section, True
+        if section is Section.RUNS and self.subject is not None:
+            session, subject = self.session, self.subject
+
+            def page(place: Place, request: PageRequest) -> Page[RunRow]:
+                query = RunQuery(session.workspace.workspace_id, connection_id=subject)
+                return runs.page(session.db, session.who, query, place, request.limit)
+
+            self.runs.set_source(StoredPages(page))
+        self.show_page()
+        if section is Section.RUNS:
+            self.runs.focus()
+        else:
+            self.set_focus(None)
+        self.reload()
+
+    def command_next_tab(self) -> None:
+        """The next tab of the page."""
+        self._turn(1)
+
+    def command_previous_tab(self) -> None:
+        """The tab before."""
+        self._turn(-1)
+
+    def _turn(self, step: int) -> None:
+        sections = list(Section)
+        self.open_section(sections[(sections.index(self.section) + step) % len(sections)])
+
+    def command_audit(self) -> None:
+        """The audit trail."""
+        self.open_section(Section.AUDIT)
+
+    # The keys that move go to the runs while they are seen.
+
+    def do(self, id: str) -> None:
+        """Moving moves the cursor of the runs while they are seen."""
+        if self.section is Section.RUNS and id in _MOVES:
+            getattr(self.runs, f"action_{_MOVES[id]}")()
+        else:
+            super().do(id)
+
+    def command_open(self) -> None:
+        """Open the run under the cursor, or what runs now."""
+        if self.section is Section.RUNS:
+            self.runs.action_open_row()
+        elif self.read is not None and self.read.detail.row.active_run_id is not None:
+            self.atlas.navigation.go(to_run(self.read.detail.row.active_run_id))
+
+    @on(RowOpened)
+    def _row_opened(self, event: RowOpened) -> None:
+        self.atlas.navigation.go(to_run(event.row.id))
+
+    def command_linked(self) -> None:
+        """What the message is about, else this connection's runs."""
+        if self.atlas.notice is not None and self.atlas.notice.link is not None:
+            self.atlas.everywhere.command_linked()
+        elif self.read is not None:
+            self.atlas.navigation.go(to_runs_of(self.read.detail.row.id, name_of(self.read.detail.row)))
+
+    def command_pin(self) -> None:
+        """Only this tenant in all views, or all again."""
+        if self.read is not None:
+            row = self.read.detail.row
+            self.atlas.navigation.toggle_pin((row.tenant_id, row.tenant_name))
+
+    def command_copy_id(self) -> None:
+        """Copy the tenant's GUID."""
+        if self.read is not None:
+            copy_text(self.atlas, self.read.detail.row.entra_tenant_id)
+
+    def command_copy_json(self) -> None:
+        """Copy the connection as JSON."""
+        from atlas_tui.screens.copying import copy_json
+
+        if self.read is not None:
+            copy_json(self.atlas, self.read.detail)
+
+    def targets(self) -> Targets:
+        """This connection."""
+        return Targets(() if self.subject is None else (self.subject,))
+
+
+_MOVES = {
+    "scroll_down": "cursor_down",
+    "scroll_up": "cursor_up",
+    "scroll_page_down": "page_down",
+    "scroll_page_up": "page_up",
+    "scroll_top": "top",
+    "scroll_bottom": "bottom",
+}

@@ -1,0 +1,226 @@
+"""What a connection's page, and the panel beside the list, say.
+
+Promise: the three truths stand side by side with both of their times and are never summed up; a credential's value is not here because
+it is not in what storage hands out.
+
+Must not know: widgets, queries.
+"""
+
+from __future__ import annotations
+
+from atlas_tui.badges import badge, consent_badge, lifecycle_badge, verification_badge
+from atlas_tui.cells import Cell, Line, Part
+from atlas_tui.screens.prose import Times, blank, field, heading
+from atlas_tui.screens.why import Reader, explain
+from storage import operations
+from storage.audit import AuditEntry
+from storage.connections import ConnectionDetail, ConnectionRow
+from storage.reports import Report
+from storage.states import CredentialKind, StepStatus
+
+_STEP_BADGES = {
+    StepStatus.RUNNING: ("~", "running"),
+    StepStatus.PASS: ("+", "pass"),
+    StepStatus.WARN: ("!", "warn"),
+    StepStatus.FAIL: ("x", "fail"),
+    StepStatus.SKIP: ("o", "skip"),
+}
+STEP_WIDTH = 9
+
+
+def name_of(row: ConnectionRow) -> str:
+    """What a connection is called: its tenant's name, and its own where the tenant has several; `*` marks the default of several."""
+    if row.siblings < 2:
+        return row.tenant_name
+    return f"{row.tenant_name} / {row.display_name}{'*' if row.is_default else ''}"
+
+
+def reader_of(detail: ConnectionDetail) -> Reader:
+    """What the person at the keyboard may do with a connection."""
+    return Reader(detail.may_run, detail.may_manage, detail.who_may_run, detail.who_may_manage)
+
+
+def step_badge(status: StepStatus) -> Cell:
+    """How a step ended."""
+    glyph, word = _STEP_BADGES[status]
+    return badge(glyph, word, STEP_WIDTH)
+
+
+def truths(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
+    """The three badges, each with when it became so and when it was last looked at."""
+    row = detail.row
+    by = f" by {row.lifecycle_changed_by}" if row.lifecycle_changed_by else ""
+    checked = detail.consent_checked_at
+    return [
+        *_truth(
+            "Lifecycle", lifecycle_badge(row.is_enabled), f"since {times.moment(row.lifecycle_changed_at)}{by}", width
+        ),
+        *_truth(
+            "Consent",
+            consent_badge(row.consent_status, None if checked is None else times.now - checked),
+            f"since {times.moment(row.consent_changed_at)}  checked {times.ago(checked)} ago",
+            width,
+        ),
+        *_truth(
+            "Verification",
+            verification_badge(
+                row.verification_status, None if row.last_checked_at is None else times.now - row.last_checked_at
+            ),
+            f"since {times.moment(row.verification_changed_at)}  checked {times.ago(row.last_checked_at)} ago",
+            width,
+        ),
+    ]
+
+
+def _truth(label: str, shown: Cell, when: str, width: int) -> list[Line]:
+    when = when.replace("since -  ", "").replace("checked - ago", "never checked")
+    return field(label, (*shown.parts, Part(f"  {when}")), width)
+
+
+def summary(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
+    """The top of the page: truths, what runs now, why and the next step."""
+    row = detail.row
+    lines = truths(detail, times, width)
+    if row.active_run_id is not None and row.active_run_type is not None and row.active_run_status is not None:
+        label = operations.find(row.active_run_type).label
+        lines += field(
+            "Run", (Part("~ ", "info"), Part(f"#{row.active_run_id} {label}, {row.active_run_status.value}")), width
+        )
+    if row.reason_code:
+        lines += explain(
+            row.reason_code,
+            row.reason_sentence,
+            row.verification_changed_at or row.last_checked_at,
+            reader_of(detail),
+            times,
+            width,
+        )
+    elif not row.is_enabled:
+        by = f" by {row.lifecycle_changed_by}" if row.lifecycle_changed_by else ""
+        lines += field("Why", f"Disabled{by}; nothing runs on it.", width)
+        ask = "x, e: enable it again" if detail.may_manage else detail.who_may_manage
+        lines += field("Next step", f"When it should work again: {ask}.".replace("..", "."), width, style="strong")
+    elif row.last_checked_at is None:
+        ask = "x, c: check now" if detail.may_run else detail.who_may_run
+        lines += field("Next step", f"Never checked. {ask}", width, style="strong")
+    return lines
+
+
+def overview(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
+    """The Overview tab: what it is and how it signs in."""
+    row = detail.row
+    lines: list[Line] = []
+    lines += field("Tenant", row.tenant_name, width)
+    if detail.microsoft_name and detail.microsoft_name != row.tenant_name:
+        lines += field("Microsoft", f"{detail.microsoft_name} (Microsoft's own name for it)", width)
+    lines += field("Tenant id", row.entra_tenant_id, width)
+    lines += field("Domain", row.primary_domain or "-", width)
+    lines += field("Cloud", row.cloud.value, width)
+    default = ", default of its tenant" if row.is_default else ", not the default of its tenant"
+    lines += field("Connection", f"{row.display_name} (#{row.id}{default})", width)
+    app = f"platform app {detail.platform_app}" if detail.platform_app else "an app registration of its own"
+    lines += field("Signs in", f"{row.connection_type.value}: {app}", width)
+    lines += field("Client id", detail.client_id or "-", width)
+    lines += field("Last good", times.since(row.last_good_at), width)
+    lines += field("Consented", times.since(detail.consent_granted_at), width)
+    lines += field("Created", times.moment(detail.created_at), width)
+    if detail.check_obstacle is not None:
+        lines += field("Check now", f"cannot start: {detail.check_obstacle.sentence}", width, style="warn")
+    return lines
+
+
+def report_lines(report: Report | None, times: Times, width: int) -> list[Line]:
+    """The Report tab: the steps of the last check."""
+    if report is None:
+        return field("", "No check has ended here yet. x, c starts one.", width)
+    verdict = report.verdict.value if report.verdict is not None else "badge unchanged"
+    lines: list[Line] = [
+        heading(f"Check of {times.moment(report.created_at)}", f"run #{report.run_id}, verdict: {verdict}")
+    ]
+    if report.is_superseded:
+        lines += field(
+            "", "Superseded: the connection changed while it ran, so no badge was written.", width, style="warn"
+        )
+    if report.limited_operations:
+        names = ", ".join(operations.find(name).label for name in report.limited_operations)
+        lines += field("Cannot run", names, width, style="warn")
+    for step in report.steps:
+        took = f"{step.seconds:.1f}s" if step.seconds else ""
+        code = f"  {step.reason_code}" if step.reason_code else ""
+        lines += [
+            (
+                Part(" "),
+                *step_badge(step.status).parts,
+                Part(step.label, "strong"),
+                Part(code, "muted"),
+                Part(f"  {took}", "muted"),
+            )
+        ]
+        if step.sentence and step.status is not StepStatus.PASS:
+            lines += field("", step.sentence, width)
+        if step.request_id and step.status is StepStatus.FAIL:
+            lines += field("", f"Microsoft request id {step.request_id}", width, style="muted")
+    if report.organization is not None:
+        lines += [blank(), *field("Microsoft", report.organization.display_name, width)]
+        lines += field("Domains", ", ".join(report.organization.verified_domains) or "-", width)
+    if report.licences is not None:
+        lines += field("Licences", ", ".join(report.licences) or "none that matter here", width)
+    return lines
+
+
+def permission_lines(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
+    """The Permissions tab: what was granted, as of the last check that had a token."""
+    if not detail.permissions:
+        return field("", "Not known yet: no check has had a token.", width)
+    missing = sum(not truth.is_granted for truth in detail.permissions)
+    checked = max(truth.checked_at for truth in detail.permissions)
+    lines: list[Line] = [heading(f"{missing} missing" if missing else "All granted", f"seen {times.since(checked)}")]
+    for truth in detail.permissions:
+        shown = badge("+", "granted") if truth.is_granted else badge("x", "missing")
+        needed = [op.label for op in operations.CATALOG.values() if truth.permission in op.required_permissions]
+        note = f"  for {', '.join(needed)}" if needed else ""
+        lines.append((Part(" "), *shown.parts, Part(f" {truth.permission}"), Part(note, "muted")))
+    return lines
+
+
+def credential_lines(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
+    """The Credential tab: kind, expiry and key id. Nothing else leaves storage."""
+    owner = f"platform app {detail.platform_app}" if detail.platform_app else "this connection"
+    lines: list[Line] = [heading(f"Credentials of {owner}", "values are sealed and never shown")]
+    if not detail.credentials:
+        lines += field("", "None stored.", width, style="warn")
+        hint = "Store one with: atlas-tui credential set" if detail.may_manage else detail.who_may_manage
+        return lines + field("Next step", hint, width, style="strong")
+    for info in detail.credentials:
+        kind = "client secret" if info.kind is CredentialKind.SECRET else "certificate"
+        lines += [blank(), *field("Slot", (Part(info.slot.value, "strong"), Part(f"  {kind}")), width)]
+        if info.expires_at is None:
+            lines += field("Expires", "unknown", width, style="warn")
+        else:
+            left = info.expires_at - times.now
+            days = f"in {left.days} days" if left.days > 0 else ("today" if left.days == 0 else "EXPIRED")
+            style = "bad" if left.days < 0 else ("warn" if left.days <= 30 else "")
+            lines += field("Expires", f"{times.moment(info.expires_at)} ({days})", width, style=style)
+        lines += field("Key id", info.client_key_id or "unknown", width)
+        lines += field("Stored", f"{times.moment(info.stored_at)} by {info.stored_by or '-'}", width)
+    return lines
+
+
+def audit_lines(entries: tuple[AuditEntry, ...], times: Times, width: int) -> list[Line]:
+    """The Audit tab: who did what, newest first."""
+    if not entries:
+        return field("", "Nothing yet.", width)
+    lines: list[Line] = []
+    for entry in entries:
+        style = "bad" if entry.outcome == "refused" else ""
+        ticket = f"  {entry.ticket}" if entry.ticket else ""
+        detail = " ".join(f"{key}={value}" for key, value in entry.detail.items() if value not in (None, "", []))
+        lines.append(
+            (
+                Part(f" {times.moment(entry.at)} ", "muted"),
+                Part(f"{entry.actor} "),
+                Part(f"{entry.action}{' REFUSED' if style else ''}", style or "strong"),
+                Part(f"  {detail}{ticket}", "muted"),
+            )
+        )
+    return lines

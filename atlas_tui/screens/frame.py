@@ -1,0 +1,189 @@
+"""What every screen has: line 1, the tabs, the flash line, the key hints, the keys of its commands, and how it learns of changes.
+
+Promise: a screen asks the database only when it is seen and something it shows has changed, or when it is shown again after that. The
+keys it has are those of the registry for its places.
+
+Must not know: what a screen shows in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingsMap
+from textual.screen import Screen
+from textual.widget import Widget
+
+from atlas_tui.commands import Where, applying
+from atlas_tui.keymap import Keymap, bindings, key_word
+from atlas_tui.links import TAB_NUMBERS, Link, View
+from atlas_tui.screens.prose import Times
+from atlas_tui.threads import Asks
+from atlas_tui.widgets.flash_line import FlashLine
+from atlas_tui.widgets.key_hints import Hint, KeyHints
+from atlas_tui.widgets.status_line import StatusLine
+from atlas_tui.widgets.tab_line import Tab, TabLine
+from storage.errors import AtlasError
+from storage.states import Topic
+
+if TYPE_CHECKING:
+    from atlas_tui.app import AtlasApp
+    from atlas_tui.session import Session
+
+
+class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
+    """A screen of the dashboard.
+
+    Args:
+        keymap: Which keys the commands have.
+    """
+
+    VIEW: ClassVar[View]
+    PLACES: ClassVar[tuple[Where, ...]] = ()
+    TOPICS: ClassVar[frozenset[Topic]] = frozenset()
+    AUTO_FOCUS = ""
+
+    def __init__(self, keymap: Keymap) -> None:
+        super().__init__()
+        self.keymap = keymap
+        self.commands = applying(Where.EVERYWHERE, *self.PLACES)
+        self._bindings = BindingsMap(bindings(self.commands, keymap))
+        self._missed = False
+        self._seen_before = False
+
+    # What it is made of
+
+    def compose(self) -> ComposeResult:
+        """The lines around the body."""
+        yield StatusLine(id="status")
+        yield TabLine(id="tabs")
+        yield from self.compose_body()
+        yield FlashLine(id="flash")
+        yield KeyHints(self.hints(), id="hints")
+
+    def compose_body(self) -> Iterable[Widget]:
+        """What is between the tabs and the flash line."""
+        raise NotImplementedError
+
+    @property
+    def atlas(self) -> AtlasApp:
+        """The app."""
+        return cast("AtlasApp", self.app)
+
+    @property
+    def session(self) -> Session:
+        """Who asks what. Only while there is one: a screen is made after the database was opened."""
+        return self.atlas.session
+
+    @property
+    def times(self) -> Times:
+        """How moments are shown now."""
+        return self.atlas.times
+
+    def hints(self) -> Sequence[Hint]:
+        """The keys of the last line, the most important first."""
+        shown = sorted((command for command in self.commands if command.hint), key=lambda command: command.hint)
+        return [
+            Hint(key_word(self.keymap[command.id][0]), command.label)
+            for command in shown
+            if self.keymap.get(command.id)
+        ]
+
+    def crumb(self) -> str:
+        """What is open here, behind the tabs."""
+        return ""
+
+    def tab(self) -> View:
+        """The tab this screen belongs to."""
+        return self.VIEW
+
+    def link(self) -> Link:
+        """The way back to what is shown."""
+        return Link(self.VIEW)
+
+    def follow(self, link: Link) -> None:
+        """A link leads here: show what it is about."""
+
+    def step(self, rows: int) -> Link | None:
+        """Move the cursor of this screen's list, for the page on top of it.
+
+        Returns:
+            The page of the row it is on now; None when there is no other row, or no list.
+        """
+        return None
+
+    # Commands
+
+    def action_command(self, id: str) -> None:
+        """A key was pressed."""
+        self.do(id)
+
+    def do(self, id: str) -> None:
+        """Do a command of the registry: the screen's own way, else the app's."""
+        handler = getattr(self, f"command_{id}", None) or getattr(self.atlas.everywhere, f"command_{id}", None)
+        if handler is not None:
+            handler()
+
+    def command_reload(self) -> None:
+        """Read again."""
+        self.atlas.hurry_feed()
+        self.reload()
+
+    # Changes
+
+    def reload(self) -> None:
+        """Ask for everything on the screen again."""
+
+    def show_ages(self) -> None:
+        """A moment passed: repaint ages that read differently now."""
+
+    def changed(self, topics: frozenset[Topic]) -> None:
+        """Something changed while this screen is the visible one."""
+        if topics & self.TOPICS:
+            self.reload()
+
+    def miss(self, topics: frozenset[Topic]) -> None:
+        """Something changed while this screen is covered, or repainting is paused."""
+        self._missed = self._missed or bool(topics & self.TOPICS)
+
+    def catch_up(self) -> None:
+        """Ask again if something was missed."""
+        if self._missed:
+            self._missed = False
+            self.reload()
+
+    def on_screen_resume(self) -> None:
+        """The screen is seen (again)."""
+        self.show_frame()
+        self.show_ages()
+        if not self.atlas.freshness.is_paused:
+            self.catch_up()
+
+    # The lines around the body
+
+    def show_frame(self) -> None:
+        """Line 1, the tabs, the flash line and the hints, as they should be now."""
+        if not self.is_mounted:
+            return
+        self.query_one("#status", StatusLine).show(*self.atlas.status_segments())
+        tabs = [Tab(TAB_NUMBERS[view], view.value.capitalize(), count) for view, count in self.atlas.tabs()]
+        self.query_one("#tabs", TabLine).show(tabs, TAB_NUMBERS.get(self.tab(), ""), self.crumb())
+        self.show_notice()
+
+    def show_notice(self) -> None:
+        """The app's last message, unless it is there already."""
+        line, notice = self.query_one("#flash", FlashLine), self.atlas.notice
+        if notice is None:
+            line.clear()
+        else:
+            line.flash(notice.text, notice.level)
+
+    def show_hints(self) -> None:
+        """The key hints anew."""
+        self.query_one("#hints", KeyHints).show(self.hints())
+
+    def tell_error(self, error: AtlasError) -> None:
+        """Say what went wrong."""
+        self.atlas.flash(str(error), "bad")

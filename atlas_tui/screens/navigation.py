@@ -1,0 +1,137 @@
+"""The screens, and the way between them.
+
+Promise: each view exists once and keeps its cursor, filter and place while others are seen; Esc goes back to the same row. Nothing here
+asks the database.
+
+Must not know: what screens show.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+from atlas_tui.links import TABS, Link, View
+from atlas_tui.screens.frame import AtlasScreen
+
+if TYPE_CHECKING:
+    from atlas_tui.app import AtlasApp
+
+_CLASSES: Final = {
+    View.CONNECTIONS: ("connections", "ConnectionsScreen"),
+    View.RUNS: ("runs", "RunsScreen"),
+    View.TENANTS: ("tenants", "TenantsScreen"),
+    View.HEALTH: ("health", "HealthScreen"),
+    View.CONNECTION: ("connection", "ConnectionScreen"),
+    View.RUN: ("run", "RunScreen"),
+    View.TENANT: ("tenant", "TenantScreen"),
+}
+FIRST: Final = View.CONNECTIONS
+
+Pin = tuple[int, str]
+
+
+def import_screens() -> None:
+    """Import every screen and what it needs of storage. Takes a while; for a worker thread."""
+    for module, _ in _CLASSES.values():
+        importlib.import_module(f"atlas_tui.screens.{module}")
+
+
+class Navigation:
+    """What was opened, and how to get back. The stack of Textual is: its own first screen, a tab, pages on top of it.
+
+    Args:
+        app: Holds the stack.
+    """
+
+    def __init__(self, app: AtlasApp) -> None:
+        self._app = app
+        self._made: dict[View, AtlasScreen] = {}
+        self._previous: Link | None = None
+        self.tabs = tuple(view for view in TABS if view in _CLASSES)
+        self.pin: Pin | None = None
+        """The tenant that all views are restricted to: its id and name."""
+        self.typed: list[str] = []
+        """What was typed in the command bar, oldest first."""
+
+    def screens(self) -> tuple[AtlasScreen, ...]:
+        """Every screen there is so far."""
+        return tuple(self._made.values())
+
+    def of(self, view: View) -> AtlasScreen:
+        """The screen of a view, made when it is first asked for."""
+        if view not in self._made:
+            module, name = _CLASSES[view]
+            made: AtlasScreen = getattr(importlib.import_module(f"atlas_tui.screens.{module}"), name)(self._app.keymap)
+            self._made[view] = made
+            self._app.install_screen(made, view.value)
+        return self._made[view]
+
+    async def start(self) -> None:
+        """Go to the first view, instead of the opening screen."""
+        await self._app.switch_screen(self.of(FIRST))
+
+    async def start_over(self) -> None:
+        """Another workspace: every screen anew, from the first view on."""
+        made, self._made, self._previous, self.pin = self._made, {}, None, None
+        while len(self._app.screen_stack) > 2:
+            await self._app.pop_screen()
+        for view in made:
+            self._app.uninstall_screen(view.value)
+        await self._app.switch_screen(self.of(FIRST))
+
+    def go(self, link: Link) -> None:
+        """Show something. A tab closes the pages on top; a page that is open already is gone back to."""
+        if (seen := self._app.seen) is not None and seen.link() != link:
+            self._previous = seen.link()
+        screen = self.of(link.view)
+        screen.follow(link)
+        stack = self._app.screen_stack
+        if screen in stack:
+            self._pop_to(stack.index(screen) + 1)
+        elif link.view in TABS:
+            self._pop_to(2)
+            self._app.switch_screen(screen)
+        else:
+            self._app.push_screen(screen)
+        screen.show_frame()
+
+    def go_previous(self) -> None:
+        """Back and forth between the last two."""
+        if self._previous is not None:
+            self.go(self._previous)
+
+    def back(self) -> bool:
+        """Close the page that is seen, if it is one.
+
+        Returns:
+            False at a tab.
+        """
+        if len(self._app.screen_stack) <= 2:
+            return False
+        if (seen := self._app.seen) is not None:
+            self._previous = seen.link()
+        self._app.pop_screen()
+        return True
+
+    def turn(self, step: int) -> None:
+        """To the tab after this one, or before it."""
+        if (seen := self._app.seen) is None or seen.tab() not in self.tabs:
+            return
+        self.go(Link(self.tabs[(self.tabs.index(seen.tab()) + step) % len(self.tabs)]))
+
+    def toggle_pin(self, tenant: Pin) -> None:
+        """Restrict all views to a tenant, or lift the restriction."""
+        self.pin = tenant if self.pin is None else None
+        words = f"All views show {self.pin[1]} only; @ shows all again." if self.pin else "All tenants are shown."
+        self._app.flash(words)
+
+    def behind(self) -> AtlasScreen | None:
+        """The screen below the one that is seen."""
+        stack = self._app.screen_stack
+        below = stack[-2] if len(stack) > 2 else None
+        return below if isinstance(below, AtlasScreen) else None
+
+    def _pop_to(self, depth: int) -> None:
+        while len(self._app.screen_stack) > depth:
+            self._app.pop_screen()

@@ -1,0 +1,61 @@
+"""A run's page: where it is, how it ended, why, its steps, counts and failures.
+
+Must not know: how lists look.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from atlas_tui.cells import Line, Part
+from atlas_tui.commands import Where
+from atlas_tui.links import View, to_connection
+from atlas_tui.screens.acting import Acts, Targets
+from atlas_tui.screens.copying import copy_text
+from atlas_tui.screens.paging import PageScreen
+from atlas_tui.screens.run_text import run_lines
+from storage import runs
+from storage.states import Topic
+
+
+class RunScreen(Acts, PageScreen):
+    """The page."""
+
+    VIEW = View.RUN
+    PLACES = (Where.DETAIL, Where.RUN)
+    TOPICS = frozenset({Topic.RUNS})
+
+    def tab(self) -> View:
+        """Runs."""
+        return View.RUNS
+
+    def crumb(self) -> str:
+        """The run's number and operation."""
+        return f"#{self.subject} {self.read.row.label}" if self.read is not None else f"#{self.subject}"
+
+    def read_subject(self, id: int) -> Any:
+        """The run."""
+        return runs.get(self.session.db, self.session.who, id)
+
+    def lines(self, width: int) -> list[Line]:
+        """The page."""
+        head: Line = (Part(f" Run #{self.read.row.id}  {self.read.row.label}", "title"),)
+        return [head, *run_lines(self.read, self.times, width)]
+
+    def command_linked(self) -> None:
+        """The run's connection."""
+        if self.read is not None:
+            self.atlas.navigation.go(to_connection(self.read.row.connection_id))
+
+    def command_pin(self) -> None:
+        """Only this tenant in all views, or all again."""
+        if self.read is not None:
+            self.atlas.navigation.toggle_pin((self.read.row.tenant_id, self.read.row.tenant_name))
+
+    def command_copy_id(self) -> None:
+        """Copy the run's number."""
+        copy_text(self.atlas, str(self.subject))
+
+    def targets(self) -> Targets:
+        """This run."""
+        return Targets(run_id=self.subject)

@@ -1,0 +1,84 @@
+"""Where the dashboard is: which database, who is at the keyboard, in which workspace.
+
+Promise: opening it touches the database in the caller's thread and imports what that needs only then. A session is a value; another
+workspace is another session on the same database.
+
+Must not know: screens, widgets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from storage.errors import Forbidden, NotFound
+
+if TYPE_CHECKING:
+    from storage.access import Principal, WorkspaceMembership
+    from storage.configuration import Settings
+    from storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What every question to the database needs.
+
+    Attributes:
+        db: The database.
+        who: Who asks.
+        workspaces: Every workspace they may enter.
+        workspace: The one on the screen.
+    """
+
+    db: Database
+    who: Principal
+    workspaces: tuple[WorkspaceMembership, ...]
+    workspace: WorkspaceMembership
+
+    def entered(self, slug: str) -> Session:
+        """The same in another workspace.
+
+        Raises:
+            NotFound: There is none of that name for this person.
+        """
+        for workspace in self.workspaces:
+            if slug.casefold() in (workspace.slug.casefold(), workspace.name.casefold()):
+                return replace(self, workspace=workspace)
+        names = ", ".join(workspace.slug for workspace in self.workspaces)
+        raise NotFound(f"There is no workspace {slug[:80]}.", f"You may enter: {names}.")
+
+
+def open_session(settings: Settings, workspace: str | None = None) -> Session:
+    """Open the database of a configuration as the person at the keyboard. Blocks; not for the event loop.
+
+    Args:
+        settings: Names the database.
+        workspace: Slug of the workspace to enter; the configuration's, else the first one, when None.
+
+    Raises:
+        AtlasError: The database cannot be used, or the account is no member of anything in it.
+    """
+    from storage.access import local_principal
+    from storage.database import open_database
+
+    db = open_database(settings.database, shared=settings.shared)
+    return session_of(db, local_principal(db), workspace or settings.workspace or None)
+
+
+def session_of(db: Database, who: Principal, workspace: str | None = None) -> Session:
+    """A session on an open database. Blocks; not for the event loop.
+
+    Raises:
+        Forbidden: The person is no member of any workspace here.
+        NotFound: They are not one of the named workspace.
+        DatabaseError: The database cannot be asked.
+    """
+    from storage.access import entered_workspaces
+
+    workspaces = entered_workspaces(db, who)
+    if not workspaces:
+        raise Forbidden(
+            f"The account {who.login} is not a member of any workspace here.", "Ask an Owner of one to add you."
+        )
+    session = Session(db, who, workspaces, workspaces[0])
+    return session.entered(workspace) if workspace is not None else session

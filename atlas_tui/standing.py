@@ -1,0 +1,115 @@
+"""Line 1: where I am, who I am, who works, what waits, how fresh it is; and what was told to me.
+
+Promise: reading it is a few short queries in a worker thread; a notification is told once and marked read.
+
+Must not know: screens, widgets but the segments of the line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from atlas_tui.widgets.flash_line import Level
+from atlas_tui.widgets.status_line import Segment
+from storage.capabilities import CAPABILITIES_OF, Capability
+
+if TYPE_CHECKING:
+    from atlas_tui.app import AtlasApp
+    from atlas_tui.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who works and what waits.
+
+    Attributes:
+        alive: Workers that are alive.
+        queued: Runs that wait for a worker.
+        running: Runs being worked on.
+        waiting: Runs that wait for another run, or for their time.
+        attention: Problems that need a human; None when that is not counted.
+    """
+
+    alive: int
+    queued: int
+    running: int
+    waiting: int
+    attention: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the unread notifications come to, in one line."""
+
+    text: str = ""
+    level: Level = "info"
+    run_id: int | None = None
+
+
+def read_standing(session: Session) -> Standing:
+    """Ask who works and what waits. Blocks; not for the event loop.
+
+    Raises:
+        AtlasError: The database cannot be asked.
+    """
+    from storage import runs, workers
+
+    status = workers.status(session.db)
+    counts = runs.unfinished_counts(session.db, session.who, session.workspace.workspace_id)
+    return Standing(status.alive, counts.queued, counts.running, counts.waiting)
+
+
+def take_notifications(session: Session) -> Told:
+    """Read the unread notifications and mark them read. Blocks; not for the event loop.
+
+    Raises:
+        AtlasError: The database cannot be asked.
+    """
+    from storage import notifications
+
+    unread = notifications.unread(session.db, session.who)
+    if not unread:
+        return Told()
+    notifications.mark_read(session.db, session.who, [item.id for item in unread])
+    last = unread[-1]
+    more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
+    way = ": l opens" if last.run_id is not None else ""
+    return Told(f"{last.title}{more}{way}", "info", last.run_id)
+
+
+def identity(session: Session | None) -> list[Segment]:
+    """The left of line 1."""
+    if session is None:
+        return [Segment("ATLAS", "title")]
+    role = session.workspace.role
+    words = [
+        Segment("ATLAS", "title", 6),
+        Segment(session.workspace.slug, "strong"),
+        Segment(f"{session.who.label}/{role.value}", priority=2),
+    ]
+    if Capability.PROVIDER_RUN not in CAPABILITIES_OF[role]:
+        words.append(Segment("read-only", "warn", 4))
+    if not session.workspace.whole:
+        words.append(Segment("part of it", "muted", 7))
+    if not session.db.is_sqlite:
+        words.append(Segment(session.db.kind, "muted", 5))
+    return words
+
+
+def running(app: AtlasApp) -> list[Segment]:
+    """The right of line 1."""
+    fresh = app.freshness.words(app.clock(), lambda at: app.times.of_day(at))
+    segments: list[Segment] = []
+    standing = app.standing
+    if standing is not None:
+        if standing.alive:
+            segments.append(Segment(f"workers {standing.alive}", priority=3))
+        elif app.worker is not None and app.worker.exit_code() is not None:
+            segments.append(Segment(f"worker stopped ({app.worker.exit_code()})", "bad", 1))
+        elif app.worker is not None and not app.worker_problem:
+            segments.append(Segment("starting worker...", "warn", 1))
+        else:
+            segments.append(Segment("no worker running", "bad", 1))
+        segments.append(Segment(f"queued {standing.queued}", priority=3))
+    return [*segments, Segment(fresh.text, fresh.style)]

@@ -1,0 +1,374 @@
+"""What tests of the dashboard may ask for: a small fleet in a real database, a clock that stands still, a terminal to look at.
+
+The fleet is made through storage's own functions. Terminals count what they are sent; the widget tests have a smaller one of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyte
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from sqlalchemy import insert, select, update
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.pilot import Pilot
+
+from atlas_tui.app import AtlasApp
+from atlas_tui.session import Session, session_of
+from storage import (
+    connection_changes,
+    credentials,
+    finishing,
+    leases,
+    starting,
+    tenants,
+    upgrading,
+    workers,
+    workspaces,
+)
+from storage.access import Principal
+from storage.capabilities import Role
+from storage.credential_material import from_secret
+from storage.database import Database, open_database
+from storage.operations import CATALOG, CONNECTION_CHECK
+from storage.schema import provider_connections, users
+from storage.states import CredentialOwner, StepStatus
+from storage.verification import CheckReport, ConsentFact, OrganizationFacts, ReportStep
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SECRET_VALUE = "Xy8~canary-secret-value-0123456789"
+PERMISSIONS = frozenset(name for operation in CATALOG.values() for name in operation.required_permissions)
+
+
+@dataclass
+class Clock:
+    """The clock of the database and of the dashboard. It stands still until it is moved."""
+
+    time: datetime = NOON
+
+    def __call__(self, _connection: Any = None) -> datetime:
+        return self.time
+
+    def advance(self, **span: float) -> None:
+        self.time += timedelta(**span)
+
+
+@dataclass
+class Fleet:
+    """A fleet with verbs to use it. `dana` is the Owner of `north`; `omar` an Operator, `rita` may only read."""
+
+    db: Database
+    clock: Clock
+    address: str
+    key: X25519PrivateKey = field(default_factory=X25519PrivateKey.generate)
+    people: dict[str, Principal] = field(default_factory=dict)
+    workspace: int = 0
+    connection: dict[str, int] = field(default_factory=dict)
+    tenant: dict[str, int] = field(default_factory=dict)
+    numbers: int = 0
+
+    def found(self) -> None:
+        """The workspace and its people."""
+        dana = workspaces.initialize(self.db, login="dana", display_name="Dana", slug="north-msp", name="North MSP")
+        self.people["dana"] = dana
+        self.workspace = workspaces.find_workspace(self.db, dana, "north-msp")
+        for login, role in (("mona", Role.MANAGER), ("omar", Role.OPERATOR), ("rita", Role.READONLY)):
+            self.add_member(login, role)
+
+    def add_member(self, login: str, role: Role, **scope: Any) -> Principal:
+        workspaces.add_member(
+            self.db, self.people["dana"], self.workspace, login=login, display_name=login, role=role, **scope
+        )
+        with self.db.read() as tx:
+            user_id = tx.run(select(users.c.id).where(users.c.login == login)).scalar_one()
+        self.people[login] = Principal(user_id, login)
+        return self.people[login]
+
+    def guid(self) -> str:
+        self.numbers += 1
+        return str(uuid.UUID(int=0x8A3C1F0E_0000_4000_8000_000000000000 + self.numbers))
+
+    def add_tenant(self, name: str, **fields: Any) -> int:
+        values = {"entra_tenant_id": self.guid(), "name": name, "primary_domain": f"{name.split()[0].lower()}.example"}
+        self.tenant[name] = tenants.create(self.db, self.people["dana"], self.workspace, **(values | fields)).id
+        return self.tenant[name]
+
+    def add(self, name: str, *, display_name: str = "Microsoft", secret: bool = True, **columns: Any) -> int:
+        """A tenant (unless it is there) with a connection: granted and healthy, checked 3 minutes ago, unless told otherwise."""
+        tenant_id = self.tenant.get(name) or self.add_tenant(name)
+        row = connection_changes.create(
+            self.db, self.people["dana"], tenant_id, display_name=display_name, client_id=self.guid()
+        )
+        self.connection.setdefault(name, row.id)
+        if secret:
+            credentials.store(
+                self.db,
+                self.people["dana"],
+                CredentialOwner.CONNECTION,
+                row.id,
+                from_secret(SECRET_VALUE),
+                self.key.public_key().public_bytes_raw(),
+                expires_at=self.clock.time + timedelta(days=20),
+                client_key_id="key-7",
+            )
+        checked = self.clock.time - timedelta(minutes=3)
+        usual: dict[str, Any] = {
+            "consent_status": "granted",
+            "verification_status": "healthy",
+            "last_checked_at": checked,
+            "last_good_at": checked,
+            "consent_checked_at": checked,
+            "consent_changed_at": checked - timedelta(days=2),
+            "verification_changed_at": checked - timedelta(hours=2),
+        }
+        self.set(row.id, **(usual | columns))
+        return row.id
+
+    def set(self, connection_id: int, **columns: Any) -> None:
+        """Columns of a connection, past the rules; the feed hears of it."""
+        from storage.states import Topic
+
+        def work(tx: Any) -> None:
+            tx.run(update(provider_connections).where(provider_connections.c.id == connection_id).values(**columns))
+            tx.touch(Topic.CONNECTIONS)
+
+        self.db.write(work)
+
+    def add_usual(self) -> None:
+        """The four rows of the design's sketch."""
+        self.add("Contoso Ltd")
+        self.add(
+            "Fabrikam GmbH",
+            consent_status="revoked",
+            verification_status="blocked",
+            last_reason_code="provider_consent_revoked",
+            last_reason_sentence="The customer's consent was revoked.",
+            last_checked_at=self.clock.time - timedelta(hours=2),
+        )
+        northwind = self.add("Northwind")
+        self.add("Northwind", display_name="Intune")
+        connection_changes.set_enabled(self.db, self.people["dana"], northwind, False)
+        self.add(
+            "Tailspin Toys",
+            consent_status="required",
+            verification_status="unknown",
+            last_checked_at=None,
+            last_good_at=None,
+            verification_changed_at=None,
+        )
+
+    # Working by hand
+
+    def worker(self, name: str = "w1") -> None:
+        """A worker that is alive."""
+        workers.register(self.db, name, host="host-a", pid=4711, version="0", slots=8, seal_key_id=None, is_local=True)
+
+    def start(self, connection_id: int, operation: str = CONNECTION_CHECK, *, by: str = "dana") -> Any:
+        return starting.start(self.db, self.people[by], connection_id, operation)
+
+    def begin(self, connection_id: int, operation: str = CONNECTION_CHECK, *, by: str = "dana") -> leases.Claim:
+        """Starts an operation and claims it."""
+        result = self.start(connection_id, operation, by=by)
+        claim = leases.claim(self.db, "w1", result.run.id)
+        assert claim is not None
+        return claim
+
+    def report(self, claim: leases.Claim, *failing: tuple[str, str]) -> CheckReport:
+        """What a check found; the failing steps as (label, reason code)."""
+        steps = [
+            ReportStep("preflight", "Preflight", StepStatus.PASS, started_at=self.clock.time, seconds=0.1),
+            ReportStep("token", "Fresh token", StepStatus.PASS, started_at=self.clock.time, seconds=0.4),
+        ]
+        steps += [
+            ReportStep(
+                label.lower(),
+                label,
+                StepStatus.FAIL,
+                code,
+                f"{label} did not work.",
+                needed_by=(CONNECTION_CHECK,),
+                request_id="5b7f3e7c-0000-4000-8000-00000000beef",
+                started_at=self.clock.time,
+                seconds=1.2,
+            )
+            for label, code in failing
+        ]
+        return CheckReport(
+            steps=tuple(steps),
+            consent_fact=ConsentFact.ROLES_PRESENT,
+            granted_permissions=PERMISSIONS,
+            organization=OrganizationFacts(claim.entra_tenant_id, f"{claim.tenant_name} Inc.", ("contoso.example",)),
+            credential_slot="active",
+            token_passed=True,
+        )
+
+    def finish(self, claim: leases.Claim, *failing: tuple[str, str]) -> int:
+        """Ends a claimed check."""
+        finishing.finish(self.db, claim.held, finishing.RunResult(check=self.report(claim, *failing)))
+        return claim.held.run_id
+
+    def session(self, login: str = "dana") -> Session:
+        """A session as somebody."""
+        return session_of(self.db, self.people[login])
+
+    def insert(self, table: Any, **values: Any) -> None:
+        self.db.write(lambda tx: tx.run(insert(table).values(**values)) and None)
+
+
+class CountingDriver(HeadlessDriver):
+    """A terminal in memory: keeps what it was sent."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.sent: list[str] = []
+
+    @property
+    def is_headless(self) -> bool:
+        return False
+
+    def write(self, data: str) -> None:
+        self.sent.append(data)
+
+
+class Terminal:
+    """A running dashboard and the terminal it writes to."""
+
+    def __init__(self, app: AtlasApp, pilot: Pilot[Any], size: tuple[int, int]) -> None:
+        self.app = app
+        self.pilot = pilot
+        self._screen = pyte.Screen(*size)
+        self._stream = pyte.Stream(self._screen)
+        self._read = 0
+
+    async def wait_for(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        """Until something is so."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it did not happen; the screen:\n" + self.text()
+            await asyncio.sleep(0.01)
+        await self.pilot.pause()
+
+    async def settle(self) -> None:
+        """Until every question has its answer and everything is painted."""
+        from atlas_tui.threads import Asks
+        from atlas_tui.widgets.virtual_table import VirtualTable
+
+        def is_busy() -> bool:
+            screens = [screen for screen in self.app.screen_stack if isinstance(screen, Asks)]
+            tables = [table for screen in self.app.screen_stack for table in screen.query(VirtualTable)]
+            return (
+                self.app.is_asking
+                or any(screen.is_asking for screen in screens)
+                or any(table.is_busy for table in tables)
+            )
+
+        for _ in range(2):
+            await self.pilot.pause()
+            await self.wait_for(lambda: not is_busy())
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Keys, and whatever follows from them."""
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def type(self, text: str) -> None:
+        """Letters."""
+        await self.press(*(" " if False else character if character != " " else "space" for character in text))
+
+    def bytes_written(self) -> int:
+        """Bytes sent since this was asked last."""
+        driver = self.app._driver
+        assert isinstance(driver, CountingDriver)
+        new = "".join(driver.sent[self._read :])
+        self._read = len(driver.sent)
+        self._stream.feed(new)
+        return len(new.encode())
+
+    def display(self) -> list[str]:
+        """What a terminal that got all those bytes shows."""
+        self.bytes_written()
+        return list(self._screen.display)
+
+    def text(self) -> str:
+        """The same as one text."""
+        return "\n".join(line.rstrip() for line in self.display())
+
+    def shows(self, words: str) -> bool:
+        """Whether some line has these words."""
+        return any(words in line for line in self.display())
+
+
+Dashboard = Callable[..., AbstractAsyncContextManager[Terminal]]
+
+
+@pytest.fixture(scope="session")
+def empty_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database with nothing in it."""
+    path = tmp_path_factory.mktemp("template") / "atlas.db"
+    upgrading.upgrade(str(path))
+    return path
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still."""
+    return Clock()
+
+
+@pytest.fixture
+def north(empty_template: Path, tmp_path: Path, clock: Clock) -> Any:
+    """A workspace with its people and no tenant yet."""
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o700)
+    path = directory / "atlas.db"
+    path.write_bytes(empty_template.read_bytes())
+    path.chmod(0o600)
+    db = open_database(str(path), clock=clock)
+    made = Fleet(db, clock, str(path))
+    made.found()
+    yield made
+    db.close()
+
+
+@pytest.fixture
+def small_fleet(north: Fleet) -> Fleet:
+    """The four tenants of the design's sketch, and a worker."""
+    north.add_usual()
+    north.worker()
+    return north
+
+
+@pytest.fixture
+def dashboard() -> Dashboard:
+    """`async with dashboard(fleet, login="dana", size=(80, 24)) as terminal`."""
+
+    @asynccontextmanager
+    async def running(
+        fleet: Fleet,
+        *,
+        login: str = "dana",
+        size: tuple[int, int] = (80, 24),
+        app: AtlasApp | None = None,
+        **named: Any,
+    ) -> Any:
+        named.setdefault("theme_name", "atlas-dark")
+        app = app or AtlasApp(lambda: fleet.session(login), clock=fleet.clock, **named)
+        app.driver_class = CountingDriver
+        async with app.run_test(headless=False, size=size) as pilot:
+            terminal = Terminal(app, pilot, size)
+            await terminal.wait_for(lambda: app.is_open)
+            await terminal.wait_for(lambda: app.seen is not None)
+            await terminal.settle()
+            yield terminal
+
+    return running
