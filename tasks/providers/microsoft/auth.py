@@ -115,10 +115,10 @@ class SignIn:
                 result = self._acquire(claims)
             except MicrosoftFailure:
                 raise
-            except Exception:
+            except Exception as error:
                 # msal keeps answers back for a while after a failure and would repeat them without asking: begin anew next time.
                 self._app = None
-                raise self._read(circumstances, now) from None
+                raise self._read(circumstances, now, type(error).__name__) from None
             value = result.get("access_token")
             if not isinstance(value, str) or not value:
                 self._app = None
@@ -146,8 +146,11 @@ class SignIn:
         )
         return result if isinstance(result, dict) else {}
 
-    def _read(self, circumstances: Circumstances, now: datetime) -> MicrosoftFailure:
-        """Reads a failure from the answer or the network error that was kept, because msal loses them."""
+    def _read(self, circumstances: Circumstances, now: datetime, error: str = "") -> MicrosoftFailure:
+        """Reads a failure from the answer or the network error that was kept, because msal loses them.
+
+        When there was neither, the fault is ours, and the exception's name is all that is kept of it.
+        """
         if isinstance(self._http.last_error, HostRefused):
             return MicrosoftFailure("wrong_cloud")
         if self._http.last_error is not None:
@@ -155,7 +158,9 @@ class SignIn:
         answer = self._http.last_answer
         if answer is not None and answer.status != 200:
             return token_errors.read_token_answer(answer, circumstances, now)
-        return MicrosoftFailure("response_unreadable" if answer is not None else "internal_error")
+        if answer is not None:
+            return MicrosoftFailure("response_unreadable", request_id=errors.request_id(answer), http_status=200)
+        return MicrosoftFailure("internal_error", provider_code=error)
 
 
 class SignIns:
