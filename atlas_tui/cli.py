@@ -98,8 +98,8 @@ def _common_into(target: argparse.ArgumentParser) -> None:
     target.set_defaults(config=None, workspace=None)
 
 
-def _common() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+def _common() -> _Parser:
+    common = _Parser(add_help=False)
     common.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="the configuration file")
     common.add_argument("--workspace", default=argparse.SUPPRESS, help="the workspace's short name")
     common.add_argument("--json", action="store_true", help="write JSON")
@@ -107,14 +107,14 @@ def _common() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: _Commands, common: argparse.ArgumentParser | None, name: str, handler: str, text: str
+    commands: _Commands, common: _Parser | None, name: str, handler: str, text: str
 ) -> argparse.ArgumentParser:
     made = commands.add_parser(name, help=text, description=text, parents=[] if common is None else [common])
     made.set_defaults(handler=handler)
     return made
 
 
-def _add_reading(commands: _Commands, common: argparse.ArgumentParser) -> None:
+def _add_reading(commands: _Commands, common: _Parser) -> None:
     found = _command(commands, common, "connections", "headless.reading:list_connections", "list provider connections")
     found.add_argument(
         "filter", nargs="*", help="as in the dashboard: words, !word, consent:revoked, reason:secret_expired …"
@@ -144,7 +144,7 @@ def _add_reading(commands: _Commands, common: argparse.ArgumentParser) -> None:
     _command(commands, common, "doctor", "headless.doctor:doctor", "look for what is wrong with this installation")
 
 
-def _add_running(commands: _Commands, common: argparse.ArgumentParser) -> None:
+def _add_running(commands: _Commands, common: _Parser) -> None:
     found = _command(commands, common, "check", "headless.running:check", "check a connection and wait for the result")
     found.add_argument("connection", help="number, tenant name, domain or tenant id")
     found.add_argument("--run-after", action="store_true", help="when another operation is active, run after it")
@@ -157,7 +157,7 @@ def _add_running(commands: _Commands, common: argparse.ArgumentParser) -> None:
     _ticket(found)
 
 
-def _add_setting_up(commands: _Commands, common: argparse.ArgumentParser) -> None:
+def _add_setting_up(commands: _Commands, common: _Parser) -> None:
     found = _command(commands, None, "init", "headless.setting_up:init", "make key, database and configuration")
     found.add_argument("--config", type=Path, help="where to write the configuration")
     found.add_argument("--directory", type=Path, help="where database and key shall be")
@@ -201,7 +201,7 @@ def _add_setting_up(commands: _Commands, common: argparse.ArgumentParser) -> Non
     _add_credentials(commands, common)
 
 
-def _add_credentials(commands: _Commands, common: argparse.ArgumentParser) -> None:
+def _add_credentials(commands: _Commands, common: _Parser) -> None:
     inner = _group(commands, "credential", "store credentials")
     found = _command(inner, common, "set", "headless.setting_up:set_credential", "store a client secret or certificate")
     owner = found.add_mutually_exclusive_group(required=True)
