@@ -26,6 +26,7 @@ _KNOWN_IDS = {
     "AuditLog.Read.All": "b0afded3-3588-46d8-8b3d-9842eff778da",
     "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
     "Directory.Read.All": "7ab1d382-f21e-4acd-a863-ba3e13f7da61",
+    "Device.Read.All": "7438b122-aefc-4978-80ed-43db9fcc7715",
     "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
 }
 

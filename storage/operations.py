@@ -130,15 +130,31 @@ def find(operation_type: str) -> Operation:
     return operation
 
 
+_BROADER: Final[dict[str, tuple[str, ...]]] = {
+    "Organization.Read.All": ("Directory.Read.All",),
+    "User.Read.All": ("Directory.Read.All",),
+    "Group.Read.All": ("Directory.Read.All",),
+    "GroupMember.Read.All": ("Group.Read.All", "Directory.Read.All"),
+    "Device.Read.All": ("Directory.Read.All",),
+    "RoleManagement.Read.Directory": ("Directory.Read.All",),
+    "RoleEligibilitySchedule.Read.Directory": ("RoleManagement.Read.Directory",),
+}
+"""Permissions that read at least the same as a needed one; a test holds them against Microsoft's own permission table."""
+
+
 def satisfies(granted: frozenset[str] | set[str], needed: str) -> bool:
     """Says whether a set of granted application permissions covers a needed one.
 
     A `ReadWrite` permission covers the `Read` of the same resource ("Microsoft Graph permissions overview", naming pattern
-    `{resource}.{operation}.{constraint}`).
+    `{resource}.{operation}.{constraint}`), and so do a few broader ones.
     """
-    if needed in granted:
+    return any(_covers(granted, name) for name in (needed, *_BROADER.get(needed, ())))
+
+
+def _covers(granted: frozenset[str] | set[str], name: str) -> bool:
+    if name in granted:
         return True
-    parts = needed.split(".")
+    parts = name.split(".")
     return any(
         part == "Read" and ".".join([*parts[:index], "ReadWrite", *parts[index + 1 :]]) in granted
         for index, part in enumerate(parts)
