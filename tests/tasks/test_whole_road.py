@@ -1,0 +1,221 @@
+"""The whole road: a start, the installed worker process, msal and httpx over HTTPS to the simulator, and back into the database."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from storage import (
+    cancelling,
+    configuration,
+    connection_changes,
+    credential_material,
+    credentials,
+    operations,
+    tenants,
+)
+from storage.configuration import CloudHosts
+from storage.states import ConnectionType, CredentialOwner
+
+ROOT = Path(__file__).parents[2]
+PERMISSIONS = sorted(
+    {p for o in operations.CATALOG.values() for p in (*o.required_permissions, *o.optional_permissions)}
+)
+
+
+@dataclass
+class Simulated:
+    """The simulator process."""
+
+    endpoints: dict[str, Any]
+    client: httpx.Client
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.client.request(method, path, json=body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
+    directory = tmp_path_factory.mktemp("simulator")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulator", "serve", "--directory", str(directory), "--exit-with-stdin"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    endpoints = json.loads(process.stdout.readline())
+    client = httpx.Client(
+        base_url=endpoints["control"],
+        verify=ssl.create_default_context(cafile=endpoints["ca"]),
+        headers={"Authorization": f"Bearer {endpoints['control_key']}"},
+        trust_env=False,
+    )
+    yield Simulated(endpoints, client)
+    client.close()
+    process.stdin.close()
+    process.wait(15)
+    process.stdout.close()
+
+
+@dataclass
+class Tenant:
+    """A tenant that is in the simulator and, with one connection, in the fleet."""
+
+    simulator: Simulated
+    entra_id: str
+    connection: int
+
+    def script(self, match: dict[str, str], answers: list[Any]) -> None:
+        body = {"match": match, "answers": answers, "then": "fine"}
+        self.simulator.control("POST", f"/tenants/{self.entra_id}/scripts", body)
+
+    def requests(self) -> list[dict[str, Any]]:
+        answer = self.simulator.control("GET", f"/requests?tenant={self.entra_id}")
+        return answer["requests"]  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def road(sqlite_fleet: Any, simulator: Simulated) -> Any:
+    """The fleet, configured for the simulator."""
+    clouds = {name: CloudHosts(**hosts) for name, hosts in simulator.endpoints["clouds"].items()}
+    settings = msgspec.structs.replace(sqlite_fleet.settings, clouds=clouds, ca_bundle=simulator.endpoints["ca"])
+    configuration.save(sqlite_fleet.config, settings)
+    return replace(sqlite_fleet, settings=settings)
+
+
+def throttled(seconds: int) -> dict[str, Any]:
+    """Microsoft's answer when there were too many requests."""
+    error = {"error": {"code": "TooManyRequests", "message": "Too many requests."}}
+    return {"status": 429, "headers": {"Retry-After": str(seconds)}, "body": error}
+
+
+def add_tenant(road: Any, simulator: Simulated, *, expires_in: timedelta = timedelta(days=300)) -> Tenant:
+    entra_id, client_id = str(uuid.uuid4()), str(uuid.uuid4())
+    secret, domain = f"{uuid.uuid4().hex[:3]}~{uuid.uuid4()}", f"t{entra_id[:8]}.example"
+    now = datetime.now(UTC)
+    app = {
+        "client_id": client_id,
+        "multi_tenant": False,
+        "consented": True,
+        "enabled": True,
+        "granted_roles": PERMISSIONS,
+        "secrets": [
+            {
+                "key_id": str(uuid.uuid4()),
+                "value": secret,
+                "starts": (now - timedelta(days=200)).isoformat(),
+                "expires": (now + expires_in).isoformat(),
+            }
+        ],
+        "certificates": [],
+    }
+    simulator.control(
+        "POST",
+        "/tenants",
+        {"id": entra_id, "name": "Contoso", "cloud": "global", "domains": [domain], "apps": [app]},
+    )
+    tenant = tenants.create(
+        road.db, road.who, road.workspace_id, entra_tenant_id=entra_id, name="Contoso", primary_domain=domain
+    )
+    connection = connection_changes.create(
+        road.db, road.who, tenant.id, connection_type=ConnectionType.DEDICATED, client_id=client_id
+    )
+    credentials.store(
+        road.db,
+        road.who,
+        CredentialOwner.CONNECTION,
+        connection.id,
+        credential_material.from_secret(secret),
+        road.settings.public_key_bytes(),
+    )
+    return Tenant(simulator, entra_id, connection.id)
+
+
+def start_real_worker(road: Any, start_process: Any) -> Any:
+    return start_process(road, program=["-m", "tasks", "worker", "--config", str(road.config), "--slots", "4"])
+
+
+def test_a_healthy_connection_becomes_healthy(road: Any, simulator: Simulated, start_process: Any) -> None:
+    tenant = add_tenant(road, simulator)
+    worker = start_real_worker(road, start_process)
+
+    run = road.until_completed(road.start(tenant.connection))
+
+    badges = road.badges(tenant.connection)
+    assert (run.outcome, run.reason_code) == ("succeeded", None)
+    assert (badges.consent_status, badges.verification_status) == ("granted", "healthy")
+    assert [step.key for step in road.steps(run.id)][:4] == ["preflight", "discovery", "token", "claims"]
+    assert {step.status for step in road.steps(run.id)} <= {"pass", "warn", "skip"}
+    assert run.progress_done == run.progress_total == len(road.steps(run.id))
+    assert "library" not in worker.events()
+
+
+def test_an_expired_secret_blocks_and_says_so(road: Any, simulator: Simulated, start_process: Any) -> None:
+    tenant = add_tenant(road, simulator, expires_in=timedelta(days=-1))
+    start_real_worker(road, start_process)
+
+    run = road.until_completed(road.start(tenant.connection))
+
+    assert (run.outcome, run.reason_code) == ("blocked", "secret_expired")
+    assert road.badges(tenant.connection).verification_status == "blocked"
+
+
+def test_a_throttled_tenant_waits_and_then_succeeds(road: Any, simulator: Simulated, start_process: Any) -> None:
+    tenant = add_tenant(road, simulator)
+    tenant.script({"where": "graph", "path": "/organization*"}, [throttled(1), throttled(1)])
+    start_real_worker(road, start_process)
+
+    run_id = road.start(tenant.connection)
+    road.until(run_id, lambda row: row.waiting_until is not None, "waiting for Microsoft")
+
+    assert road.until_completed(run_id).outcome == "succeeded"
+    assert [entry for entry in tenant.requests() if entry["early_retry"]] == []
+
+
+def test_a_killed_workers_check_is_taken_up_again(road: Any, simulator: Simulated, start_process: Any) -> None:
+    tenant = add_tenant(road, simulator)
+    tenant.script({"where": "graph", "path": "/organization*"}, [throttled(12)])
+    first = start_real_worker(road, start_process)
+    run_id = road.start(tenant.connection)
+    road.until(run_id, lambda row: row.waiting_until is not None, "waiting for Microsoft")
+
+    first.signal(signal.SIGKILL)
+    first.wait()
+    start_real_worker(road, start_process)
+    road.let_leases_end()
+
+    run = road.until_completed(run_id)
+    assert (run.outcome, run.attempt) == ("succeeded", 2)
+    assert road.reports_of(run_id) == 1
+
+
+def test_a_cancel_during_a_real_retry_after_ends_the_run(road: Any, simulator: Simulated, start_process: Any) -> None:
+    tenant = add_tenant(road, simulator)
+    tenant.script({"where": "graph", "path": "/organization*"}, [throttled(14)])
+    start_real_worker(road, start_process)
+    run_id = road.start(tenant.connection)
+    road.until(run_id, lambda row: row.waiting_until is not None, "waiting for Microsoft")
+
+    cancelling.cancel(road.db, road.who, run_id)
+
+    assert road.until(run_id, lambda row: row.status == "completed", "cancelled").outcome == "cancelled"
