@@ -162,12 +162,25 @@ def parse(raw: bytes, *, base: Path) -> Settings:
 
 
 def save(path: Path, settings: Settings) -> None:
-    """Writes a configuration file, 0600 in a 0700 directory, whole or not at all."""
+    """Writes a configuration file, 0600 in a 0700 directory, whole or not at all.
+
+    Raises:
+        InvalidInput: the place cannot be written.
+    """
+    try:
+        _write_whole(path, _to_toml(msgspec.to_builtins(settings)))
+    except OSError as error:
+        raise InvalidInput(
+            "configuration", f"{path} cannot be written ({error.strerror})", "Check the directory's owner and mode."
+        ) from None
+
+
+def _write_whole(path: Path, content: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".config-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(_to_toml(msgspec.to_builtins(settings)))
+            file.write(content)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

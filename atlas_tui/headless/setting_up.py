@@ -1,4 +1,4 @@
-"""Headless setting up: init, tenants, applications, connections, credentials, the database.
+"""Headless setting up: tenants, applications, connections, credentials, members, the database. `init` is next door.
 
 Promise: a secret is read from a prompt without echo, from standard input or from a file, never from an argument, since arguments can be
 seen by others.
@@ -14,9 +14,7 @@ from pathlib import Path
 
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import write_json, write_line
-from atlas_tui.headless.processes import make_key
 from storage import (
-    access,
     configuration,
     connection_changes,
     connections,
@@ -27,55 +25,12 @@ from storage import (
 )
 from storage import platform_apps as apps
 from storage.capabilities import Role
-from storage.configuration import Settings
 from storage.credential_material import Material
-from storage.database import open_database
 from storage.errors import Conflict, InvalidInput, NotFound
 from storage.pages import Place
-from storage.sqlite_file import make_private_directory
 from storage.states import Cloud, ConnectionType, CredentialOwner
 from storage.tenants import TenantQuery
 from storage.upgrading import upgrade
-
-
-def init(options: argparse.Namespace) -> int:
-    """`atlas-tui init`: key, database, first workspace with you as its Owner, configuration file. Can be run again after a failure."""
-    path: Path = options.config or configuration.default_path()
-    if path.exists():
-        raise Conflict(f"There is a configuration already: {path}.", "Use it, or name another one with --config.")
-    data = configuration.default_data_directory() if options.directory is None else options.directory.absolute()
-    make_private_directory(data)
-    database = options.database or str(data / "atlas.db")
-    key_file = data / "worker.key"
-    public_key, fingerprint = make_key(key_file)
-    upgrade(database)
-    login, _ = access.os_login()
-    db = open_database(database)
-    try:
-        workspaces.initialize(
-            db,
-            login=login,
-            display_name=options.name or login,
-            slug=options.workspace or "main",
-            name=options.workspace_name or options.workspace or "Main",
-        )
-    finally:
-        db.close()
-    settings = Settings(
-        database=database,
-        state_directory=str(data / "state"),
-        key_file=str(key_file),
-        public_key=public_key,
-        key_fingerprint=fingerprint,
-        workspace=options.workspace or "main",
-    )
-    configuration.save(path, settings)
-    write_line(f"Ready. You ({login}) are Owner of the workspace {settings.workspace}.")
-    write_line(f"configuration  {path}")
-    write_line(f"database       {database}")
-    write_line(f"worker's key   {key_file} (fingerprint {fingerprint}); keep a copy somewhere safe")
-    write_line("next           atlas-tui tenant add NAME TENANT-ID --domain DOMAIN")
-    return 0
 
 
 def add_tenant(options: argparse.Namespace) -> int:
