@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,27 +28,48 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong and where help is; exit code 2."""
-        self.exit(2, f"{self.prog}: {message}. See `{self.prog} --help`.\n")
+        from atlas_tui.cells import plain
+
+        self.exit(2, f"{self.prog}: {plain(message)}. See `{self.prog} --help`.\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _accept_any_text()
     try:
         if given and given[0] in _ROOMS and not {"-h", "--help"} & set(given[1:2]):
             return _become(given[0], given[1:])
         options = parser().parse_args(given)
         module, function = options.handler.split(":")
-        return int(getattr(importlib.import_module(f"atlas_tui.{module}"), function)(options))
+        code = int(getattr(importlib.import_module(f"atlas_tui.{module}"), function)(options))
+        sys.stdout.flush()  # here, where a reader that went away is still our business
+        return code
     except AtlasError as error:
-        sys.stderr.write(f"atlas-tui: {error}\n")
+        from atlas_tui.cells import plain
+
+        # A message may name what was typed or what a file is called, which may hold escape bytes.
+        sys.stderr.write(f"atlas-tui: {plain(str(error))}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output went away (`| head`); python would complain once more at exit.
-        sys.stdout = sys.stderr
+        # The reader of our output went away (`| head`). What is still buffered goes nowhere, or python complains at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        from atlas_tui.crash import describe
+
+        # Neither the exception's text nor a traceback: both can quote what was being stored.
+        sys.stderr.write(f"atlas-tui: a fault of the program ({describe(error)}). Please report this line.\n")
+        return 1
+
+
+def _accept_any_text() -> None:
+    """Lets a terminal that cannot show a character get a `?` instead of ending the program (`LANG=C`, a Latin-1 locale)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _become(command: str, rest: list[str]) -> NoReturn:
@@ -158,7 +181,7 @@ def _add_running(commands: _Commands, common: _Parser) -> None:
 
 
 def _add_setting_up(commands: _Commands, common: _Parser) -> None:
-    found = _command(commands, None, "init", "headless.setting_up:init", "make key, database and configuration")
+    found = _command(commands, None, "init", "headless.initializing:init", "make key, database and configuration")
     found.add_argument("--config", type=Path, help="where to write the configuration")
     found.add_argument("--directory", type=Path, help="where database and key shall be")
     found.add_argument("--database", help="a PostgreSQL URL, or another path for the SQLite file")
