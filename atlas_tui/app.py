@@ -20,9 +20,10 @@ from textual.app import App
 from textual.binding import Binding, BindingsMap
 
 from atlas_tui import crash, theme
+from atlas_tui.cells import cut, plain
 from atlas_tui.feed import Changed, Feed, Freshness, Poller, Reached, open_feed
 from atlas_tui.keymap import Keymap, resolve
-from atlas_tui.links import Link, View, to_run
+from atlas_tui.links import Link, to_run
 from atlas_tui.screens.app_commands import AppCommands
 from atlas_tui.screens.opening import OpeningScreen
 from atlas_tui.screens.prose import Times
@@ -50,6 +51,17 @@ class Notice:
     text: str
     level: Level
     link: Link | None = None
+
+    def fitting(self, width: int) -> str:
+        """The message with the key that opens what it is about, which is never what is cut.
+
+        Args:
+            width: Cells of the flash line.
+        """
+        if self.link is None:
+            return self.text
+        way = ": l opens it"
+        return cut(plain(self.text), max(20, width - 3 - len(way))) + way
 
 
 class AtlasApp(Asks, App[int], inherit_bindings=False):
@@ -166,12 +178,6 @@ class AtlasApp(Asks, App[int], inherit_bindings=False):
         from atlas_tui.standing import identity, running
 
         return identity(self._session), running(self)
-
-    def tabs(self) -> list[tuple[View, int | None]]:
-        """The views at the top, with what waits in them."""
-        attention = self.standing.attention if self.standing is not None else None
-        views = self._navigation.tabs if self._navigation is not None else ()
-        return [(view, attention if view is View.ATTENTION else None) for view in views]
 
     @property
     def seen(self) -> AtlasScreen | None:

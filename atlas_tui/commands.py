@@ -31,7 +31,6 @@ class Where(StrEnum):
     RUN = "A run"
     TENANTS = "Tenants"
     TENANT = "A tenant"
-    ATTENTION = "Attention"
     HEALTH = "Health"
     ACTION = "In the actions menu (x)"
 
@@ -91,7 +90,9 @@ _GOING: Final = (
     _command("back", "escape", "back", "Close what is open, or go back; never quits.", _ALL, hint=8),
     _command("leave", "q", "back", "Go back; at the top: quit.", _ALL),
     _command("quit", "ctrl+q", "quit", "Quit.", _ALL, word="q"),
-    _command("attention", "1", "Attention", "Go to what needs a human now, grouped by reason.", _ALL, word="attention"),
+    _command(
+        "how_to_quit", "ctrl+c", "how to quit", "Say which key quits (the terminal's interrupt is no quit).", _ALL
+    ),
     _command("connections", "2", "Connections", "Go to the connections.", _ALL, word="connections"),
     _command("runs", "3", "Runs", "Go to the runs.", _ALL, word="runs"),
     _command("tenants", "4", "Tenants", "Go to the tenants.", _ALL, word="tenants"),

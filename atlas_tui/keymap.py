@@ -164,7 +164,7 @@ def _meet(one: Command, other: Command) -> bool:
     return any(a & one.where and a & other.where for a in SCREENS)
 
 
-_LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.ATTENTION)
+_LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS)
 _PAGES: Final = (Where.CONNECTION, Where.RUN, Where.TENANT)
 SCREENS: Final[tuple[frozenset[Where], ...]] = (
     *(frozenset({Where.EVERYWHERE, Where.LIST, where}) for where in _LISTS),

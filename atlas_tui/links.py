@@ -13,9 +13,8 @@ from enum import StrEnum
 
 
 class View(StrEnum):
-    """The screens that can be gone to. The first five are tabs."""
+    """The screens that can be gone to. The first four are tabs."""
 
-    ATTENTION = "attention"
     CONNECTIONS = "connections"
     RUNS = "runs"
     TENANTS = "tenants"
@@ -25,10 +24,10 @@ class View(StrEnum):
     TENANT = "tenant"
 
 
-TABS = (View.ATTENTION, View.CONNECTIONS, View.RUNS, View.TENANTS, View.HEALTH)
+TABS = (View.CONNECTIONS, View.RUNS, View.TENANTS, View.HEALTH)
 """The views at the top, in their order."""
 
-TAB_NUMBERS = {View.ATTENTION: "1", View.CONNECTIONS: "2", View.RUNS: "3", View.TENANTS: "4", View.HEALTH: "6"}
+TAB_NUMBERS = {View.CONNECTIONS: "2", View.RUNS: "3", View.TENANTS: "4", View.HEALTH: "6"}
 """The numbers people know; they do not move when a tab is missing."""
 
 

@@ -28,12 +28,14 @@ class Session:
         who: Who asks.
         workspaces: Every workspace they may enter.
         workspace: The one on the screen.
+        place: Where the database is, for people; empty when its own address says it.
     """
 
     db: Database
     who: Principal
     workspaces: tuple[WorkspaceMembership, ...]
     workspace: WorkspaceMembership
+    place: str = ""
 
     def entered(self, slug: str) -> Session:
         """The same in another workspace.
@@ -62,7 +64,8 @@ def open_session(settings: Settings, workspace: str | None = None) -> Session:
     from storage.database import open_database
 
     db = open_database(settings.database, shared=settings.shared)
-    return session_of(db, local_principal(db), workspace or settings.workspace or None)
+    session = session_of(db, local_principal(db), workspace or settings.workspace or None)
+    return replace(session, place="" if "://" in settings.database else settings.database)
 
 
 def session_of(db: Database, who: Principal, workspace: str | None = None) -> Session:

@@ -28,14 +28,12 @@ class Standing:
         queued: Runs that wait for a worker.
         running: Runs being worked on.
         waiting: Runs that wait for another run, or for their time.
-        attention: Problems that need a human; None when that is not counted.
     """
 
     alive: int
     queued: int
     running: int
     waiting: int
-    attention: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +72,7 @@ def take_notifications(session: Session) -> Told:
     notifications.mark_read(session.db, session.who, [item.id for item in unread])
     last = unread[-1]
     more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
-    way = ": l opens" if last.run_id is not None else ""
-    return Told(f"{last.title}{more}{way}", "info", last.run_id)
+    return Told(f"{last.title}{more}", "info", last.run_id)
 
 
 def identity(session: Session | None) -> list[Segment]:

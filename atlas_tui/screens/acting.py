@@ -12,8 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from atlas_tui.commands import REGISTRY
-from atlas_tui.links import to_runs_of
+from atlas_tui.commands import REGISTRY, Command, actions
 from atlas_tui.screens.connection_text import name_of
 from atlas_tui.screens.frame import AtlasScreen
 from atlas_tui.screens.starting import Start, StartFlow
@@ -63,6 +62,10 @@ class Acts(AtlasScreen):
     def targets(self) -> Targets:
         """What is meant now."""
         raise NotImplementedError
+
+    def all_commands(self) -> tuple[Command, ...]:
+        """The actions too."""
+        return (*self.commands, *actions())
 
     # The menu
 
@@ -260,10 +263,6 @@ class Acts(AtlasScreen):
             else "Queued and waiting runs are cancelled and no new ones start. Consent and verification stay as they are."
         )
         self.app.push_screen(Confirm(f"{verb} {name}?", (effect,), confirm_label=verb), go)
-
-    def open_runs_of(self, row: ConnectionRow) -> None:
-        """The runs of one connection."""
-        self.atlas.navigation.go(to_runs_of(row.id, name_of(row)))
 
 
 def _many(targets: Targets) -> str:

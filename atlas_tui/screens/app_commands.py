@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
+from atlas_tui.commands import Where
 from atlas_tui.links import Link, View, to_connection, to_run
 from storage.errors import AtlasError
 
@@ -57,10 +58,6 @@ class AppCommands:
         if not self._app.navigation.back():
             self.command_quit()
 
-    def command_attention(self) -> None:
-        """Attention."""
-        self.go_to_tab(View.ATTENTION)
-
     def command_connections(self) -> None:
         """Connections."""
         self.go_to_tab(View.CONNECTIONS)
@@ -79,8 +76,7 @@ class AppCommands:
 
     def go_to_tab(self, view: View) -> None:
         """Go to one of the views at the top."""
-        if view in self._app.navigation.tabs:
-            self._app.navigation.go(Link(view))
+        self._app.navigation.go(Link(view))
 
     def command_previous_view(self) -> None:
         """Back and forth."""
@@ -97,7 +93,9 @@ class AppCommands:
     def command_linked(self) -> None:
         """What the message is about."""
         if self._app.notice is not None and self._app.notice.link is not None:
-            self._app.navigation.go(self._app.notice.link)
+            link = self._app.notice.link
+            self._app.clear_notice()
+            self._app.navigation.go(link)
         else:
             self._app.flash("Nothing is linked here.")
 
@@ -142,7 +140,8 @@ class AppCommands:
         from atlas_tui.screens.help import Help
 
         if (screen := self._app.seen) is not None:
-            self._app.push_screen(Help(screen.commands, self._app.keymap), self.do_chosen)
+            places = (*screen.PLACES, Where.ACTION, Where.EVERYWHERE)
+            self._app.push_screen(Help(screen.all_commands(), places, self._app.keymap), self.do_chosen)
 
     def command_palette(self) -> None:
         """Find a command."""
@@ -150,7 +149,7 @@ class AppCommands:
 
         if (screen := self._app.seen) is not None:
             slugs = tuple(membership.slug for membership in self._app.session.workspaces)
-            self._app.push_screen(Palette(screen.commands, self._app.keymap, slugs), self.do_chosen)
+            self._app.push_screen(Palette(screen.all_commands(), self._app.keymap, slugs), self.do_chosen)
 
     def command_command_bar(self, text: str = "") -> None:
         """Type a command.

@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -82,7 +83,9 @@ class CommandBar(ModalScreen[str | None]):
     DEFAULT_CSS = """
     CommandBar { align: left bottom; background: transparent; }
     CommandBar Static { height: 1; background: $panel; color: $secondary; padding: 0 1; }
-    CommandBar Input { height: 1; background: $panel; padding: 0 1; }
+    CommandBar Horizontal { height: 1; background: $panel; }
+    CommandBar #colon { width: 2; padding: 0 0 0 1; }
+    CommandBar Input { width: 1fr; background: $panel; padding: 0; }
     """
 
     def __init__(self, text: str, history: list[str], workspaces: Sequence[str]) -> None:
@@ -100,7 +103,9 @@ class CommandBar(ModalScreen[str | None]):
         yield Static("", id="offers", markup=False)
         line = Input(self._text, placeholder="command", compact=True, select_on_focus=False)
         line.cursor_blink = False
-        yield line
+        with Horizontal():
+            yield Static(":", id="colon")
+            yield line
 
     def on_mount(self) -> None:
         """Type behind what is there."""
@@ -119,7 +124,7 @@ class CommandBar(ModalScreen[str | None]):
     def _show_offers(self, value: str) -> None:
         self._offered, self._chosen = completions(value, self._workspaces), -1
         offers = "  ".join(offer.split(" ")[-1] or offer for offer in (line.rstrip() for line in self._offered))
-        self.query_one("#offers", Static).update(f":  {offers}" if offers else ":")
+        self.query_one("#offers", Static).update(offers)
 
     def action_complete(self) -> None:
         """The next completion."""

@@ -110,6 +110,11 @@ class ConnectionScreen(Acts, PageScreen):
         """The connection's name."""
         return name_of(self.read.detail.row) if self.read is not None else ""
 
+    def offers(self, id: str) -> bool:
+        """Enter opens a run, when there is one."""
+        is_open = self.section is Section.RUNS or (self.read is not None and self.read.detail.row.active_run_id)
+        return id != "open" or bool(is_open)
+
     def read_subject(self, id: int) -> _Read:
         """The connection, and what its open tab needs."""
         session, section = self.session, self.section
@@ -142,6 +147,7 @@ class ConnectionScreen(Acts, PageScreen):
         is_runs = self.section is Section.RUNS
         self.page.display, self.runs.display = not is_runs, is_runs
         self.query_one("#sections", Scrolled).show(lambda width: [self._section_line()])
+        self.show_hints()
         top = self.query_one("#summary", Scrolled)
         if self.read is None:
             top.styles.height = 3

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from atlas_tui.badges import badge, consent_badge, lifecycle_badge, verification_badge
 from atlas_tui.cells import Cell, Line, Part
-from atlas_tui.screens.prose import Times, blank, field, heading
+from atlas_tui.screens.prose import Times, blank, field, heading, wrapped
 from atlas_tui.screens.why import Reader, explain
 from storage import operations
 from storage.audit import AuditEntry
@@ -212,15 +212,16 @@ def audit_lines(entries: tuple[AuditEntry, ...], times: Times, width: int) -> li
         return field("", "Nothing yet.", width)
     lines: list[Line] = []
     for entry in entries:
-        style = "bad" if entry.outcome == "refused" else ""
+        refused = entry.outcome == "refused"
         ticket = f"  {entry.ticket}" if entry.ticket else ""
         detail = " ".join(f"{key}={value}" for key, value in entry.detail.items() if value not in (None, "", []))
         lines.append(
             (
                 Part(f" {times.moment(entry.at)} ", "muted"),
                 Part(f"{entry.actor} "),
-                Part(f"{entry.action}{' REFUSED' if style else ''}", style or "strong"),
-                Part(f"  {detail}{ticket}", "muted"),
+                Part(f"{entry.action}{' REFUSED' if refused else ''}", "bad" if refused else "strong"),
+                Part(ticket),
             )
         )
+        lines += wrapped(detail, width, indent=4, style="muted") if detail else []
     return lines

@@ -16,9 +16,9 @@ from textual.binding import BindingsMap
 from textual.screen import Screen
 from textual.widget import Widget
 
-from atlas_tui.commands import Where, applying
+from atlas_tui.commands import Command, Where, applying
 from atlas_tui.keymap import Keymap, bindings, key_word
-from atlas_tui.links import TAB_NUMBERS, Link, View
+from atlas_tui.links import TAB_NUMBERS, TABS, Link, View
 from atlas_tui.screens.prose import Times
 from atlas_tui.threads import Asks
 from atlas_tui.widgets.flash_line import FlashLine
@@ -84,12 +84,17 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
 
     def hints(self) -> Sequence[Hint]:
         """The keys of the last line, the most important first."""
-        shown = sorted((command for command in self.commands if command.hint), key=lambda command: command.hint)
+        shown = [command for command in self.commands if command.hint and self.offers(command.id)]
+        shown.sort(key=lambda command: command.hint)
         return [
             Hint(key_word(self.keymap[command.id][0]), command.label)
             for command in shown
             if self.keymap.get(command.id)
         ]
+
+    def offers(self, id: str) -> bool:
+        """Whether a command does something here and now; one that does not is left out of the hints."""
+        return True
 
     def crumb(self) -> str:
         """What is open here, behind the tabs."""
@@ -115,6 +120,10 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
         return None
 
     # Commands
+
+    def all_commands(self) -> tuple[Command, ...]:
+        """What can be asked for here, for the help and the palette."""
+        return self.commands
 
     def action_command(self, id: str) -> None:
         """A key was pressed."""
@@ -168,7 +177,7 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
         if not self.is_mounted:
             return
         self.query_one("#status", StatusLine).show(*self.atlas.status_segments())
-        tabs = [Tab(TAB_NUMBERS[view], view.value.capitalize(), count) for view, count in self.atlas.tabs()]
+        tabs = [Tab(TAB_NUMBERS[view], view.value.capitalize()) for view in TABS]
         self.query_one("#tabs", TabLine).show(tabs, TAB_NUMBERS.get(self.tab(), ""), self.crumb())
         self.show_notice()
 
@@ -178,7 +187,7 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
         if notice is None:
             line.clear()
         else:
-            line.flash(notice.text, notice.level)
+            line.flash(notice.fitting(self.size.width), notice.level)
 
     def show_hints(self) -> None:
         """The key hints anew."""

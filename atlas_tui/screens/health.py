@@ -69,7 +69,7 @@ class HealthScreen(PageScreen):
             lines += self._no_worker(width)
         for worker in read.workers.workers:
             lines.append(_worker(worker, times))
-        queue = f"queued {read.queue.queued}  running {read.queue.running}  waiting {read.queue.waiting}"
+        queue = f"queued {read.queue.queued}, running {read.queue.running}, waiting {read.queue.waiting}"
         lines += [blank(), heading("Queue", session.workspace.slug), *field("", queue, width)]
         lines += [blank(), heading("Connections", f"{read.badges.total:,}")]
         lines += field("Lifecycle", _counted(read.badges.lifecycle), width)
@@ -77,7 +77,7 @@ class HealthScreen(PageScreen):
         lines += field("Verification", _counted(read.badges.verification), width)
         lines += [blank(), heading("Database")]
         lines += field("Kind", session.db.kind, width)
-        lines += field("Address", session.db.url, width)
+        lines += field("Place", session.place or session.db.url, width)
         lines += field("Schema", f"{SCHEMA_NUMBER:04d}", width)
         if (error := self.atlas.freshness.error) is not None:
             lines += field("Trouble", str(error), width, style="bad")
@@ -102,10 +102,10 @@ def _worker(worker: WorkerRow, times: Times) -> Line:
         state = Part("- stopped  ", "muted")
     else:
         state = Part("x lost     ", "bad")
-    kind = "here" if worker.is_local else "shared"
+    kind = "local" if worker.is_local else ""
     words = f"{fit(f'{worker.host} {worker.pid}', 28)} {worker.busy}/{worker.slots} busy  {kind}"
     return (Part(" "), state, Part(f"{words}  since {times.of_day(worker.started_at)}"))
 
 
 def _counted(counts: Mapping[str, Any]) -> str:
-    return "  ".join(f"{word} {count:,}" for word, count in counts.items() if count) or "-"
+    return ", ".join(f"{word} {count:,}" for word, count in counts.items() if count) or "-"

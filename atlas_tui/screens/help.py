@@ -19,11 +19,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from atlas_tui.cells import Line, Part, fit
-from atlas_tui.commands import Command, Where, actions
+from atlas_tui.commands import Command, Where
 from atlas_tui.keymap import Keymap, words
+from atlas_tui.screens.prose import wrapped
 from atlas_tui.widgets.lines import PaintedLines
 
 KEYS_WIDTH = 13
+_MOVES = ("scroll_", "list_cursor", "list_page", "list_top", "list_bottom", "palette", "back", "leave", "command_bar")
+"""Commands that nobody would look for by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,12 @@ class _Entries(PaintedLines):
                 lines.append((Part(f" {fit(entry.keys, KEYS_WIDTH)} ", "strong"), Part(entry.text)))
         if not lines:
             return [(Part(" Nothing fits.", "muted"),)]
-        first = max(0, min(self.at - height // 2, len(lines) - height))
-        return lines[first : first + height]
+        # The last two lines say in full what the chosen one does.
+        room = max(1, height - 2)
+        first = max(0, min(self.at - room // 2, len(lines) - room))
+        shown = lines[first : first + room]
+        shown += [()] * (room - len(shown))
+        return shown + wrapped(self.entries[self.at].text, width, indent=1, style="muted")[:2]
 
 
 class Finder(ModalScreen[str | None]):
@@ -158,20 +165,25 @@ class Help(Finder):
 
     Args:
         commands: Those of the screen.
+        places: The places that the screen is in.
         keymap: Their keys.
     """
 
-    def __init__(self, commands: Sequence[Command], keymap: Keymap) -> None:
+    def __init__(self, commands: Sequence[Command], places: Sequence[Where], keymap: Keymap) -> None:
         super().__init__("help: type to search")
-        self._commands = (*commands, *actions())
+        self._places = frozenset(places)
+        self._commands = tuple(commands)
         self._keymap = keymap
 
     def found(self, text: str) -> Sequence[Entry]:
         """Commands whose words hold every word typed, below the place where they apply."""
         entries: list[Entry] = []
-        for where in Where:
+        told: set[str] = set()
+        # What is particular to this screen comes first, what is everywhere last.
+        for where in sorted(Where, key=lambda place: (place is Where.EVERYWHERE, place in (Where.LIST, Where.DETAIL))):
             here = [command for command in self._commands if where in command.where and _holds(command, text)]
-            here = [command for command in here if next(place for place in Where if place in command.where) is where]
+            here = [command for command in here if where in self._places and command.id not in told]
+            told.update(command.id for command in here)
             if here:
                 entries.append(Entry("", "", where.value))
                 entries += [Entry(command.id, _ways(command, self._keymap), command.help) for command in here]
@@ -191,8 +203,8 @@ class Palette(Finder):
         super().__init__("a few letters of a command")
         self._entries_all = [
             Entry(command.id, _ways(command, keymap), command.label)
-            for command in (*actions(), *commands)
-            if command.id not in ("palette", "back", "leave", "command_bar")
+            for command in sorted(commands, key=lambda command: not command.letter)
+            if not command.id.startswith(_MOVES)
         ]
         if len(workspaces) > 1:
             self._entries_all += [Entry(f"workspace {slug}", "", f"go to workspace {slug}") for slug in workspaces]

@@ -72,6 +72,7 @@ class ListScreen(AtlasScreen, Generic[Row]):
 
     TEXTS: ClassVar[ListTexts] = ListTexts()
     FILTER_HINT: ClassVar[str] = "word  !word"
+    ORDER: ClassVar[str] = "sort tenant ^"
     AUTO_FOCUS = "VirtualTable"
 
     def __init__(self, keymap: Keymap) -> None:
@@ -129,6 +130,7 @@ class ListScreen(AtlasScreen, Generic[Row]):
     def on_mount(self) -> None:
         """Ask for the first page."""
         session = self.session
+        self.table.set_query(sort=None, filter=(self.filter, self.atlas.navigation.pin))
         self.table.set_source(StoredPages(lambda place, request: self.read_page(session, request, place)))
         self.show_state()
         self.lay_out()
@@ -191,7 +193,7 @@ class ListScreen(AtlasScreen, Generic[Row]):
     def on_screen_resume(self) -> None:
         """Seen again: perhaps another tenant is pinned by now."""
         super().on_screen_resume()
-        if self.table.filter is not None and self.table.filter != (self.filter, self.atlas.navigation.pin):
+        if self.table.filter != (self.filter, self.atlas.navigation.pin):
             self.set_filter(self.filter)
         self.show_state()
 
@@ -210,8 +212,9 @@ class ListScreen(AtlasScreen, Generic[Row]):
         right: list[Segment] = []
         if self._marked is None or self._marked:
             right.append(Segment(f"{'all' if self._marked is None else f'{self._marked:,}'} marked", "warn"))
-        if (sort := self.table.sort) is not None:
-            right.append(Segment(f"sort {sort.key} {'v' if sort.descending else '^'}", "muted", 1))
+        sort = self.table.sort
+        order = self.ORDER if sort is None else f"sort {sort.key} {'v' if sort.descending else '^'}"
+        right.append(Segment(order, "muted", 1))
         self.query_one("#state", StatusLine).show(left, right)
 
     # What the list tells
@@ -275,11 +278,12 @@ class ListScreen(AtlasScreen, Generic[Row]):
         if isinstance(event, FilterAccepted | FilterClosed):
             self.query_one("#state", StatusLine).display = True
             self.table.focus()
-        elif ":" in event.text:
+            text = event.text
+        else:
             # A key whose value is still being typed would be refused at every letter: it counts from Enter on.
-            return
-        if event.text != self.filter.text:
-            self.set_filter(replace(self.filter, text=event.text))
+            text = " ".join(word for word in event.text.split() if ":" not in word)
+        if text != self.filter.text:
+            self.set_filter(replace(self.filter, text=text))
 
     def command_filter(self) -> None:
         """Type a filter."""

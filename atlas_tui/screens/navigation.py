@@ -48,7 +48,6 @@ class Navigation:
         self._app = app
         self._made: dict[View, AtlasScreen] = {}
         self._previous: Link | None = None
-        self.tabs = tuple(view for view in TABS if view in _CLASSES)
         self.pin: Pin | None = None
         """The tenant that all views are restricted to: its id and name."""
         self.typed: list[str] = []
@@ -116,9 +115,8 @@ class Navigation:
 
     def turn(self, step: int) -> None:
         """To the tab after this one, or before it."""
-        if (seen := self._app.seen) is None or seen.tab() not in self.tabs:
-            return
-        self.go(Link(self.tabs[(self.tabs.index(seen.tab()) + step) % len(self.tabs)]))
+        if (seen := self._app.seen) is not None:
+            self.go(Link(TABS[(TABS.index(seen.tab()) + step) % len(TABS)]))
 
     def toggle_pin(self, tenant: Pin) -> None:
         """Restrict all views to a tenant, or lift the restriction."""

@@ -16,7 +16,7 @@ from typing import Final
 from atlas_tui.cells import ELLIPSIS, Cell, Line, Part, age_bucket, cut, fit, fit_line, plain
 from atlas_tui.widgets.wrapping import wrap
 
-LABEL_WIDTH: Final = 13
+LABEL_WIDTH: Final = 14
 """Cells of the label column of a field, the blank in front included."""
 
 LONGEST_PARAGRAPH: Final = 12

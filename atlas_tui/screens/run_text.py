@@ -19,11 +19,11 @@ from storage.states import RunCause, RunOutcome, RunStatus
 
 BAR_WIDTH = 20
 _CAUSES = {
-    RunCause.PERSON: "asked for",
-    RunCause.SCHEDULE: "by schedule",
-    RunCause.BULK: "in bulk",
-    RunCause.FOLLOW_UP: "as a follow-up",
-    RunCause.RETRY: "as a retry",
+    RunCause.PERSON: "",
+    RunCause.SCHEDULE: " by schedule",
+    RunCause.BULK: " in bulk",
+    RunCause.FOLLOW_UP: " as a follow-up",
+    RunCause.RETRY: " as a retry",
 }
 
 
@@ -73,13 +73,12 @@ def state_lines(row: RunRow, times: Times, width: int) -> list[Line]:
     if row.cancel_requested_at is not None and row.status is not RunStatus.COMPLETED:
         asked = f"asked for at {times.of_day(row.cancel_requested_at)}; it stops at the next safe point"
         lines += field("Cancel", asked, width, style="warn")
-    lines += field("Started by", f"{row.initiator}, {_CAUSES[row.cause]}", width)
-    lines += field(
-        "Times",
-        f"queued {times.moment(row.queued_at)}  started {times.of_day(row.started_at)}  ended {times.of_day(row.completed_at)}"
-        + _took(row),
-        width,
-    )
+    lines += field("Started by", f"{row.initiator}{_CAUSES[row.cause]}", width)
+    lines += field("Queued", times.moment(row.queued_at), width)
+    if row.started_at is not None:
+        lines += field("Started", times.moment(row.started_at), width)
+    if row.completed_at is not None:
+        lines += field("Ended", f"{times.moment(row.completed_at)}{_took(row)}", width)
     return lines
 
 
@@ -87,7 +86,7 @@ def _took(row: RunRow) -> str:
     if row.started_at is None or row.completed_at is None:
         return ""
     seconds = (row.completed_at - row.started_at).total_seconds()
-    return f"  took {seconds:.1f}s" if seconds < 120 else f"  took {seconds / 60:.0f}m"
+    return f", took {seconds:.1f}s" if seconds < 120 else f", took {seconds / 60:.0f}m"
 
 
 def run_lines(detail: RunDetail, times: Times, width: int) -> list[Line]:
@@ -104,7 +103,7 @@ def run_lines(detail: RunDetail, times: Times, width: int) -> list[Line]:
         )
     lines += _steps(detail, times, width)
     if detail.summary_counts:
-        counts = "  ".join(f"{key} {value}" for key, value in detail.summary_counts.items())
+        counts = ", ".join(f"{key} {value}" for key, value in detail.summary_counts.items())
         lines += [blank(), heading("Counts"), *field("", counts, width)]
     if detail.failures:
         lines += [blank(), heading("Failures")]

@@ -72,6 +72,7 @@ class RunsScreen(Acts, ListScreen[RunRow]):
     PLACES = (Where.LIST, Where.RUNS)
     TOPICS = frozenset({Topic.RUNS})
     FILTER_HINT: ClassVar[str] = "word  #1842  status:running  outcome:failed  reason:…  since:1h  by:dana"
+    ORDER: ClassVar[str] = "newest first"
     TEXTS = ListTexts(empty="No run here.", empty_hint="A run begins on a connection: x, c checks it.")
 
     def columns(self, wide: bool) -> Sequence[Column[RunRow]]:

@@ -94,11 +94,11 @@ class StartFlow:
 
     def _started(self, run: RunRef) -> None:
         label = self._start.operation.label
-        self._screen.atlas.flash(f"queued #{run.id} {label} of {self._start.name}: l opens it", "ok", to_run(run.id))
+        self._screen.atlas.flash(f"queued #{run.id} {label} of {self._start.name}", "ok", to_run(run.id))
 
     def _busy(self, busy: ScopeBusy) -> None:
         if busy.waiting is not None:
-            text = f"#{busy.waiting.id} waits for #{busy.run.id}: l opens it"
+            text = f"#{busy.waiting.id} waits for #{busy.run.id}"
             self._screen.atlas.flash(text, "ok", to_run(busy.waiting.id))
             return
         label = operations.find(busy.run.type).label

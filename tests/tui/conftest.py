@@ -283,7 +283,7 @@ class Terminal:
 
     async def type(self, text: str) -> None:
         """Letters."""
-        await self.press(*(" " if False else character if character != " " else "space" for character in text))
+        await self.press(*(_KEYS.get(character, character) for character in text))
 
     def bytes_written(self) -> int:
         """Bytes sent since this was asked last."""
@@ -307,6 +307,8 @@ class Terminal:
         """Whether some line has these words."""
         return any(words in line for line in self.display())
 
+
+_KEYS = {" ": "space", ":": "colon", "!": "exclamation_mark", "#": "number_sign", "_": "underscore", ".": "full_stop"}
 
 Dashboard = Callable[..., AbstractAsyncContextManager[Terminal]]
 
