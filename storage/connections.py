@@ -19,7 +19,7 @@ from storage.capabilities import Capability
 from storage.connection_filters import KEYS, SORTS, ConnectionQuery, conditions_of, needs_tenant, sort_keys
 from storage.credential_slots import owner_clause
 from storage.database import Database, Transaction
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict, InvalidInput, NotFound
 from storage.gate import Obstacle, find_obstacle
 from storage.pages import Page, Place, read_page
 from storage.reasons import catalog
@@ -291,11 +291,17 @@ def find_by_name(db: Database, who: Principal, workspace_id: int, text: str) -> 
     """Finds the one connection that a person means: by number, tenant name, domain, GUID, or a part of the name.
 
     Raises:
+        InvalidInput: it is blank, which would fit every connection (an unset variable in a script).
         NotFound: nothing fits, or the principal is no member.
         Conflict: several fit; the hint names some.
     """
-    if text.strip().isdigit():
-        row = get(db, who, int(text)).row
+    if not text.replace('"', " ").strip():
+        raise InvalidInput("connection", "is blank", "Name it: number, tenant name, domain or tenant id.")
+    number = text.strip()
+    if number.isascii() and number.isdigit():
+        if len(number) > 18:
+            raise NotFound("Nothing has a number that large.")
+        row = get(db, who, int(number)).row
         if row.workspace_id == workspace_id:
             return row
         raise NotFound(f"There is no connection {text.strip()} in this workspace.")
