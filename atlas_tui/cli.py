@@ -260,7 +260,7 @@ def _add_processes(commands: _Commands) -> None:
     )
     found.add_argument("--directory", type=Path, help="where the demo lives")
     found.add_argument("--reset", action="store_true", help="forget the demo's fleet")
-    found.add_argument("--size", type=int, default=200, help="tenants of a new fleet (default: 200)")
+    found.add_argument("--size", type=_fleet_size, default=200, help="tenants of a new fleet (default: 200)")
     found.add_argument("--workspace", help="the workspace to open first")
     found.add_argument("--theme", help="the screen's theme")
     found.add_argument("--prepare-only", action="store_true", help="make the fleet and stop")
@@ -288,6 +288,23 @@ def _number(text: str) -> int:
     return value
 
 
+def _fleet_size(text: str) -> int:
+    value = _number(text)
+    if not 100 <= value <= 20_000:
+        raise argparse.ArgumentTypeError("must be from 100 to 20000")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a number of seconds") from None
+    if not 0 <= value <= 604_800:
+        raise argparse.ArgumentTypeError("must be from 0 seconds to a week (604800)")
+    return value
+
+
 def _run_number(target: argparse.ArgumentParser) -> None:
     target.add_argument("run", type=_number, metavar="RUN", help="the run's number")
 
@@ -302,7 +319,7 @@ def _ticket(target: argparse.ArgumentParser) -> None:
 
 def _waiting(target: argparse.ArgumentParser) -> None:
     target.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait for the result")
-    target.add_argument("--timeout", type=float, default=900.0, help="seconds to wait (default: 900)")
+    target.add_argument("--timeout", type=_seconds, default=900.0, help="seconds to wait (default: 900)")
     _ticket(target)
 
 

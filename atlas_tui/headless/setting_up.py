@@ -27,6 +27,7 @@ from storage import platform_apps as apps
 from storage.capabilities import Role
 from storage.credential_material import Material
 from storage.errors import Conflict, InvalidInput, NotFound
+from storage.fields import read_guid
 from storage.pages import Place
 from storage.states import Cloud, ConnectionType, CredentialOwner
 from storage.tenants import TenantQuery
@@ -101,7 +102,11 @@ def add_connection(options: argparse.Namespace) -> int:
 
 def _find_tenant(here: Opened, text: str) -> int:
     workspace_id = here.workspace.workspace_id
-    if text.isdigit():
+    if not text.replace('"', " ").strip():
+        raise InvalidInput("tenant", "is blank", "Name it: number, name, domain or tenant id.")
+    if text.isascii() and text.isdigit():
+        if len(text) > 18:
+            raise NotFound("Nothing has a number that large.")
         row = tenants.get(here.db, here.who, int(text))
         if row.workspace_id == workspace_id:
             return row.id
@@ -143,6 +148,7 @@ def change_connection(options: argparse.Namespace) -> int:
 
 def set_credential(options: argparse.Namespace) -> int:
     """`atlas-tui credential set --connection C | --app CLOUD`: stores a client secret or a certificate, sealed."""
+    _check_options(options)
     with opened(options.config, options.workspace) as here:
         public_key = here.settings.public_key_bytes()
         if options.app:
@@ -157,8 +163,8 @@ def set_credential(options: argparse.Namespace) -> int:
             owner_id,
             _read_material(options),
             public_key,
-            expires_at=_read_expiry(options.expires),
-            client_key_id=options.key_id or "",
+            expires_at=_read_end("--expires", options.expires),
+            client_key_id=read_guid("--key-id", options.key_id) if options.key_id else "",
             ticket=options.ticket,
         )
     if options.json:
@@ -168,6 +174,16 @@ def set_credential(options: argparse.Namespace) -> int:
     if owner is CredentialOwner.CONNECTION:
         write_line(f"next           atlas-tui check {owner_id}")
     return 0
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuses what would be ignored: a key without its certificate would end in a prompt for a secret."""
+    for option, value in (("--key", options.key), ("--key-password-file", options.key_password_file)):
+        if value and not options.certificate:
+            raise InvalidInput(option, "belongs to a certificate", "Give it with --certificate FILE.")
+    for option, value in (("--expires", options.expires), ("--key-id", options.key_id)):
+        if value and options.certificate:
+            raise InvalidInput(option, "is for a secret", "A certificate says it itself: leave the option out.")
 
 
 def _find_app(here: Opened, cloud: str) -> tuple[int, str]:
@@ -196,7 +212,7 @@ def _read_material(options: argparse.Namespace) -> Material:
             else _read_file("--secret-file", options.secret_file)
         )
         try:
-            return credential_material.from_secret(raw.decode("utf-8"))
+            return credential_material.from_secret(raw.decode("utf-8-sig"))
         except UnicodeDecodeError:
             raise InvalidInput(
                 "client secret", "is not text", "Give a file that holds the secret's value alone."
@@ -215,14 +231,19 @@ def _read_file(option: str, path: Path) -> bytes:
         raise InvalidInput(option, f"{path} cannot be read ({error.strerror})") from None
 
 
-def _read_expiry(text: str | None) -> datetime | None:
+def _read_end(option: str, text: str | None) -> datetime | None:
+    """Reads a moment that is still to come; without a zone it is UTC."""
     if text is None:
         return None
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput("--expires", "is not a date", "Write it as 2027-03-31.") from None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+        value = value if value.tzinfo else value.replace(tzinfo=UTC)
+        is_over = value <= datetime.now(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput(option, "is not a date", "Write it as 2027-03-31 or 2027-03-31T08:00.") from None
+    if is_over:
+        raise InvalidInput(option, "is in the past", "Give a moment that is still to come.")
+    return value
 
 
 def upgrade_database(options: argparse.Namespace) -> int:
@@ -248,7 +269,7 @@ def add_member(options: argparse.Namespace) -> int:
             display_name=options.name or options.login,
             role=Role(options.role),
             tag=options.tag,
-            expires_at=_read_expiry(options.until),
+            expires_at=_read_end("--until", options.until),
         )
     if options.json:
         write_json(member)
