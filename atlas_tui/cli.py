@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     _accept_any_text()
     try:
-        if given and given[0] in _ROOMS and not {"-h", "--help"} & set(given[1:2]):
+        if given and given[0] in _ROOMS:
             return _become(given[0], given[1:])
         options = parser().parse_args(given)
         module, function = options.handler.split(":")
@@ -76,7 +76,7 @@ def _become(command: str, rest: list[str]) -> NoReturn:
     from atlas_tui.headless.processes import become
 
     room, verb = _ROOMS[command]
-    if command == "simulator" and rest and rest[0] in ("serve", "fleet"):
+    if command == "simulator" and rest and rest[0] in ("serve", "fleet", "-h", "--help"):
         become(room, rest)
     become(room, [verb, *rest])
 

@@ -1,0 +1,118 @@
+"""Every command explains itself, at once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atlas_tui import cli
+from atlas_tui.headless import exit_codes
+from storage import errors
+
+ROOT = Path(__file__).parents[2]
+
+
+def _commands(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, child in action.choices.items():
+                yield from _commands(child, (*path, name))
+
+
+COMMANDS = list(_commands(cli.parser()))
+ROOMS = {("worker",), ("simulator",), ("keys",)}
+
+
+def test_there_are_commands() -> None:
+    assert {("init",), ("check",), ("connection", "add"), ("credential", "set"), ("demo",), ("doctor",)} <= set(
+        COMMANDS
+    )
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ROOMS], ids=" ".join)
+def test_help_says_what_a_command_does(run: Any, command: tuple[str, ...]) -> None:
+    said = run(*command, "--help")
+    assert (said.code, said.err) == (0, "")
+    assert f"usage: {' '.join(('atlas-tui', *command))}" in said.out
+    parser = cli.parser()
+    for name in command:
+        (subparsers,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+        parser = subparsers.choices[name]
+    assert parser.description
+    unexplained = [a.dest for a in parser._actions if a.help is None and not isinstance(a, argparse._SubParsersAction)]
+    assert unexplained == []
+
+
+@pytest.mark.parametrize("room", sorted(name for (name,) in ROOMS))
+def test_help_of_the_other_rooms_is_their_own(room: str) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys; from atlas_tui.cli import main; sys.exit(main())", room, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert "usage:" in said.stdout
+    assert "Traceback" not in said.stderr
+
+
+def test_help_imports_nothing_that_is_slow() -> None:
+    """Help of every command, in one fresh process: neither screen nor database nor queue nor network is loaded for it."""
+    code = f"""
+import contextlib, io, json, sys
+from atlas_tui import cli
+for command in {[list(c) for c in COMMANDS if c not in ROOMS]!r}:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        cli.main([*command, "--help"])
+json.dump(sorted({{name.split(".")[0] for name in sys.modules}}), sys.stdout)
+"""
+    loaded = set(
+        json.loads(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True).stdout)
+    )
+    slow = {
+        "textual",
+        "rich",
+        "sqlalchemy",
+        "alembic",
+        "huey",
+        "msal",
+        "httpx",
+        "cryptography",
+        "msgspec",
+        "platformdirs",
+    }
+    assert loaded & slow == set()
+    assert loaded & {"tasks", "simulator", "migrations"} == set()
+
+
+def test_help_is_there_at_once() -> None:
+    """The best of several starts, since this machine may be busy: 90 ms where python itself takes 20."""
+
+    def seconds() -> float:
+        begin = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-c", "from atlas_tui.cli import main; main(['--help'])"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        )
+        return time.perf_counter() - begin
+
+    assert min(seconds() for _ in range(5)) < 1.0
+
+
+def test_every_error_and_outcome_has_an_exit_code_with_a_meaning() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.AtlasError)]
+    assert {kind.exit_code for kind in kinds} <= set(exit_codes.MEANINGS)
+    assert set(exit_codes.OUTCOME.values()) <= set(exit_codes.MEANINGS)
+    assert len(set(exit_codes.OUTCOME.values())) == len(exit_codes.OUTCOME)
