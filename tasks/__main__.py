@@ -20,6 +20,7 @@ from pathlib import Path
 
 from storage import configuration
 from storage.errors import AtlasError
+from tasks.logs import our_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # a traceback would show a person what is not theirs to see
+        place = our_line(error.__traceback__)
+        print(f"Something went wrong inside this program ({type(error).__name__} at {place}).", file=sys.stderr)
+        return AtlasError.exit_code
 
 
 def _worker(chosen: argparse.Namespace) -> int:
@@ -45,7 +50,7 @@ def _worker(chosen: argparse.Namespace) -> int:
     worker = open_worker(settings, slots=chosen.slots, is_local=chosen.local)
     stop_on_signals(worker)
     if chosen.exit_with_parent:
-        stop_with_parent(worker, sys.stdin.buffer)
+        stop_with_parent(worker)
     worker.run()
     sys.stderr.flush()
     os._exit(0)  # a thread that is still in an outside call must not hold the process: its run was given back

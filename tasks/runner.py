@@ -39,6 +39,9 @@ T = TypeVar("T")
 MOST_DEFERRALS: Final = 40
 """A run that gave its thread back this often is failed with the reason it waits for."""
 
+LONGEST_DEFERRAL: Final = 6 * 3600.0
+"""Seconds; whatever a provider asks for, a run is looked at again after this."""
+
 _BLOCKING: Final = (Category.CREDENTIAL, Category.CONSENT, Category.PERMISSION, Category.LICENCE)
 """A failure of these kinds is a precondition that was found missing at run time."""
 
@@ -81,16 +84,19 @@ class Runner:
         self._pause = threading.Event()
 
     def perform(self, run_id: int) -> None:
-        """Claims a run and sees it through. Never raises."""
+        """Claims a run and sees it through. Never raises: Huey would log the exception's text."""
+        asked_at = self._clock()
         try:
-            asked_at = self._clock()
             claim = leases.claim(self._db, self._worker_id, run_id)
-            if claim is not None:
-                self._work(claim, asked_at)
-        except DatabaseError as error:
+        except Exception as error:  # the run stays queued, and is dispatched again in five seconds
             self._log.failure("claim_failed", error, run=run_id)
-        except Exception as error:  # the last line of defence: Huey would log the exception's text
-            self._log.failure("perform_failed", error, run=run_id)
+            return
+        if claim is None:
+            return
+        try:
+            self._work(claim, asked_at)
+        except Exception as error:  # its lease ends, and a sweep takes it up again
+            self._log.failure("run_left_to_the_sweep", error, run=run_id)
 
     def _work(self, claim: Claim, asked_at: float) -> None:
         run = HeldRun(claim.held, asked_at, self._timing.lease, self._clock)
@@ -136,7 +142,7 @@ class Runner:
     def _end(self, claim: Claim, run: HeldRun, reporter: RunReporter, ending: Ending) -> None:
         held = claim.held
         if isinstance(ending, RunDeferred):
-            seconds, reason, phase = ending.seconds, ending.reason_code, ending.phase
+            seconds, reason, phase = min(ending.seconds, LONGEST_DEFERRAL), ending.reason_code, ending.phase
             self._insist(run, reporter.write)
             given = self._insist(
                 run, lambda: leases.defer(self._db, held, seconds=seconds, reason_code=reason, phase=phase)
@@ -175,7 +181,7 @@ class Runner:
         try:
             self._insist(run, lambda: self._write_result(claim, fault))
         except AtlasError as error:
-            self._log.failure("run_left_to_the_reaper", error, run=claim.held.run_id)
+            self._log.failure("run_left_to_the_sweep", error, run=claim.held.run_id)
 
     def _write_result(self, claim: Claim, result: RunResult) -> bool:
         finishing.finish(self._db, claim.held, result)

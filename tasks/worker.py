@@ -7,10 +7,8 @@ of workers share a database.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import queue
-import shutil
 import signal
 import socket
 import sys
@@ -21,17 +19,17 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
-from typing import IO, Final
+from typing import Final
 
 from storage import leases, workers
 from storage.configuration import Settings
 from storage.database import Database, open_database
 from storage.errors import AtlasError
 from storage.sealing import fingerprint
-from storage.sqlite_file import make_private_directory
 from tasks.dispatcher import Dispatcher, Slots
 from tasks.heartbeat import Heartbeat
 from tasks.held_runs import HeldRuns, steady_clock
+from tasks.home import Home
 from tasks.keyring import Keyring, open_keyring
 from tasks.logs import Log
 from tasks.loops import Loop
@@ -110,7 +108,11 @@ class Worker:
         self._held = HeldRuns()
         self._writer = ProgressWriter(self._timing.progress, lambda step: Loop("progress", step, self._log))
         self._runner = Runner(db, self.id, self._held, shelf.open, self._writer, self._timing, Log("runner"))
-        self._hints = HintQueue(settings.worker.queue, self._home.directory, slots, self._perform)
+        try:
+            self._hints = HintQueue(settings.worker.queue, self._home.directory, slots, self._perform)
+        except AtlasError:
+            self._home.leave()
+            raise
         self._heartbeat = Heartbeat(db, self.id, self._held, self._timing)
         self._beats = Loop("heartbeat", self._heartbeat.step, self._log, longest_pause=1.0)
         self._dispatcher = Dispatcher(
@@ -210,62 +212,26 @@ class Worker:
         self._beats.wake()
 
 
-class Home:
-    """A worker's own directory, 0700, for its queue; directories of workers that have died are removed.
-
-    Args:
-        state_directory: where all workers of this account have theirs.
-        worker_id: this process.
-
-    Raises:
-        DatabaseError: the directory is open to others or cannot be made.
-    """
-
-    def __init__(self, state_directory: Path, worker_id: str) -> None:
-        everyone = state_directory / "workers"
-        make_private_directory(everyone)
-        for leftover in everyone.iterdir():
-            _remove_if_dead(leftover)
-        self.directory = everyone / worker_id
-        make_private_directory(self.directory)
-        self._lock: IO[bytes] = (self.directory / "alive").open("wb")
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def leave(self) -> None:
-        """Removes the directory."""
-        shutil.rmtree(self.directory, ignore_errors=True)
-        self._lock.close()
-
-
-def _remove_if_dead(directory: Path) -> None:
-    """Removes a worker's directory unless a living process holds its lock. One without a lock file may be just being made."""
-    try:
-        with (directory / "alive").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(directory, ignore_errors=True)
-    except OSError:
-        return
-
-
 def stop_on_signals(worker: Worker) -> None:
-    """Has SIGTERM, SIGINT and SIGHUP ask for a stop."""
+    """Has SIGTERM, SIGINT and SIGHUP ask for a stop; one that is ignored (`nohup`) stays ignored."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         worker.request_stop(signal.Signals(number).name, is_signal=True)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, handle)
+        if number is signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handle)
 
 
-def stop_with_parent(worker: Worker, stdin: IO[bytes]) -> None:
+def stop_with_parent(worker: Worker) -> None:
     """Has the end of stdin ask for a stop: the parent closed it, or died."""
 
     def wait() -> None:
         try:
-            while stdin.read(4096):
+            while os.read(0, 4096):
                 pass
         except OSError:
-            pass
+            pass  # closed already: there is no parent to wait for
         worker.request_stop("parent_gone")
 
     threading.Thread(target=wait, name="parent-watch", daemon=True).start()

@@ -132,13 +132,19 @@ class Fleet:
         with self.db.read() as tx:
             return tx.run(select(provider_connections).where(provider_connections.c.id == connection_id)).one()
 
-    def until(self, run_id: int, condition: Callable[[Row[Any]], Any], what: str = "the run's state") -> Row[Any]:
+    def until(
+        self,
+        run_id: int,
+        condition: Callable[[Row[Any]], Any],
+        what: str = "the run's state",
+        seconds: float = DEADLINE,
+    ) -> Row[Any]:
         def reached() -> Row[Any] | None:
             row = self.run(run_id)
             return row if condition(row) else None
 
         try:
-            return wait_until(reached, what)  # type: ignore[no-any-return]
+            return wait_until(reached, what, seconds)  # type: ignore[no-any-return]
         except pytest.fail.Exception:
             pytest.fail(f"{what} was not reached; the run is {self.run(run_id)._mapping}")
 
@@ -173,6 +179,10 @@ class Fleet:
         """As if a minute had passed without a beat, for one connection's run or for all."""
         which = true() if connection_id is None else operation_runs.c.connection_id == connection_id
         self._move(operation_runs.c.lease_until, (operation_runs.c.status == "running") & which)
+
+    def let_deadlines_pass(self) -> None:
+        """As if every running run had taken as long as it may."""
+        self._move(operation_runs.c.deadline_at, operation_runs.c.status == "running")
 
     def let_waits_end(self) -> None:
         """As if every time before which a run may not begin had come."""
@@ -271,8 +281,8 @@ class ProcessWorker:
     def events(self) -> list[str]:
         return [line["event"] for line in self.log()]
 
-    def until_event(self, event: str) -> None:
-        wait_until(lambda: event in self.events(), f"{event} in the log of {self.pid}")
+    def until_event(self, event: str, seconds: float = DEADLINE) -> None:
+        wait_until(lambda: event in self.events(), f"{event} in the log of {self.pid}", seconds)
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -306,7 +316,7 @@ def start_process(tmp_path: Path) -> Iterator[Callable[..., ProcessWorker]]:
             )
         worker = ProcessWorker(process, log_file)
         started.append(worker)
-        worker.until_event("worker_started")
+        worker.until_event("worker_started", seconds=60)
         return worker
 
     yield start

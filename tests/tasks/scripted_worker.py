@@ -136,7 +136,7 @@ def main() -> int:
     )
     stop_on_signals(worker)
     if chosen.exit_with_parent:
-        stop_with_parent(worker, sys.stdin.buffer)
+        stop_with_parent(worker)
     worker.run()
     sys.stderr.flush()
     os._exit(0)

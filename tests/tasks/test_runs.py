@@ -281,3 +281,18 @@ def test_a_worker_is_seen_alive_and_then_gone(fleet: Any, start_worker: Any) -> 
 
     assert workers.status(fleet.db).alive == 0
     assert list(Path(fleet.settings.state_directory).glob("workers/*")) == []
+
+
+def test_a_run_that_takes_longer_than_it_may_is_stopped_and_fails(fleet: Any, start_worker: Any) -> None:
+    run_id = fleet.start(fleet.connection(["hold", "never"]))
+    worker = start_worker(fleet)
+    fleet.wait_until(lambda: fleet.calls(run_id), "the call")
+
+    fleet.let_deadlines_pass()
+    fleet.wait_until(lambda: len(worker.worker._held) == 0, "the run to stop")
+    assert fleet.run(run_id).status == "running"
+    fleet.let_leases_end()
+
+    run = fleet.until_completed(run_id)
+    assert (run.outcome, run.reason_code) == ("failed", "deadline_exceeded")
+    assert [what for *_, what in fleet.calls(run_id)] == ["began"]
