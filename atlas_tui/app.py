@@ -81,7 +81,7 @@ class AtlasApp(Asks, App[int], inherit_bindings=False):
 
     TITLE = "Atlas"
     ENABLE_COMMAND_PALETTE = False
-    CSS_PATH: ClassVar[Any] = Path("styles/atlas.tcss")
+    CSS_PATH: ClassVar[Any] = Path(__file__).with_name("styles") / "atlas.tcss"
 
     def __init__(
         self,

@@ -112,7 +112,7 @@ _GOING: Final = (
         "linked",
         "l",
         "message or runs",
-        "Open the run that the last message is about; without one, the runs of this connection or tenant.",
+        "Open what the last message is about; else the runs of this connection, or the connection of this run.",
         _ALL,
     ),
     _command("audit", "a", "audit", "Show the audit trail of this connection.", Where.CONNECTION),

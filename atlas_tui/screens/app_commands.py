@@ -90,15 +90,6 @@ class AppCommands:
         """The view before."""
         self._app.navigation.turn(-1)
 
-    def command_linked(self) -> None:
-        """What the message is about."""
-        if self._app.notice is not None and self._app.notice.link is not None:
-            link = self._app.notice.link
-            self._app.clear_notice()
-            self._app.navigation.go(link)
-        else:
-            self._app.flash("Nothing is linked here.")
-
     # Looking
 
     def command_pause(self) -> None:

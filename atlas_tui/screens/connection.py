@@ -45,8 +45,8 @@ from storage.pages import Page, Place
 from storage.runs import RunQuery, RunRow
 from storage.states import Topic
 
-SUMMARY_LINES = 10
-"""Lines of the top at most; what does not fit is at the head of the Overview's page when scrolled."""
+SUMMARY_LINES = 11
+"""Lines of the top at most, so that an open tab has some too on a screen of 24; the rest is counted."""
 
 
 class Section(StrEnum):
@@ -244,12 +244,11 @@ class ConnectionScreen(Acts, PageScreen):
     def _row_opened(self, event: RowOpened) -> None:
         self.atlas.navigation.go(to_run(event.row.id))
 
-    def command_linked(self) -> None:
-        """What the message is about, else this connection's runs."""
-        if self.atlas.notice is not None and self.atlas.notice.link is not None:
-            self.atlas.everywhere.command_linked()
-        elif self.read is not None:
-            self.atlas.navigation.go(to_runs_of(self.read.detail.row.id, name_of(self.read.detail.row)))
+    def linked(self) -> Link | None:
+        """The connection's runs."""
+        if self.read is None:
+            return None
+        return to_runs_of(self.read.detail.row.id, name_of(self.read.detail.row))
 
     def command_pin(self) -> None:
         """Only this tenant in all views, or all again."""

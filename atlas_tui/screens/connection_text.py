@@ -11,7 +11,7 @@ from __future__ import annotations
 from atlas_tui.badges import badge, consent_badge, lifecycle_badge, verification_badge
 from atlas_tui.cells import Cell, Line, Part
 from atlas_tui.screens.prose import Times, blank, field, heading, wrapped
-from atlas_tui.screens.why import Reader, explain
+from atlas_tui.screens.why import Reader, explain, further_reading
 from storage import operations
 from storage.audit import AuditEntry
 from storage.connections import ConnectionDetail, ConnectionRow
@@ -124,6 +124,7 @@ def overview(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
     lines += field("Last good", times.since(row.last_good_at), width)
     lines += field("Consented", times.since(detail.consent_granted_at), width)
     lines += field("Created", times.moment(detail.created_at), width)
+    lines += further_reading(row.reason_code, width)
     if detail.check_obstacle is not None:
         lines += field("Check now", f"cannot start: {detail.check_obstacle.sentence}", width, style="warn")
     return lines

@@ -89,12 +89,10 @@ class ConnectionsScreen(Acts, ListScreen[ConnectionRow]):
         """Only problems, or all."""
         self.set_filter(replace(self.filter, problems=not self.filter.problems))
 
-    def command_linked(self) -> None:
-        """What the message is about, else this connection's runs."""
-        if self.atlas.notice is not None and self.atlas.notice.link is not None:
-            self.atlas.everywhere.command_linked()
-        elif (row := self.table.cursor_row) is not None:
-            self.atlas.navigation.go(to_runs_of(row.id, name_of(row)))
+    def linked(self) -> Link | None:
+        """The connection's runs."""
+        row = self.table.cursor_row
+        return None if row is None else to_runs_of(row.id, name_of(row))
 
     def targets(self) -> Targets:
         """The marked connections, or the one under the cursor."""

@@ -135,6 +135,21 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
         if handler is not None:
             handler()
 
+    def linked(self) -> Link | None:
+        """What belongs to what is shown, for `l`; None when nothing does."""
+        return None
+
+    def command_linked(self) -> None:
+        """What the last message is about, else what belongs to what is shown."""
+        notice, link = self.atlas.notice, self.linked()
+        if notice is not None and notice.link is not None:
+            self.atlas.clear_notice()
+            self.atlas.navigation.go(notice.link)
+        elif link is not None:
+            self.atlas.navigation.go(link)
+        else:
+            self.atlas.flash("Nothing is linked here.")
+
     def command_reload(self) -> None:
         """Read again."""
         self.atlas.hurry_feed()

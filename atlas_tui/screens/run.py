@@ -9,7 +9,7 @@ from typing import Any
 
 from atlas_tui.cells import Line, Part
 from atlas_tui.commands import Where
-from atlas_tui.links import View, to_connection
+from atlas_tui.links import Link, View, to_connection
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.copying import copy_text
 from atlas_tui.screens.paging import PageScreen
@@ -42,10 +42,9 @@ class RunScreen(Acts, PageScreen):
         head: Line = (Part(f" Run #{self.read.row.id}  {self.read.row.label}", "title"),)
         return [head, *run_lines(self.read, self.times, width)]
 
-    def command_linked(self) -> None:
+    def linked(self) -> Link | None:
         """The run's connection."""
-        if self.read is not None:
-            self.atlas.navigation.go(to_connection(self.read.row.connection_id))
+        return None if self.read is None else to_connection(self.read.row.connection_id)
 
     def command_pin(self) -> None:
         """Only this tenant in all views, or all again."""

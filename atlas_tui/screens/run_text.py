@@ -12,7 +12,7 @@ from atlas_tui.badges import run_badge
 from atlas_tui.cells import Line, Part
 from atlas_tui.screens.connection_text import step_badge
 from atlas_tui.screens.prose import Times, blank, field, heading
-from atlas_tui.screens.why import Reader, explain
+from atlas_tui.screens.why import Reader, explain, further_reading
 from storage.runs import RunDetail, RunRow
 from storage.starting import RunRef
 from storage.states import RunCause, RunOutcome, RunStatus
@@ -101,6 +101,7 @@ def run_lines(detail: RunDetail, times: Times, width: int) -> list[Line]:
         lines += explain(
             row.reason_code, row.reason_sentence, row.completed_at, Reader(may, may, ask, ask), times, width
         )
+        lines += further_reading(row.reason_code, width)
     lines += _steps(detail, times, width)
     if detail.summary_counts:
         counts = ", ".join(f"{key} {value}" for key, value in detail.summary_counts.items())

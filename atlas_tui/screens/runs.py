@@ -110,12 +110,10 @@ class RunsScreen(Acts, ListScreen[RunRow]):
 
         return lines
 
-    def command_linked(self) -> None:
-        """What the message is about, else the run's connection."""
-        if self.atlas.notice is not None and self.atlas.notice.link is not None:
-            self.atlas.everywhere.command_linked()
-        elif (row := self.table.cursor_row) is not None:
-            self.atlas.navigation.go(to_connection(row.connection_id))
+    def linked(self) -> Link | None:
+        """The run's connection."""
+        row = self.table.cursor_row
+        return None if row is None else to_connection(row.connection_id)
 
     def targets(self) -> Targets:
         """The run under the cursor."""

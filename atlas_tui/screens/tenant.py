@@ -81,12 +81,10 @@ class TenantScreen(Acts, PageScreen):
         row = self.connection
         return None if row is None or row == before else to_connection(row.id)
 
-    def command_linked(self) -> None:
-        """What the message is about, else the runs of the connection under the cursor."""
-        if self.atlas.notice is not None and self.atlas.notice.link is not None:
-            self.atlas.everywhere.command_linked()
-        elif (row := self.connection) is not None:
-            self.atlas.navigation.go(to_runs_of(row.id, name_of(row)))
+    def linked(self) -> Link | None:
+        """The runs of the connection under the cursor."""
+        row = self.connection
+        return None if row is None else to_runs_of(row.id, name_of(row))
 
     def command_pin(self) -> None:
         """Only this tenant in all views, or all again."""

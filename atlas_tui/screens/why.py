@@ -48,15 +48,18 @@ def explain(
         width: Cells.
     """
     reason = reasons.find(code)
-    lines = field("Why", (Part(code, "bad"),), width)
+    lines = field("Why", (Part(code, "bad"), Part("  fix by ", "muted"), *fix_by(reason.fix_by.value).parts), width)
     lines += field("", sentence or reason.sentence, width)
     if since is not None:
         lines += field("Since", times.since(since), width)
-    lines += field("Fix by", fix_by(reason.fix_by.value), width)
     lines += field("Next step", next_step(reason, reader), width, style="strong")
-    if reason.link:
-        lines += field("Read", reason.link, width, style="muted")
     return lines
+
+
+def further_reading(code: str | None, width: int) -> list[Line]:
+    """Where the reason is explained at length, if it is."""
+    link = reasons.find(code).link if code else ""
+    return field("Read", link, width, style="muted") if link else []
 
 
 def next_step(reason: Reason, reader: Reader) -> str:

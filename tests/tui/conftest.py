@@ -278,8 +278,9 @@ class Terminal:
 
     async def press(self, *keys: str) -> None:
         """Keys, and whatever follows from them."""
-        await self.pilot.press(*keys)
-        await self.settle()
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
 
     async def type(self, text: str) -> None:
         """Letters."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage import connections
+from storage import connections, workers
 from storage.states import Topic
 
 
@@ -128,6 +128,7 @@ async def test_an_idle_minute_writes_nothing(small_fleet: Any, dashboard: Any) -
         terminal.bytes_written()
         for _ in range(12):
             small_fleet.clock.advance(seconds=2)
+            workers.beat(small_fleet.db, "w1", busy=0)
             terminal.app.hurry_feed()
             await terminal.wait_for(lambda: terminal.app._poller.answered_at == small_fleet.clock.time)
             terminal.app.tick()

@@ -1,0 +1,328 @@
+"""Starting and ending the dashboard: what is imported, what is never opened, the worker that goes with it, a fault of the program."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atlas_tui import crash, launch
+from atlas_tui.worker_process import WorkerProcess, worker_command
+from storage.configuration import Settings
+from storage.errors import AtlasError, InvalidInput
+
+FORBIDDEN = ("sqlalchemy.orm", "alembic", "huey", "msal", "httpx", "tasks", "simulator", "cryptography.x509")
+
+RUN_IT = """
+import asyncio, json, os, socket, sys
+os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
+from atlas_tui import launch
+launch.prepare_environment()
+before_paint = {}
+
+def audit(event, arguments):
+    if event in ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto"):
+        raise RuntimeError("the dashboard opened a socket: " + event)
+sys.addaudithook(audit)
+sys.path.insert(0, os.getcwd())
+from atlas_tui.app import AtlasApp
+from atlas_tui.session import session_of
+assert not [name for name in sys.modules if name.startswith("sqlalchemy")], "SQLAlchemy before the first paint"
+
+address, user_id = sys.argv[1], int(sys.argv[2])
+
+def opener():
+    from storage.access import Principal
+    from storage.database import open_database
+    return session_of(open_database(address), Principal(user_id, "dana"))
+
+async def main():
+    app = AtlasApp(opener, theme_name="atlas-dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        while app.seen is None or app.seen.table.is_busy:
+            await asyncio.sleep(0.01)
+        for key in ("enter", "right_square_bracket", "right_square_bracket", "right_square_bracket",
+                    "right_square_bracket", "right_square_bracket", "escape", "3", "4", "enter", "6", "2", "x", "c",
+                    "right", "enter", "question_mark", "escape", "ctrl+p", "escape", "colon", "escape"):
+            await pilot.press(key)
+            while app.is_asking or any(getattr(screen, "is_asking", False) for screen in app.screen_stack):
+                await asyncio.sleep(0.01)
+            await pilot.pause()
+asyncio.run(main())
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def run_python(source: str, *arguments: str, **named: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(source), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        cwd=Path(__file__).parents[2],
+        **named,
+    )
+
+
+def test_the_whole_dashboard_runs_with_sockets_forbidden_and_without_heavy_libraries(small_fleet: Any) -> None:
+    user_id = small_fleet.people["dana"].user_id
+    done = run_python(RUN_IT, small_fleet.address, str(user_id))
+    assert done.returncode == 0, done.stderr
+    modules = json.loads(done.stdout.splitlines()[-1])
+    assert "sqlalchemy" in modules, "the positive control: the database was really opened"
+    for name in FORBIDDEN:
+        found = [module for module in modules if module == name or module.startswith(f"{name}.")]
+        assert not found, found
+
+
+def test_the_socket_guard_of_the_test_above_bites() -> None:
+    planted = RUN_IT.replace(
+        "async def main():", "async def main():\n    socket.create_connection(('127.0.0.1', 9))", 1
+    )
+    done = run_python(planted, "nowhere", "1")
+    assert "the dashboard opened a socket" in done.stderr
+
+
+def test_textual_reads_the_environment_after_it_was_set() -> None:
+    done = run_python(
+        """
+        import os
+        os.environ["TEXTUAL_PRESS"] = "ctrl+q"
+        from atlas_tui import launch
+        import sys
+        assert "textual" not in sys.modules
+        launch.prepare_environment()
+        from textual import constants
+        print(constants.PRESS, constants.TEXTUAL_ANIMATIONS, constants.SMOOTH_SCROLL)
+        """
+    )
+    assert done.stdout.split() == ["none", "False"], done.stderr
+
+
+def test_an_unknown_theme_is_refused_by_name(tmp_path: Path) -> None:
+    settings = Settings(database=str(tmp_path / "no.db"), state_directory=str(tmp_path / "state"))
+    with pytest.raises(InvalidInput, match="theme: is not known"):
+        launch.run_dashboard(settings, theme="mauve", with_worker=False)
+
+
+# The worker that goes with it
+
+FAKE_WORKER = """
+import os, signal, sys
+print("hello", flush=True)
+def stop(*_):
+    print("stopping", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+sys.stdin.buffer.read()
+print("parent is gone", flush=True)
+"""
+
+
+def wait_for(condition: Any, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def fake_worker(tmp_path: Path, source: str = FAKE_WORKER) -> WorkerProcess:
+    worker = WorkerProcess([sys.executable, "-c", source], tmp_path / "state")
+    worker.start()
+    wait_for(lambda: "hello" in worker.log_file.read_text())
+    return worker
+
+
+def test_the_command_line_of_the_worker_is_the_contract() -> None:
+    command = worker_command(Path("/etc/atlas.toml"))
+    assert command[1:] == ["-m", "tasks", "worker", "--config", "/etc/atlas.toml", "--exit-with-parent"]
+    assert worker_command(None)[1:] == ["-m", "tasks", "worker", "--exit-with-parent"]
+
+
+def test_the_worker_is_asked_to_stop_and_writes_to_a_private_log(tmp_path: Path) -> None:
+    worker = fake_worker(tmp_path)
+    assert worker.log_file.stat().st_mode & 0o777 == 0o600
+    assert os.getsid(worker.pid or 0) == worker.pid
+    assert worker.stop()
+    assert "stopping" in worker.log_file.read_text()
+
+
+def test_a_worker_that_does_not_stop_is_ended(tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('hello', flush=True)\n"
+        "while True: time.sleep(1)"
+    )
+    worker = fake_worker(tmp_path, stubborn)
+    pid = worker.pid
+    assert pid is not None
+    assert not worker.stop(0.2)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_the_worker_ends_when_the_dashboard_is_killed(tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(
+                f"""
+                import time
+                from pathlib import Path
+                import sys
+                from atlas_tui.worker_process import WorkerProcess
+                worker = WorkerProcess([sys.executable, "-c", {FAKE_WORKER!r}], Path({str(tmp_path)!r}))
+                worker.start()
+                print(worker.pid, flush=True)
+                time.sleep(1000)
+                """
+            ),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    log = tmp_path / "worker.log"
+    wait_for(lambda: "hello" in log.read_text())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: "parent is gone" in log.read_text())
+    assert pid
+
+
+def test_a_worker_that_cannot_be_started_is_told_in_words(tmp_path: Path) -> None:
+    worker = WorkerProcess([str(tmp_path / "no-such-program")], tmp_path)
+    with pytest.raises(AtlasError, match="The worker could not be started"):
+        worker.start_or_explain()
+
+
+async def test_a_worker_that_ended_by_itself_is_said_on_line_one(
+    small_fleet: Any, dashboard: Any, tmp_path: Path
+) -> None:
+    small_fleet.clock.advance(minutes=1)
+    worker = WorkerProcess([sys.executable, "-c", "raise SystemExit(8)"], tmp_path)
+    async with dashboard(small_fleet, worker=worker) as terminal:
+        await terminal.wait_for(lambda: worker.exit_code() is not None)
+        terminal.app.tick()
+        await terminal.wait_for(lambda: terminal.shows("worker stopped (8)"))
+    worker.stop()
+
+
+def test_stopping_says_what_ends_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    launch.stop_worker(fake_worker(tmp_path))
+    assert "stopping worker... (schedules end with it)" in capsys.readouterr().err
+
+
+# Quitting
+
+HANG = """
+import asyncio, sys, time, threading
+from atlas_tui.threads import use_daemon_threads
+async def main():
+    use_daemon_threads()
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 1000)
+    await asyncio.sleep(0)
+asyncio.run(main())
+print("ended")
+"""
+
+
+def test_a_query_that_hangs_does_not_hold_up_the_end() -> None:
+    began = time.monotonic()
+    done = run_python(HANG)
+    assert done.stdout.strip() == "ended", done.stderr
+    assert time.monotonic() - began < 10
+
+
+async def test_quitting_is_quick_while_the_database_is_locked(small_fleet: Any, dashboard: Any) -> None:
+    import sqlite3
+
+    lock = sqlite3.connect(small_fleet.address, isolation_level=None)
+    async with dashboard(small_fleet) as terminal:
+        lock.execute("BEGIN EXCLUSIVE")
+        for key in ("x", "c", "right", "enter", "ctrl+r"):
+            await terminal.pilot.press(key)
+        began = time.monotonic()
+        terminal.app.exit()
+        await terminal.pilot.pause()
+    assert time.monotonic() - began < 1
+    lock.execute("ROLLBACK")
+    lock.close()
+
+
+# A fault of the program
+
+FAULT = """
+import asyncio, os, sys
+os.environ.update(TERM="xterm")
+from pathlib import Path
+from atlas_tui import crash, launch
+launch.prepare_environment()
+from atlas_tui.app import AtlasApp
+crash.log_to(Path(sys.argv[1]))
+
+def opener():
+    import time
+    time.sleep(1000)
+
+class Faulty(AtlasApp):
+    def tick(self):
+        client_secret = "Xy8~planted-canary-in-a-local"
+        raise ValueError("the text holds " + client_secret)
+
+async def main():
+    app = Faulty(opener, theme_name="atlas-dark")
+    app.call_later(app.tick)
+    await app.run_async(headless=True)
+    return app.return_code
+code = asyncio.run(main())
+sys.exit(code)
+"""
+
+
+def test_a_fault_ends_in_a_sentence_and_a_redacted_log_never_in_local_variables(tmp_path: Path) -> None:
+    done = run_python(FAULT, str(tmp_path))
+    assert done.returncode == 1
+    log = (tmp_path / crash.LOG_NAME).read_text()
+    for text in (done.stdout, done.stderr, log):
+        assert "canary" not in text
+        assert "Traceback" not in text
+    assert "The dashboard stopped because of a fault of its own (ValueError)" in done.stderr
+    assert "ValueError at" in log
+    assert (tmp_path / crash.LOG_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_log_names_the_cause_and_its_lines_but_no_values(tmp_path: Path) -> None:
+    def inner(secret: str) -> None:
+        raise KeyError(secret)
+
+    try:
+        try:
+            inner("hush")
+        except KeyError as error:
+            raise RuntimeError("hush again") from error
+    except RuntimeError as error:
+        said = crash.describe(error)
+    assert "RuntimeError at test_launch.py:" in said
+    assert "; after KeyError at test_launch.py:" in said
+    assert "hush" not in said
+
+
+def test_a_log_that_has_grown_begins_anew(tmp_path: Path) -> None:
+    log = crash.log_to(tmp_path)
+    log.write_text("x" * (crash.MAX_LOG_BYTES + 1))
+    crash.log_error(ValueError("hush"))
+    assert log.stat().st_size < 1000
+    assert log.with_suffix(".log.1").exists()
