@@ -276,7 +276,8 @@ class ProcessWorker:
         return self.process.pid
 
     def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log_file.read_text().splitlines()]
+        whole_lines = self.log_file.read_text().rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in whole_lines]
 
     def events(self) -> list[str]:
         return [line["event"] for line in self.log()]
