@@ -17,7 +17,7 @@ from storage import audit, operations, reasons
 from storage.access import Principal
 from storage.database import Transaction
 from storage.errors import InvalidInput
-from storage.failures import Failure
+from storage.failures import Failure, clean_text
 from storage.schema import notifications, operation_runs, tenants
 from storage.states import NotificationKind, RunCause, RunOutcome, RunStatus, Topic
 
@@ -56,7 +56,8 @@ def complete(
         InvalidInput: a summary key that the catalog does not allow.
     """
     now = tx.now()
-    sentence = reason_sentence or (reasons.find(reason_code).sentence if reason_code else None)
+    own = reasons.find(reason_code).sentence if reason_code else ""
+    sentence = clean_text(reason_sentence or "", own, limit=1000) or None
     row = tx.run(
         update(operation_runs)
         .where(operation_runs.c.id == run_id, *guard)

@@ -8,12 +8,12 @@ network) never changes a badge.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from storage import operations, reasons
+from storage import failures, operations, reasons
 from storage.states import ConnectionType, ConsentStatus, StepStatus, VerificationStatus
 
 MANIFEST_VERSION: Final = 1
@@ -100,6 +100,31 @@ class CheckReport:
     credential_slot: str | None = None
     credential_expires_at: datetime | None = None
     token_passed: bool = False
+
+
+def cleaned(report: CheckReport) -> CheckReport:
+    """Returns the report as it may be stored: no control characters, no word that no stored text may hold (`storage.failures`)."""
+    return replace(report, steps=tuple(_cleaned_step(step) for step in report.steps))
+
+
+def _cleaned_step(step: ReportStep) -> ReportStep:
+    reason = reasons.find(step.reason_code) if step.reason_code else None
+    return replace(
+        step,
+        label=failures.clean_text(step.label, step.key),
+        sentence=failures.clean_text(step.sentence, reason.sentence if reason and step.sentence else "", limit=1000),
+        reason_code=None if reason is None else reason.code,
+        evidence={key: _cleaned_evidence(value) for key, value in step.evidence.items()},
+        request_id=failures.clean_request_id(step.request_id) or None,
+    )
+
+
+def _cleaned_evidence(value: EvidenceValue) -> EvidenceValue:
+    if isinstance(value, str):
+        return failures.clean_text(value)
+    if isinstance(value, tuple):
+        return tuple(failures.clean_text(part) for part in value)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
