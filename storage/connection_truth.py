@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from storage import audit, operations, reasons
 from storage.access import WORKER
@@ -22,7 +22,9 @@ from storage.verification import MANIFEST_VERSION, CheckReport, ConsentFact, Ver
 _MAX_NAME = 400
 
 
-def apply_report(tx: Transaction, connection: Row[Any], report: CheckReport, verdict: Verdict) -> bool:
+def apply_report(
+    tx: Transaction, connection: Row[Any], report: CheckReport, verdict: Verdict, *, claimed_at: datetime
+) -> bool:
     """Writes what a report proves.
 
     Args:
@@ -30,6 +32,7 @@ def apply_report(tx: Transaction, connection: Row[Any], report: CheckReport, ver
         connection: the locked row.
         report: what the check found.
         verdict: what it means.
+        claimed_at: when the check got its credentials; one that was stored later is not the one it used.
 
     Returns:
         True when the verdict is held back because a second answer about consent is awaited.
@@ -63,7 +66,7 @@ def apply_report(tx: Transaction, connection: Row[Any], report: CheckReport, ver
     if report.granted_permissions is not None and not ruling.hold_verification:
         _write_permissions(tx, connection.id, report.granted_permissions, now)
     _write_tenant(tx, connection, report, now)
-    _write_credential(tx, connection, report, now)
+    _write_credential(tx, connection, report, claimed_at, now)
     _audit_badges(tx, connection, changes)
     tx.touch(Topic.CONNECTIONS)
     return ruling.hold_verification
@@ -121,15 +124,20 @@ def _write_tenant(tx: Transaction, connection: Row[Any], report: CheckReport, no
         tx.touch(Topic.TENANTS)
 
 
-def _write_credential(tx: Transaction, connection: Row[Any], report: CheckReport, now: datetime) -> None:
+def _write_credential(
+    tx: Transaction, connection: Row[Any], report: CheckReport, claimed_at: datetime, now: datetime
+) -> None:
     slot = report.credential_slot
     if slot is None:
         return
     owner = owner_clause(connection)
+    used = tx.run(
+        select(credentials.c.id).where(owner, credentials.c.slot == slot, credentials.c.stored_at <= claimed_at)
+    ).first()
+    if used is None:
+        return
     if report.credential_expires_at is not None:
-        tx.run(
-            update(credentials).where(owner, credentials.c.slot == slot).values(expires_at=report.credential_expires_at)
-        )
+        tx.run(update(credentials).where(credentials.c.id == used.id).values(expires_at=report.credential_expires_at))
     if slot != CredentialSlot.STAGED.value or not report.token_passed or not promote_staged(tx, connection):
         return
     if connection.connection_type == ConnectionType.PLATFORM:

@@ -26,7 +26,7 @@ from storage.reports import write_report
 from storage.schema import operation_runs
 from storage.starting import Origin, start_in
 from storage.states import RunCause, RunOutcome, RunStatus, StepStatus, VerificationStatus
-from storage.verification import SECOND_ANSWER_AFTER, CheckReport, Verdict, judge
+from storage.verification import SECOND_ANSWER_AFTER, CheckReport, Verdict, cleaned, judge
 
 RETRY_TRANSIENT_AFTER: Final = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 """A check that failed for a transient reason is tried again after these; then the daily check takes over."""
@@ -119,13 +119,14 @@ def _says_something_about_the_connection(result: RunResult) -> bool:
 def _write_check(
     tx: Transaction, connection: Row[Any], run: Row[Any], report: CheckReport
 ) -> tuple[RunResult, _FollowUp | None]:
+    report = cleaned(report)
     verdict = judge(report.steps)
     superseded = run.generation != connection.generation
     write_report(tx, run, report, verdict, is_superseded=superseded)
     counts, problems = _count(report), _failures(report)
     if superseded:
         return _set_aside("superseded", counts, problems), _FollowUp()
-    if connection_truth.apply_report(tx, connection, report, verdict):
+    if connection_truth.apply_report(tx, connection, report, verdict, claimed_at=run.claimed_at):
         return _set_aside("consent_doubted", counts, problems), _FollowUp(after=SECOND_ANSWER_AFTER)
     result = RunResult(_outcome(verdict), verdict.reason_code, verdict.sentence or None, counts, problems)
     if verdict.status is None and run.follow_up_depth < len(RETRY_TRANSIENT_AFTER):
