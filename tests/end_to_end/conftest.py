@@ -1,0 +1,379 @@
+"""What end-to-end tests may ask for: the simulator, databases with a fleet in it, workers and commands, each a process of its own.
+
+Nothing is replaced but the cloud's host names. Nobody sleeps for long: a test waits until something is so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+import msgspec
+import pytest
+
+from storage import access, configuration, schema, seeding, upgrading
+from storage.configuration import CloudHosts, Settings, WorkerSettings
+from storage.database import Database, open_database
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+CLI = [sys.executable, "-c", "import sys; from atlas_tui.cli import main; sys.exit(main())"]
+LONG = "Ten Kilobytes " + "x" * 10_240
+SEEN_AS = {
+    "[red]Bracket[/red] & Sons": "[red]Bracket[/red] & Sons",
+    "Esc\x1b[2J\x1b]0;owned\x07ape": "Esc [2J ]0;owned ape",
+    "株式会社コントソ": "株式会社コントソ",
+    LONG: LONG[:200],
+}
+"""Tenants with hostile names: what Microsoft calls them, and what they are called here."""
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+    """Asks until the answer is true, and returns it; fails the test at the deadline."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            pytest.fail(f"{what} did not come true within {seconds:.0f} s")
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., Any]:
+    """See `wait_until`."""
+    return wait_until
+
+
+@dataclass
+class Microsoft:
+    """The simulator process, and what its control endpoint can do."""
+
+    process: subprocess.Popen[str]
+    endpoints: dict[str, Any]
+    tenants: dict[str, dict[str, Any]]
+    client: httpx.Client
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.client.request(method, path, json=body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def scenarios(self, name: str, *scenarios: Any) -> None:
+        self.control("PUT", f"/tenants/{self.tenants[name]['id']}/scenarios", list(scenarios))
+
+    def script(self, name: str, match: dict[str, str], answers: list[Any]) -> None:
+        body = {"match": match, "answers": answers, "then": "fine"}
+        self.control("POST", f"/tenants/{self.tenants[name]['id']}/scripts", body)
+
+    def requests(self, name: str, listener: str = "") -> list[dict[str, Any]]:
+        entries = self.control("GET", f"/requests?tenant={self.tenants[name]['id']}")["requests"]
+        return [entry for entry in entries if listener in entry["listener"]]
+
+    def new_tenant(self, name: str, **fields: Any) -> dict[str, Any]:
+        """Adds a tenant with one consented application to Microsoft only; nothing of ours knows it."""
+        model = self.tenants["Contoso Ltd"]["apps"][0]
+        number = uuid.uuid4().hex[:8]
+        app = {
+            "client_id": str(uuid.uuid4()),
+            "granted_roles": model["granted_roles"],
+            "consented": True,
+            **fields.pop("app", {}),
+        }
+        tenant = {"id": str(uuid.uuid4()), "name": name, "domains": [f"t{number}.example"], "apps": [app], **fields}
+        self.tenants[name] = self.control("POST", "/tenants", tenant)
+        return self.tenants[name]
+
+
+def _hostile(model: dict[str, Any], name: str, number: int) -> dict[str, Any]:
+    return {
+        **model,
+        "id": str(uuid.uuid4()),
+        "name": name,
+        "domains": [f"hostile{number}.example"],
+        "demo": {**model["demo"], "verification_status": "unknown"},
+    }
+
+
+@pytest.fixture(scope="session")
+def microsoft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Microsoft]:
+    """The demo's fleet, and tenants with hostile names, served over HTTPS."""
+    home = tmp_path_factory.mktemp("microsoft")
+    made = subprocess.run(
+        [sys.executable, "-m", "simulator", "fleet", "demo", "--size", "100"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    tenants = json.loads(made.stdout)["tenants"]
+    model = next(tenant for tenant in tenants if tenant["name"] == "Contoso Ltd")
+    tenants += [_hostile(model, name, number) for number, name in enumerate(SEEN_AS)]
+    fleet = home / "fleet.json"
+    fleet.write_text(json.dumps({"tenants": tenants}))
+    with (home / "simulator.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "simulator", "serve", "--directory", home, "--fleet", fleet, "--exit-with-stdin"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    endpoints = json.loads(process.stdout.readline())
+    client = httpx.Client(
+        base_url=endpoints["control"],
+        verify=ssl.create_default_context(cafile=endpoints["ca"]),
+        headers={"Authorization": f"Bearer {endpoints['control_key']}"},
+        trust_env=False,
+    )
+    try:
+        yield Microsoft(process, endpoints, {tenant["name"]: tenant for tenant in tenants}, client)
+    finally:
+        client.close()
+        process.stdin.close()
+        process.wait(20)
+        process.stdout.close()
+
+
+@dataclass
+class WorkerProcess:
+    """A worker of the test."""
+
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log_file.read_text().splitlines()]
+
+    def stop(self) -> int:
+        """Asks it to stop, and returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(30)
+
+
+@dataclass
+class Said:
+    """What a command wrote and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert self.out.count("\n") == 1, self
+        return json.loads(self.out)
+
+
+@dataclass
+class Estate:
+    """A database with connections to tenants of the simulator, and the commands that work on it."""
+
+    microsoft: Microsoft
+    home: Path
+    config: Path
+    url: str
+    login: str
+    workers: list[WorkerProcess] = field(default_factory=list)
+    _db: Database | None = None
+
+    def __call__(self, *arguments: str | Path, stdin: bytes = b"", check: int | None = None) -> Said:
+        """Runs `atlas-tui ARGUMENTS`, as a process of its own."""
+        done = subprocess.run(
+            [*CLI, *map(str, arguments), "--config", str(self.config)],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            input=stdin,
+            capture_output=True,
+            timeout=110,
+        )
+        said = Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert "Traceback" not in said.err, said.err
+        if check is not None:
+            assert said.code == check, said
+        return said
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Starts `atlas-tui ARGUMENTS` and does not wait."""
+        return subprocess.Popen(
+            [*CLI, *arguments, "--config", str(self.config)],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    @property
+    def db(self) -> Database:
+        if self._db is None:
+            self._db = open_database(self.url)
+        return self._db
+
+    def sql(self, statement: str, **parameters: Any) -> list[Any]:
+        """Runs one statement on the database."""
+        from sqlalchemy import text
+
+        def work(tx: Any) -> list[Any]:
+            result = tx.run(text(statement), parameters)
+            return list(result) if result.returns_rows else []
+
+        return self.db.write(work)
+
+    def start_worker(self, *options: str) -> WorkerProcess:
+        """Starts a worker and waits until it works."""
+        log_file = self.home / f"worker-{len(self.workers)}.log"
+        with log_file.open("wb") as log:
+            process = subprocess.Popen(
+                [*CLI, "worker", "--config", str(self.config), "--exit-with-parent", *options],
+                cwd=ROOT,
+                env=ENVIRONMENT,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+        worker = WorkerProcess(process, log_file)
+        self.workers.append(worker)
+        wait_until(lambda: any(line["event"] == "worker_started" for line in worker.events()), "the worker's start")
+        return worker
+
+    def run_of(self, number: int) -> dict[str, Any]:
+        """A run as the database has it now."""
+        (row,) = self.sql("SELECT * FROM operation_runs WHERE id = :id", id=number)
+        return dict(row._mapping)
+
+    def until_run(self, number: int, status: str, seconds: float = 30.0) -> dict[str, Any]:
+        """Waits until a run has this status."""
+        wait_until(lambda: self.run_of(number)["status"] == status, f"run {number} being {status}", seconds)
+        return self.run_of(number)
+
+    def let_doubts_age(self, connection_id: int, *, minutes: float) -> None:
+        """As if so much time had passed since Microsoft first showed no consent."""
+        table = schema.provider_connections
+
+        def work(tx: Any) -> None:
+            since = tx.now() - timedelta(minutes=minutes)
+            tx.run(table.update().where(table.c.id == connection_id).values(consent_doubt_since=since))
+
+        self.db.write(work)
+
+    def let_leases_end(self) -> None:
+        """As if a minute had passed without a beat of any worker."""
+        table = schema.operation_runs
+
+        def work(tx: Any) -> None:
+            over = tx.now() - timedelta(minutes=1)
+            tx.run(table.update().where(table.c.status == "running").values(lease_until=over))
+
+        self.db.write(work)
+
+    def until_calls(self, name: str, listener: str = "graph") -> None:
+        """Waits until Microsoft was asked about a tenant."""
+        wait_until(lambda: self.microsoft.requests(name, listener), f"a call for {name}")
+
+    def badges(self, name: str) -> dict[str, Any]:
+        """The connection of a tenant, as `atlas-tui connections` shows it."""
+        return dict(self("connection", "show", name, "--json", check=0).json["row"])
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.kill()
+            worker.process.wait(20)
+            stdin: IO[bytes] | None = worker.process.stdin
+            assert stdin is not None
+            stdin.close()
+        if self._db is not None:
+            self._db.close()
+
+
+def _settings(microsoft: Microsoft, home: Path, url: str, key: dict[str, str]) -> Settings:
+    return Settings(
+        database=url,
+        state_directory=str(home / "state"),
+        key_file=str(home / "worker.key"),
+        public_key=key["public_key"],
+        key_fingerprint=key["fingerprint"],
+        ca_bundle=microsoft.endpoints["ca"],
+        clouds={
+            name: CloudHosts(login=hosts["login"], graph=hosts["graph"])
+            for name, hosts in microsoft.endpoints["clouds"].items()
+        },
+        workspace="north-msp",
+        worker=WorkerSettings(slots=8, grace_seconds=1.0),
+    )
+
+
+def _make(microsoft: Microsoft, home: Path, url: str, names: tuple[str, ...]) -> Estate:
+    home.mkdir(mode=0o700)
+    made = subprocess.run(
+        [sys.executable, "-m", "tasks", "keys", "create", "--key-file", home / "worker.key"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    settings = _settings(microsoft, home, url, json.loads(made.stdout))
+    config = home / "config.toml"
+    configuration.save(config, settings)
+    upgrading.upgrade(url)
+    login, _ = access.os_login()
+    wanted = [
+        tenant
+        for tenant in microsoft.tenants.values()
+        if tenant.get("workspace") == "north-msp" and (tenant["name"] in names or tenant["demo"].get("platform_home"))
+    ]
+    fleet = msgspec.convert({"tenants": wanted}, seeding.Fleet)
+    db = open_database(url)
+    seeding.seed_fleet(db, fleet, login=login, public_key=settings.public_key_bytes())
+    return Estate(microsoft, home, config, url, login, _db=db)
+
+
+@pytest.fixture
+def make_estate(microsoft: Microsoft, tmp_path: Path) -> Iterator[Callable[..., Estate]]:
+    """Makes a database with connections to some of the fleet's tenants; the tenants are as the fleet file says."""
+    made: list[Estate] = []
+
+    def make(*names: str, url: str | None = None) -> Estate:
+        home = tmp_path / f"estate-{len(made)}"
+        made.append(_make(microsoft, home, url or str(home / "atlas.db"), names))
+        return made[-1]
+
+    yield make
+    for estate in made:
+        estate.close()
+
+
+@pytest.fixture(scope="session")
+def estate(microsoft: Microsoft, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    """One workspace of the demo's fleet with a worker at work, shared by the tests that only look at a tenant of their own."""
+    home = tmp_path_factory.mktemp("estate") / "home"
+    names = tuple(name for name, tenant in microsoft.tenants.items() if tenant.get("workspace") == "north-msp")
+    made = _make(microsoft, home, str(home / "atlas.db"), names)
+    made.start_worker()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def hostile_names() -> dict[str, str]:
+    """See `SEEN_AS`."""
+    return SEEN_AS
