@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Integer, Select, and_, or_
 
+from storage.columns import UtcTime
 from storage.database import Transaction
 from storage.errors import InvalidInput
 
@@ -120,10 +122,11 @@ def read_page(
         InvalidInput: the cursor is not one of this list.
     """
     limit = max(1, min(limit, MAX_LIMIT))
+    signature = _signature(keys, key_column)
     backwards = place.kind in ("last", "before")
     bounded, has_other_side = statement, False
     if place.kind in ("after", "before", "at"):
-        marks = _start(tx, statement, keys, place, key_column)
+        marks = _start(tx, statement, keys, place, key_column, signature)
         if marks is not None:
             bounded = statement.where(_beyond(keys, marks, backwards, inclusive=place.kind == "at"))
             has_other_side = True
@@ -136,9 +139,9 @@ def read_page(
         has_before, has_after = more, has_other_side
     else:
         has_before, has_after = has_other_side, more
-    cursors = tuple(_encode([getattr(row, key.label) for key in keys]) for row in rows)
+    cursors = tuple(_encode(signature, [getattr(row, key.label) for key in keys]) for row in rows)
     if place.kind == "at" and has_before and rows:
-        has_before = _any_before(tx, statement, keys, cursors[0])
+        has_before = _any_before(tx, statement, keys, [getattr(rows[0], key.label) for key in keys])
     return Page(
         tuple(make(row) for row in rows),
         cursors,
@@ -149,17 +152,21 @@ def read_page(
 
 
 def _start(
-    tx: Transaction, statement: Select[Any], keys: Sequence[SortKey], place: Place, key_column: ColumnElement[int]
+    tx: Transaction,
+    statement: Select[Any],
+    keys: Sequence[SortKey],
+    place: Place,
+    key_column: ColumnElement[int],
+    signature: str,
 ) -> list[Any] | None:
     if place.key is not None:
         row = tx.run(statement.where(key_column == place.key)).first()
         if row is not None:
             return [getattr(row, key.label) for key in keys]
-    return None if place.cursor is None else _decode(place.cursor, len(keys))
+    return None if place.cursor is None else _decode(place.cursor, signature, keys)
 
 
-def _any_before(tx: Transaction, statement: Select[Any], keys: Sequence[SortKey], cursor: str) -> bool:
-    marks = _decode(cursor, len(keys))
+def _any_before(tx: Transaction, statement: Select[Any], keys: Sequence[SortKey], marks: list[Any]) -> bool:
     order = [key.expression.asc() if key.descending else key.expression.desc() for key in keys]
     return (
         tx.run(statement.where(_beyond(keys, marks, True, inclusive=False)).order_by(*order).limit(1)).first()
@@ -183,16 +190,35 @@ def _beyond(keys: Sequence[SortKey], marks: Sequence[Any], backwards: bool, *, i
     return and_(seek, or_(*alternatives))
 
 
-def _encode(values: list[Any]) -> str:
+def _signature(keys: Sequence[SortKey], key_column: ColumnElement[int]) -> str:
+    """Tells one list's order from another's, so that a cursor is only used where it was made."""
+    order = ",".join(f"{key.expression.compile()}{' desc' if key.descending else ''}" for key in keys)
+    return hashlib.sha256(f"{key_column}|{order}".encode()).hexdigest()[:12]
+
+
+def _encode(signature: str, values: list[Any]) -> str:
     plain = [{"t": value.isoformat()} if isinstance(value, datetime) else value for value in values]
-    return base64.urlsafe_b64encode(msgspec.json.encode(plain)).decode("ascii")
+    return base64.urlsafe_b64encode(msgspec.json.encode([signature, *plain])).decode("ascii")
 
 
-def _decode(cursor: str, length: int) -> list[Any]:
+def _decode(cursor: str, signature: str, keys: Sequence[SortKey]) -> list[Any]:
     try:
-        values = msgspec.json.decode(base64.urlsafe_b64decode(cursor.encode("ascii")), type=list[Any])
-        if len(values) != length:
+        made_for, *values = msgspec.json.decode(base64.urlsafe_b64decode(cursor.encode("ascii")), type=list[Any])
+        if made_for != signature or len(values) != len(keys):
             raise ValueError("another list's cursor")
-        return [datetime.fromisoformat(v["t"]) if isinstance(v, dict) else v for v in values]
-    except (ValueError, KeyError, binascii.Error, msgspec.DecodeError):
+        return [_read_mark(value, key) for value, key in zip(values, keys, strict=True)]
+    except (ValueError, KeyError, TypeError, binascii.Error, msgspec.DecodeError):
         raise InvalidInput("cursor", "does not belong to this list", "Start again from the first page.") from None
+
+
+def _read_mark(value: Any, key: SortKey) -> Any:
+    """Reads one value of a cursor, of the type that its column has."""
+    if isinstance(key.expression.type, UtcTime):
+        moment = datetime.fromisoformat(value["t"])
+        if moment.tzinfo is None:
+            raise ValueError("a time without its zone")
+        return moment
+    wanted = int if isinstance(key.expression.type, Integer) else str
+    if type(value) is not wanted or (isinstance(value, int) and abs(value) >= 2**63) or "\0" in str(value):
+        raise ValueError("not a value of this column")
+    return value
