@@ -7,13 +7,11 @@ SQLite and JSONB on PostgreSQL.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Dialect, Integer, String
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
-
-SQLITE_TIME: Final = "%Y-%m-%d %H:%M:%S.%f"
 
 Id = BigInteger().with_variant(Integer(), "sqlite")
 """Row ids: 64 bits on both (SQLite's INTEGER is; only INTEGER makes a rowid alias)."""
@@ -25,7 +23,7 @@ def format_sqlite_time(value: datetime) -> str:
     """Writes a time as SQLite stores it here: UTC, `YYYY-MM-DD HH:MM:SS.mmm`, so that text order is time order."""
     if value.tzinfo is None:
         raise ValueError("a naive datetime was given; times are aware and UTC")
-    return value.astimezone(UTC).strftime(SQLITE_TIME)[:-3]
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
 def parse_sqlite_time(text: str) -> datetime:

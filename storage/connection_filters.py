@@ -118,15 +118,16 @@ def conditions_of(rights: Authority, query: ConnectionQuery, wanted: filters.Fil
     ]
     if query.tenant_id is not None:
         conditions.append(pc.c.tenant_id == query.tenant_id)
+    # Word for word the predicate of the partial index, so that it is used.
+    content = and_(
+        pc.c.is_enabled,
+        pc.c.consent_status == literal("granted", literal_execute=True),
+        pc.c.verification_status == literal("healthy", literal_execute=True),
+    )
     if query.problems_only or "problems" in wanted.values:
-        # Word for word the predicate of the partial index, so that it is used.
-        conditions.append(
-            ~and_(
-                pc.c.is_enabled,
-                pc.c.consent_status == literal("granted", literal_execute=True),
-                pc.c.verification_status == literal("healthy", literal_execute=True),
-            )
-        )
+        conditions.append(~content)
+    if "problems" in wanted.not_values:
+        conditions.append(content)
     conditions += [_mentions(word) for word in wanted.words]
     conditions += [~_mentions(word) for word in wanted.not_words]
     conditions += [_matches(key, values) for key, values in wanted.values.items() if key != "problems"]

@@ -2,7 +2,8 @@
 
 Promise: pure text to a typed filter; a key that a list does not know is refused by its name, never ignored. Knows no SQL.
 
-Grammar: words, `!word` (must not occur), `key:value` and `key:a,b` (any of them), `"quoted words"`. Case does not matter.
+Grammar: words, `!word` (must not occur), `key:value` and `key:a,b` (any of them), `"quoted words"`, `key:"one, value"`. Case does not
+matter.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Final
 from storage.errors import InvalidInput
 
 _TOKEN: Final = re.compile(r'(!?)(?:([a-z_]+):)?(?:"([^"]*)"|(\S+))', re.IGNORECASE)
-_SPAN: Final = re.compile(r"^(\d{1,5})([mhdw])$")
+_SPAN: Final = re.compile(r"^([0-9]{1,5})([mhdw])$")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 MAX_LENGTH: Final = 500
 
@@ -61,6 +62,8 @@ def read_filter(text: str, keys: Mapping[str, Collection[str] | None]) -> Filter
     """
     if len(text) > MAX_LENGTH:
         raise InvalidInput("filter", f"is longer than {MAX_LENGTH} characters")
+    if any(unicodedata.category(c) in ("Cc", "Cs") and not c.isspace() for c in text):
+        raise InvalidInput("filter", "holds a control character", "Type it instead of pasting it.")
     words: dict[bool, list[str]] = {True: [], False: []}
     values: dict[bool, dict[str, tuple[str, ...]]] = {True: {}, False: {}}
     for negated, key, quoted, plain in _TOKEN.findall(text):
@@ -75,7 +78,10 @@ def read_filter(text: str, keys: Mapping[str, Collection[str] | None]) -> Filter
             raise InvalidInput(
                 "filter", f"`{name}:` is not known here", f"Use: {', '.join(f'{k}:' for k in sorted(keys))}"
             )
-        found = tuple(fold(part) for part in value.split(",") if fold(part))
+        parts = [quoted] if quoted else plain.split(",")
+        found = tuple(fold(part) for part in parts if fold(part))
+        if not found:
+            raise InvalidInput("filter", f"`{name}:` has no value", f"Such as {name}:word.")
         allowed = keys[name]
         if allowed is not None and (foreign := [part for part in found if part not in allowed]):
             raise InvalidInput(
@@ -83,6 +89,12 @@ def read_filter(text: str, keys: Mapping[str, Collection[str] | None]) -> Filter
             )
         values[wanted][name] = values[wanted].get(name, ()) + found
     return Filter(tuple(words[True]), tuple(words[False]), values[True], values[False])
+
+
+def read_number(text: str) -> int | None:
+    """Reads `12` or `#12` as the number of a row; None when it is none that a row could have."""
+    digits = text.strip().removeprefix("#")
+    return int(digits) if re.fullmatch(r"[0-9]{1,18}", digits) else None
 
 
 def read_span(text: str) -> timedelta:

@@ -163,7 +163,7 @@ def page(db: Database, who: Principal, query: RunQuery, place: Place, limit: int
 
 def _mentions(word: str) -> ColumnElement[bool]:
     pattern = filters.like(word)
-    number = operation_runs.c.id == int(word.lstrip("#")) if word.lstrip("#").isdigit() else None
+    number = filters.read_number(word)
     alternatives: list[ColumnElement[bool]] = [
         provider_connections.c.sort_name.like(pattern, escape="\\"),
         operation_runs.c.type.like(pattern, escape="\\"),
@@ -171,7 +171,7 @@ def _mentions(word: str) -> ColumnElement[bool]:
         func.coalesce(operation_runs.c.outcome, operation_runs.c.status).like(pattern, escape="\\"),
     ]
     if number is not None:
-        alternatives.append(number)
+        alternatives.append(operation_runs.c.id == number)
     return or_(*alternatives)
 
 
@@ -181,7 +181,7 @@ def _matches(tx: Transaction, key: str, values: tuple[str, ...]) -> ColumnElemen
     if key == "tenant":
         return or_(*(provider_connections.c.sort_name.like(filters.like(v), escape="\\") for v in values))
     if key == "by":
-        return or_(*(operation_runs.c.initiator.like(filters.like(v), escape="\\") for v in values))
+        return or_(*(func.lower(operation_runs.c.initiator).like(filters.like(v), escape="\\") for v in values))
     if key == "type":
         return or_(*(operation_runs.c.type.like(filters.like(v), escape="\\") for v in values))
     column = {

@@ -212,24 +212,23 @@ def _conditions(wanted: filters.Filter) -> list[ColumnElement[bool]]:
         conditions.append(_mentions(word))
     for word in wanted.not_words:
         conditions.append(~_mentions(word))
-    values = dict(wanted.values)
-    if "lifecycle" in values:
-        conditions.append(tenants.c.lifecycle.in_(values["lifecycle"]))
-    elif "archived" not in values:
+    conditions += [_matches(key, values) for key, values in wanted.values.items() if key != "archived"]
+    conditions += [~_matches(key, values) for key, values in wanted.not_values.items() if key != "archived"]
+    if not {"archived", "lifecycle"} & set(wanted.values):
         conditions.append(tenants.c.lifecycle.in_([TenantLifecycle.ONBOARDING.value, TenantLifecycle.ACTIVE.value]))
-    if "cloud" in values:
-        conditions.append(tenants.c.cloud.in_(values["cloud"]))
-    if "tag" in values:
-        conditions.append(
-            exists().where(
-                and_(
-                    tenant_tags.c.tenant_id == tenants.c.id,
-                    tenant_tags.c.tag_id == tags.c.id,
-                    tags.c.name.in_(values["tag"]),
-                )
+    return conditions
+
+
+def _matches(key: str, values: Sequence[str]) -> ColumnElement[bool]:
+    if key == "tag":
+        return exists().where(
+            and_(
+                tenant_tags.c.tenant_id == tenants.c.id,
+                tenant_tags.c.tag_id == tags.c.id,
+                tags.c.name.in_(values),
             )
         )
-    return conditions
+    return {"lifecycle": tenants.c.lifecycle, "cloud": tenants.c.cloud}[key].in_(values)
 
 
 def _mentions(word: str) -> ColumnElement[bool]:
