@@ -164,24 +164,28 @@ class Fleet:
         self.people[login] = Principal(user_id, login)
         return self.people[login]
 
-    def add_tenant(self, name: str, **fields: Any) -> int:
+    def add_tenant(self, name: str, fields: Mapping[str, Any] | None = None, **more: Any) -> int:
         """Adds a tenant to north and returns its id."""
         row = tenants.create(
             self.db,
             self.dana,
             self.north,
-            **({"entra_tenant_id": self.guid(), "name": name.title(), "primary_domain": f"{name}.example"} | fields),
+            **(
+                {"entra_tenant_id": self.guid(), "name": name.title(), "primary_domain": f"{name}.example"}
+                | dict(fields or {})
+                | more
+            ),
         )
         self.tenant[name] = row.id
         return row.id
 
-    def add_connection(self, name: str, *, client_id: str | None = "", ready: bool = True, **fields: Any) -> int:
+    def add_connection(self, key: str, *, client_id: str | None = "", ready: bool = True, **fields: Any) -> int:
         """Adds a tenant (unless it is there) and a connection of it; a ready one has a secret, consent and health."""
-        tenant_id = self.tenant.get(name) or self.add_tenant(name, **fields)
+        tenant_id = self.tenant.get(key) or self.add_tenant(key, fields)
         row = connection_changes.create(
             self.db, self.dana, tenant_id, client_id=self.guid() if client_id == "" else client_id
         )
-        self.connection.setdefault(name, row.id)
+        self.connection.setdefault(key, row.id)
         if ready and client_id is not None:
             self.store_secret(row.id)
         if ready:
