@@ -126,21 +126,24 @@ def _dispatch(tx: Transaction, worker_id: str, free_slots: int) -> list[int]:
         .group_by(operation_runs.c.tenant_id)
         .subquery()
     )
+    may_go = (
+        queued,
+        or_(operation_runs.c.not_before.is_(None), operation_runs.c.not_before <= now),
+        or_(operation_runs.c.dispatched_at.is_(None), ~hinted),
+    )
     place = func.row_number().over(partition_by=operation_runs.c.tenant_id, order_by=order)
     candidates = (
         select(operation_runs.c.id, (place + func.coalesce(busy.c.n, 0)).label("slot"))
         .outerjoin(busy, busy.c.tenant_id == operation_runs.c.tenant_id)
-        .where(
-            queued,
-            or_(operation_runs.c.not_before.is_(None), operation_runs.c.not_before <= now),
-            or_(operation_runs.c.dispatched_at.is_(None), ~hinted),
-        )
+        .where(*may_go)
         .subquery()
     )
+    # Asked again of the row that is locked: PostgreSQL looks once more at a row that another dispatcher has just changed, but only with
+    # the conditions on that row itself, not with those inside the subquery.
     ready = (
         select(operation_runs.c.id)
         .join(candidates, candidates.c.id == operation_runs.c.id)
-        .where(queued, candidates.c.slot <= SLOTS_PER_TENANT)
+        .where(*may_go, candidates.c.slot <= SLOTS_PER_TENANT)
         .order_by(*order)
         .limit(free_slots)
     )

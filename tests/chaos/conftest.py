@@ -24,6 +24,7 @@ sqlite_url = _fixtures.sqlite_url
 fleet_at = _fixtures.fleet_at
 fleet = _fixtures.fleet
 sqlite_fleet = _fixtures.sqlite_fleet
+freeze = _fixtures.freeze
 start_process = _fixtures.start_process
 start_worker = _fixtures.start_worker
 

@@ -55,11 +55,11 @@ def test_a_killed_workers_run_is_taken_up_when_its_lease_is_over(fleet: Any, sta
     promises_hold(fleet)
 
 
-def test_a_worker_frozen_for_longer_than_its_lease_stops_by_itself(fleet: Any, start_process: Any) -> None:
+def test_a_worker_frozen_for_longer_than_its_lease_stops_by_itself(fleet: Any, start_process: Any, freeze: Any) -> None:
     run_id = fleet.start(fleet.connection(["hold", "go"]))
     frozen = start_process(fleet, "--real-timing")
     fleet.wait_until(lambda: fleet.calls(run_id), "the call")
-    frozen.signal(signal.SIGSTOP)
+    freeze(fleet, frozen)
     start_process(fleet, "--real-timing")
     fleet.until(run_id, lambda row: row.attempt == 2, "the second attempt", seconds=40)
 

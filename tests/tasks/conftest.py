@@ -8,6 +8,8 @@ import importlib.util
 import itertools
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -21,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, func, select, true, update
+from sqlalchemy import Row, func, select, text, true, update
 
 from storage import configuration, connection_changes, credential_material, credentials, starting, tenants, upgrading
 from storage import workspaces as workspace_functions
@@ -192,6 +194,10 @@ class Fleet:
         """As if every hint had been given long ago."""
         self._move(operation_runs.c.dispatched_at, operation_runs.c.dispatched_at.is_not(None))
 
+    def forget_hints(self) -> None:
+        """As if no run had been dispatched yet."""
+        self.db.write(lambda tx: tx.run(update(operation_runs).values(dispatched_at=None)) and None)
+
     def _move(self, column: Any, condition: Any) -> None:
         def work(tx: Any) -> None:
             past = tx.now() - timedelta(minutes=1)
@@ -327,6 +333,39 @@ def start_process(tmp_path: Path) -> Iterator[Callable[..., ProcessWorker]]:
         worker.process.wait(10)
         if worker.process.stdin is not None:
             worker.process.stdin.close()
+
+
+@pytest.fixture
+def freeze() -> Callable[[Fleet, ProcessWorker], None]:
+    """Freezes a process between its transactions: inside of one it would hold the database's locks and freeze everybody."""
+
+    def between_transactions(fleet: Fleet) -> bool:
+        if fleet.db.is_sqlite:
+            connection = sqlite3.connect(fleet.url, timeout=0.2, isolation_level=None)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            finally:
+                connection.close()
+            return True
+        with fleet.db.read() as tx:
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+            )
+            return tx.run(text(waiting)).scalar_one() == 0
+
+    def freeze(fleet: Fleet, worker: ProcessWorker) -> None:
+        def frozen() -> bool:
+            worker.signal(signal.SIGSTOP)
+            if between_transactions(fleet):
+                return True
+            worker.signal(signal.SIGCONT)
+            return False
+
+        wait_until(frozen, "a moment between two transactions")
+
+    return freeze
 
 
 @dataclass

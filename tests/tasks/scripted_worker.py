@@ -74,9 +74,9 @@ class ScriptedProvider:
 
     def _act(self, name: str, arguments: list[Any], target: Target, reporter: Reporter) -> None:
         if name == "hold":  # a long operation with many safe points, until a file appears
-            self._until(self._stage / arguments[0], reporter.check_running)
+            self._until(arguments[0], target, reporter.check_running)
         elif name == "hang":  # one outside call that does not come back until a file appears
-            self._until(self._stage / arguments[0], lambda: None)
+            self._until(arguments[0], target, lambda: None)
         elif name == "step":
             reporter.begin_step(arguments[0], arguments[1])
         elif name == "progress":
@@ -94,8 +94,10 @@ class ScriptedProvider:
         elif name == "open":
             self._note(target, str(len(self._keyring.open(target.credentials[0]).secret)))
 
-    def _until(self, signal_file: Path, safe_point: Callable[[], None]) -> None:
-        while not signal_file.exists():
+    def _until(self, name: str, target: Target, safe_point: Callable[[], None]) -> None:
+        """Waits for the file, or for one that is for this attempt only."""
+        files = (self._stage / name, self._stage / f"{name}-{target.attempt}")
+        while not any(file.exists() for file in files):
             safe_point()
             self._tick.wait(0.01)
 

@@ -41,22 +41,25 @@ def test_a_run_whose_worker_is_killed_is_taken_up_by_another_and_finishes(fleet:
     assert fleet.badges(connection).verification_status == "healthy"
 
 
-def test_a_frozen_worker_that_wakes_up_too_late_writes_nothing(fleet: Any, start_process: Any) -> None:
+def test_a_frozen_worker_that_wakes_up_too_late_writes_nothing(fleet: Any, start_process: Any, freeze: Any) -> None:
     connection = fleet.connection(["hang", "go"])
     run_id = fleet.start(connection)
     frozen = start_process(fleet)
     fleet.wait_until(lambda: fleet.calls(run_id), "the call")
-    frozen.signal(signal.SIGSTOP)
+    freeze(fleet, frozen)
 
     second = start_process(fleet)
     fleet.let_leases_end()
     fleet.wait_until(lambda: any(pid == second.pid for _, _, pid, _ in fleet.calls(run_id)), "the second worker's call")
-    fleet.give("go")
-    finished = fleet.until_completed(run_id)
+    fleet.give("go-1")  # the frozen one has its answer, and believes that the run is its own
     frozen.signal(signal.SIGCONT)
     frozen.until_event("lease_lost")
 
-    assert fleet.run(run_id) == finished
+    run = fleet.run(run_id)
+    assert (run.status, run.attempt, fleet.reports_of(run_id)) == ("running", 2, 0)
+    assert fleet.badges(connection).verification_status == "pending"
+    fleet.give("go-2")
+    finished = fleet.until_completed(run_id)
     assert (finished.outcome, finished.attempt) == ("succeeded", 2)
     assert fleet.reports_of(run_id) == 1
     assert fleet.notifications_of(run_id) == 1
