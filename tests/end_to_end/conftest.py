@@ -266,6 +266,13 @@ class Estate:
         wait_until(lambda: self.run_of(number)["status"] == status, f"run {number} being {status}", seconds)
         return self.run_of(number)
 
+    def point_at_simulator(self) -> None:
+        """Writes the only difference to the real Microsoft into the configuration: host names, and whom to trust."""
+        settings = configuration.load(self.config)
+        hosts = {name: CloudHosts(h["login"], h["graph"]) for name, h in self.microsoft.endpoints["clouds"].items()}
+        ca = self.microsoft.endpoints["ca"]
+        configuration.save(self.config, msgspec.structs.replace(settings, ca_bundle=ca, clouds=hosts))
+
     def let_doubts_age(self, connection_id: int, *, minutes: float) -> None:
         """As if so much time had passed since Microsoft first showed no consent."""
         table = schema.provider_connections
@@ -273,6 +280,14 @@ class Estate:
         def work(tx: Any) -> None:
             since = tx.now() - timedelta(minutes=minutes)
             tx.run(table.update().where(table.c.id == connection_id).values(consent_doubt_since=since))
+
+        self.db.write(work)
+
+    def let_credentials_age(self) -> None:
+        """As if every credential had been stored an hour ago, so that Microsoft must know it everywhere by now."""
+
+        def work(tx: Any) -> None:
+            tx.run(schema.credentials.update().values(stored_at=tx.now() - timedelta(hours=1)))
 
         self.db.write(work)
 
@@ -360,6 +375,16 @@ def make_estate(microsoft: Microsoft, tmp_path: Path) -> Iterator[Callable[..., 
     yield make
     for estate in made:
         estate.close()
+
+
+@pytest.fixture
+def bare_estate(microsoft: Microsoft, tmp_path: Path) -> Iterator[Estate]:
+    """A machine on which nothing was set up yet."""
+    home = tmp_path / "home"
+    made = Estate(microsoft, home, home / "etc" / "config.toml", str(home / "data" / "atlas.db"), access.os_login()[0])
+    home.mkdir(mode=0o700)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
