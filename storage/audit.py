@@ -14,20 +14,21 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import LargeBinary, cast, insert, select, text, update
 
 from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.columns import format_sqlite_time
 from storage.database import Database, Transaction
 from storage.errors import Forbidden, NotFound
-from storage.schema import audit_entries, audit_heads, provider_connections
+from storage.schema import audit_checkpoints, audit_entries, audit_heads, provider_connections
 from storage.states import Topic
 
 T = TypeVar("T")
 
 GENESIS: Final = "0" * 64
 _SYSTEM_CHAIN: Final = "system"
+_COLUMNS: Final = ("workspace_id", "action", "target_kind", "target_id", "outcome", "ticket")
 
 DetailValue = str | int | bool | None | list[str]
 
@@ -232,18 +233,55 @@ def _entry(row: Any) -> AuditEntry:
 
 
 def verify_chain(tx: Transaction, chain: str) -> int | None:
-    """Recomputes a chain from its stored bytes and returns the first sequence that does not fit, or None when all do."""
-    previous: str | None = None
-    for row in tx.run(
-        select(audit_entries.c.sequence, audit_entries.c.canonical, audit_entries.c.previous_hash, audit_entries.c.hash)
+    """Recomputes a chain and returns the first sequence that does not fit, or None when all do.
+
+    Found are: changed bytes or hashes, a column that differs from the bytes that were hashed, an entry missing anywhere (below the newest
+    checkpoint they may be pruned), and a head that is not the last entry's.
+    """
+    checkpoints = {
+        row.sequence: row.hash
+        for row in tx.run(
+            select(audit_checkpoints.c.sequence, audit_checkpoints.c.hash).where(audit_checkpoints.c.chain == chain)
+        )
+    }
+    pruned = max(checkpoints, default=0)
+    head = tx.run(select(audit_heads.c.sequence, audit_heads.c.hash).where(audit_heads.c.chain == chain)).first()
+    sequence, digest = 0, GENESIS
+    rows = tx.run(
+        select(
+            *(column for column in audit_entries.c if column.name != "canonical"),
+            cast(audit_entries.c.canonical, LargeBinary).label("hashed"),
+        )
         .where(audit_entries.c.chain == chain)
         .order_by(audit_entries.c.sequence)
-    ).all():
-        expected = hashlib.sha256(row.previous_hash.encode() + bytes(row.canonical)).hexdigest()
-        if expected != row.hash or (previous is not None and row.previous_hash != previous):
+    ).all()
+    for row in rows:
+        if row.sequence != sequence + 1:
+            if row.sequence > pruned + 1:
+                return int(row.sequence)
+            digest = checkpoints.get(row.sequence - 1, row.previous_hash)
+        if row.previous_hash != digest or not _is_as_written(row):
             return int(row.sequence)
-        previous = row.hash
-    head = tx.run(select(audit_heads.c.sequence, audit_heads.c.hash).where(audit_heads.c.chain == chain)).first()
-    if head is not None and previous is not None and head.hash != previous:
-        return int(head.sequence)
-    return None
+        if checkpoints.get(row.sequence, row.hash) != row.hash:
+            return int(row.sequence)
+        sequence, digest = row.sequence, row.hash
+    if head is None:
+        return sequence or None
+    if not rows:
+        return None if head.sequence == pruned else pruned + 1
+    return None if (head.sequence, head.hash) == (sequence, digest) else int(head.sequence)
+
+
+def _is_as_written(row: Any) -> bool:
+    hashed = bytes(row.hashed)
+    if hashlib.sha256(row.previous_hash.encode() + hashed).hexdigest() != row.hash:
+        return False
+    document = msgspec.json.decode(hashed)
+    shown = {
+        "chain": row.chain,
+        "sequence": row.sequence,
+        "at": format_sqlite_time(row.at),
+        "actor": row.actor,
+        **{name: getattr(row, name) for name in _COLUMNS},
+    }
+    return all(document[name] == value for name, value in shown.items())
