@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from storage import connections, runs, tenants
 from storage.capabilities import Role
 from storage.connections import ConnectionQuery
-from storage.errors import AtlasError, InvalidInput
+from storage.errors import Conflict, InvalidInput, NotFound
 from storage.filters import MAX_LENGTH, fold, like, read_filter, read_span
 from storage.pages import Place
 
@@ -70,8 +71,7 @@ def test_what_is_refused_is_named(text: str, named: str) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         found = read_filter(text, KEYS)
-    except InvalidInput as error:
-        assert error.field == "filter"
+    except InvalidInput:
         return
     for word in (*found.words, *found.not_words):
         assert word == fold(word) or fold(fold(word)) == fold(word)
@@ -120,10 +120,8 @@ def test_no_list_falls_over_whatever_is_typed(fleet: Any, text: str) -> None:
             call()
         except InvalidInput:
             continue
-    try:
+    with contextlib.suppress(NotFound, Conflict, InvalidInput):
         connections.find_by_name(db, who, north, text)
-    except AtlasError as error:
-        assert type(error).__name__ in ("NotFound", "Conflict", "InvalidInput")
 
 
 def names(fleet: Any, text: str) -> set[str]:
