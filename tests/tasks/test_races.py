@@ -151,6 +151,42 @@ def test_two_sweeps_take_a_dead_workers_run_once(fleet: Any) -> None:
         assert (run.status, run.fence, run.attempt) == ("queued", claim.held.fence + 1, 1)
 
 
+def test_a_run_that_beats_at_the_last_moment_is_not_taken_away(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the sweep's look and its write the lease is extended: the write itself must ask again."""
+    claim = claimed(fleet, fleet.connection())
+    fleet.let_leases_end()
+    write = fleet.db.write
+
+    def beat_first(work: Callable[[Any], Any]) -> Any:
+        monkeypatch.setattr(fleet.db, "write", write)
+        assert leases.beat(fleet.db, [claim.held]).alive == {claim.held.run_id}
+        return write(work)
+
+    monkeypatch.setattr(fleet.db, "write", beat_first)
+
+    assert reaping.reap(fleet.db) == 0
+    run = fleet.run(claim.held.run_id)
+    assert (run.status, run.fence) == ("running", claim.held.fence)
+
+
+def test_what_a_worker_says_about_a_run_it_lost_is_refused(fleet: Any) -> None:
+    old = claimed(fleet, fleet.connection()).held
+    fleet.let_leases_end()
+    assert reaping.reap(fleet.db) == 1
+    new = leases.claim(fleet.db, "another", old.run_id)
+    assert new is not None
+    before = fleet.run(old.run_id)
+
+    assert leases.beat(fleet.db, [old]).alive == frozenset()
+    assert not leases.report_progress(fleet.db, old, done=1, total=2, phase="p")
+    assert not leases.defer(fleet.db, old, seconds=60, reason_code="throttled", phase="p")
+    assert not leases.release(fleet.db, old)
+    with pytest.raises(LeaseLost):
+        finishing.finish(fleet.db, old, RunResult(RunOutcome.FAILED, "internal_error"))
+
+    assert fleet.run(old.run_id) == before
+
+
 def test_a_finish_and_a_sweep_do_not_both_happen(fleet: Any) -> None:
     for _ in range(10):
         claim = claimed(fleet, fleet.connection())
