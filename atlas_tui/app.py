@@ -289,8 +289,17 @@ class AtlasApp(Asks, App[int], inherit_bindings=False):
             self.freshness = replace(self.freshness, answered_at=self._poller.answered_at)
         if (screen := self.seen) is not None and not self.freshness.is_paused:
             screen.show_ages()
+        self._tell_of_a_dead_worker()
         self.ask_standing()
         self.show_status()
+
+    def _tell_of_a_dead_worker(self) -> None:
+        """Say once that the worker of this dashboard ended by itself."""
+        worker = self.worker
+        if worker is None or self.worker_problem or (code := worker.exit_code()) is None:
+            return
+        self.worker_problem = f"The worker of this dashboard ended ({code})."
+        self.flash(f"{self.worker_problem} Start one: atlas-tui worker. Its log: {worker.log_file}", "bad")
 
     def show_status(self) -> None:
         """Line 1 and the tabs anew; only what reads differently is written."""

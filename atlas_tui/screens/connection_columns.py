@@ -56,7 +56,7 @@ def _fix_by(row: ConnectionRow, now: datetime) -> Cell:
 
 
 _TENANT: Column[ConnectionRow] = Column(
-    "tenant", "TENANT", lambda row, now: cell(name_of(row)), 15, share=2, sortable=True
+    "tenant", "TENANT", lambda row, now: cell(name_of(row)), 17, share=1, sortable=True
 )
 _STATES: Columns = (
     Column("lifecycle", "LIFECYCLE", lambda row, now: lifecycle_badge(row.is_enabled), 10, priority=1),
@@ -73,7 +73,7 @@ _STATES: Columns = (
         age_of=lambda row: row.last_checked_at,
     ),
 )
-_REASON: Column[ConnectionRow] = Column("reason", "REASON", reason, 16, share=3, sortable=True, priority=1)
+_REASON: Column[ConnectionRow] = Column("reason", "REASON", reason, 16, share=2, sortable=True, priority=1)
 
 USUAL: Columns = (_TENANT, *_STATES, _REASON)
 """What fits into 80 columns."""

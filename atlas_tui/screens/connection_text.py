@@ -25,7 +25,7 @@ _STEP_BADGES = {
     StepStatus.FAIL: ("x", "fail"),
     StepStatus.SKIP: ("o", "skip"),
 }
-STEP_WIDTH = 9
+STEP_WIDTH = 10
 
 
 def name_of(row: ConnectionRow) -> str:

@@ -48,6 +48,7 @@ class Navigation:
         self._app = app
         self._made: dict[View, AtlasScreen] = {}
         self._previous: Link | None = None
+        self._generation = 0
         self.pin: Pin | None = None
         """The tenant that all views are restricted to: its id and name."""
         self.typed: list[str] = []
@@ -63,7 +64,7 @@ class Navigation:
             module, name = _CLASSES[view]
             made: AtlasScreen = getattr(importlib.import_module(f"atlas_tui.screens.{module}"), name)(self._app.keymap)
             self._made[view] = made
-            self._app.install_screen(made, view.value)
+            self._app.install_screen(made, f"{view.value} {self._generation}")
         return self._made[view]
 
     async def start(self) -> None:
@@ -75,9 +76,13 @@ class Navigation:
         made, self._made, self._previous, self.pin = self._made, {}, None, None
         while len(self._app.screen_stack) > 2:
             await self._app.pop_screen()
-        for view in made:
-            self._app.uninstall_screen(view.value)
+        # A name is free only when its screen is out of the stack, so the new ones get names of their own.
+        before, self._generation = self._generation, self._generation + 1
         await self._app.switch_screen(self.of(FIRST))
+        for view, screen in made.items():
+            self._app.uninstall_screen(f"{view.value} {before}")
+            if screen.is_running:
+                await screen.remove()
 
     def go(self, link: Link) -> None:
         """Show something. A tab closes the pages on top; a page that is open already is gone back to."""
