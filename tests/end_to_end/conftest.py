@@ -287,7 +287,9 @@ class Estate:
         """As if every credential had been stored an hour ago, so that Microsoft must know it everywhere by now."""
 
         def work(tx: Any) -> None:
-            tx.run(schema.credentials.update().values(stored_at=tx.now() - timedelta(hours=1)))
+            earlier = tx.now() - timedelta(hours=1)
+            tx.run(schema.credentials.update().values(stored_at=earlier))
+            tx.run(schema.provider_connections.update().values(credential_changed_at=earlier))
 
         self.db.write(work)
 

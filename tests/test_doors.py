@@ -1,0 +1,148 @@
+"""The doors between the rooms (house.md, "Doors"): what each one imports, asked of a fresh process and of the source text.
+
+A fresh process shows what is imported in fact; the source shows what could be, also inside functions.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("storage", "tasks", "atlas_tui", "simulator", "migrations")
+
+
+def _loaded(code: str) -> set[str]:
+    """Runs code in a fresh process and returns the names of all modules it loaded."""
+    program = f"{code}\nimport json, sys; json.dump(sorted(sys.modules), sys.stdout)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, timeout=60)
+    return set(json.loads(done.stdout))
+
+
+def _tops(names: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in names}
+
+
+def _modules(room: str) -> list[str]:
+    """Every module of a room; `__main__` runs when it is imported, so it stays out."""
+    files = sorted((ROOT / room).rglob("*.py"))
+    parts = [file.relative_to(ROOT).with_suffix("").parts for file in files]
+    return [".".join(p[:-1] if p[-1] == "__init__" else p) for p in parts if p[-1] != "__main__" and "tests" not in p]
+
+
+def _import_all(room: str) -> str:
+    return "\n".join(f"import {module}" for module in _modules(room))
+
+
+def _imported_by(file: Path) -> set[str]:
+    """The modules that a source file names in any import, wherever it stands, also under `TYPE_CHECKING`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute here"
+            found.add(node.module or "")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__"):
+            found |= {argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)}
+    return found
+
+
+def _sources(room: str) -> dict[str, set[str]]:
+    return {
+        str(file.relative_to(ROOT)): _imported_by(file)
+        for file in sorted((ROOT / room).rglob("*.py"))
+        if "tests" not in file.parts
+    }
+
+
+FORBIDDEN = {
+    "storage": {"tasks", "atlas_tui", "simulator", "textual", "rich", "huey", "httpx", "msal"},
+    "tasks": {"atlas_tui", "simulator", "textual", "rich"},
+    "atlas_tui": {"tasks", "simulator", "sqlalchemy", "alembic", "huey", "httpx", "msal", "migrations"},
+    "simulator": {"storage", "tasks", "atlas_tui", "migrations", "textual", "huey", "msal"},
+    "migrations": {"tasks", "atlas_tui", "simulator", "textual", "huey", "httpx", "msal"},
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_source_of_a_room_names_what_is_behind_a_closed_door(room: str) -> None:
+    wrong = {file: names for file, imports in _sources(room).items() if (names := _tops(imports) & FORBIDDEN[room])}
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("room", ["storage", "tasks", "simulator"])
+def test_loading_all_of_a_room_loads_nothing_behind_a_closed_door(room: str) -> None:
+    assert _modules(room)
+    # httpx brings rich along for its own command line, where rich is installed.
+    brought_along = {"rich"} if room == "tasks" else set()
+    assert _tops(_loaded(_import_all(room))) & FORBIDDEN[room] - brought_along == set()
+
+
+def test_loading_the_whole_dashboard_loads_no_other_room_and_no_network() -> None:
+    """SQLAlchemy comes in through storage, once that is imported: it is the dashboard's own source that must not name it."""
+    loaded = _tops(_loaded(_import_all("atlas_tui")))
+    assert loaded & {"tasks", "simulator", "migrations", "huey", "httpx", "msal", "alembic"} == set()
+
+
+def test_the_command_line_parses_without_screen_or_database() -> None:
+    loaded = _tops(_loaded("import atlas_tui.cli; atlas_tui.cli.parser().parse_args(['check', '1', '--json'])"))
+    assert loaded & {"textual", "rich", "sqlalchemy", "cryptography", "msgspec", "huey", "httpx", "msal"} == set()
+
+
+def test_starting_the_dashboard_loads_textual_and_not_what_is_slow_beside_it() -> None:
+    loaded = _loaded("import atlas_tui.launch, atlas_tui.app")
+    assert "textual.app" in loaded
+    assert _tops(loaded) & {"sqlalchemy", "alembic", "huey", "httpx", "msal"} == set()
+    assert not any(name.startswith("cryptography.x509") for name in loaded)
+
+
+def test_only_the_microsoft_provider_speaks_http_and_msal() -> None:
+    network = {"httpx", "msal", "requests", "urllib3", "aiohttp", "http", "h11"}
+    for room in ("storage", "tasks", "atlas_tui", "migrations"):
+        for file, imports in _sources(room).items():
+            if not file.startswith("tasks/providers/microsoft/"):
+                assert _tops(imports) & network == set(), file
+                assert "urllib.request" not in imports, file
+    outside = _loaded(
+        "\n".join(f"import {m}" for m in _modules("tasks") if not m.startswith("tasks.providers.microsoft"))
+    )
+    assert "msal" not in outside
+
+
+def test_only_the_keyring_and_its_neighbours_touch_private_keys() -> None:
+    may_name = {"tasks/keyring.py", "tasks/key_files.py", "tasks/key_rotation.py"}
+    for room in ("storage", "tasks", "atlas_tui"):
+        for file in _sources(room):
+            text = (ROOT / file).read_text(encoding="utf-8")
+            if file not in may_name:
+                assert "X25519PrivateKey" not in text, file
+
+
+def test_only_the_gateway_and_key_rotation_open_credentials() -> None:
+    callers = {
+        file
+        for file in _sources("tasks")
+        if any(word in (ROOT / file).read_text(encoding="utf-8") for word in ("keyring.open(", "open_bytes("))
+    }
+    assert callers <= {"tasks/keyring.py", "tasks/key_rotation.py", "tasks/providers/microsoft/gateway.py"}
+
+
+def test_nothing_of_the_project_imports_the_simulator_and_it_imports_nothing_of_the_project() -> None:
+    ours = set(ROOMS) - {"simulator"}
+    assert all(_tops(imports) & ours == set() for imports in _sources("simulator").values())
+    for room in ours:
+        assert all("simulator" not in _tops(imports) for imports in _sources(room).values())
+
+
+def test_this_test_would_notice(tmp_path: Path) -> None:
+    """The source scan sees imports inside functions and by name; the process scan sees what an import drags in."""
+    example = tmp_path / "example.py"
+    example.write_text("def f():\n    import httpx\n    import_module('msal.oauth2cli')\n    from textual import app\n")
+    assert _tops(_imported_by(example)) == {"httpx", "msal", "textual"}
+    assert "httpx" in _tops(_loaded("import tasks.providers.microsoft.gateway"))
