@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from storage import cancelling, leases, starting, workers
+from storage import leases, rollups, starting, workers
 from storage.operations import COMPLIANCE_SNAPSHOT, CONNECTION_CHECK, DIRECTORY_SYNC
-from tasks.runner import MOST_DEFERRALS
+from storage.schema import badge_count_deltas, provider_connections
 
 
 def test_a_check_that_was_started_runs_and_its_badges_change(fleet: Any, start_worker: Any) -> None:
@@ -78,84 +79,6 @@ def test_progress_and_steps_show_while_it_runs(fleet: Any, start_worker: Any) ->
     fleet.until_completed(run_id)
 
 
-def test_a_queued_run_that_is_cancelled_never_begins(fleet: Any, start_worker: Any) -> None:
-    run_id = fleet.start(fleet.connection())
-    assert cancelling.cancel(fleet.db, fleet.who, run_id).immediate
-    other = fleet.start(fleet.connection())
-
-    start_worker(fleet)
-    fleet.until_completed(other)
-
-    assert fleet.run(run_id).outcome == "cancelled"
-    assert fleet.calls(run_id) == []
-
-
-def test_a_running_run_that_is_cancelled_stops_at_its_next_safe_point(fleet: Any, start_worker: Any) -> None:
-    run_id = fleet.start(fleet.connection(["step", "token", "Sign in"], ["hold", "never"]))
-    start_worker(fleet)
-    fleet.until(run_id, lambda row: row.status == "running", "running")
-
-    assert not cancelling.cancel(fleet.db, fleet.who, run_id).immediate
-    run = fleet.until_completed(run_id)
-
-    assert (run.outcome, run.reason_code) == ("cancelled", "cancelled")
-    assert [what for *_, what in fleet.calls(run_id)] == ["began"]
-    assert [(step.status, step.reason_code) for step in fleet.steps(run_id)] == [("skip", "cancelled")]
-    assert fleet.notifications_of(run_id) == 1
-
-
-def test_a_wait_for_microsoft_shows_until_when_and_ends_when_cancelled(fleet: Any, start_worker: Any) -> None:
-    run_id = fleet.start(fleet.connection(["wait", 14.0]))
-    start_worker(fleet)
-    waiting = fleet.until(run_id, lambda row: row.waiting_until is not None, "waiting")
-    assert waiting.status == "running"
-    assert waiting.phase == "waiting for Microsoft"
-
-    cancelled = time.monotonic()
-    cancelling.cancel(fleet.db, fleet.who, run_id)
-
-    assert fleet.until_completed(run_id).outcome == "cancelled"
-    assert time.monotonic() - cancelled < 5.0
-
-
-def test_a_short_wait_passes_and_the_run_goes_on(sqlite_fleet: Any, start_worker: Any) -> None:
-    run_id = sqlite_fleet.start(sqlite_fleet.connection(["wait", 0.2]))
-    start_worker(sqlite_fleet)
-    run = sqlite_fleet.until_completed(run_id)
-    assert (run.outcome, run.waiting_until) == ("succeeded", None)
-
-
-def test_a_long_wait_gives_the_thread_back_and_the_run_goes_on_later(fleet: Any, start_worker: Any) -> None:
-    deferred = fleet.start(fleet.connection(["defer", 1, 600.0]))
-    start_worker(fleet, slots=1)
-    run = fleet.until(deferred, lambda row: row.deferrals == 1, "deferred")
-    assert (run.status, run.attempt, run.reason_code) == ("queued", 0, "throttled")
-    assert run.waiting_until is not None
-
-    # The only thread is free for somebody else meanwhile.
-    assert fleet.until_completed(fleet.start(fleet.connection())).outcome == "succeeded"
-    assert fleet.run(deferred).status == "queued"
-
-    fleet.let_waits_end()
-    run = fleet.until_completed(deferred)
-    assert (run.outcome, run.attempt) == ("succeeded", 1)
-
-
-def test_a_deferred_run_can_be_cancelled_at_once(fleet: Any, start_worker: Any) -> None:
-    run_id = fleet.start(fleet.connection(["wait", 600.0]))
-    start_worker(fleet)
-    fleet.until(run_id, lambda row: row.deferrals == 1, "deferred")
-
-    assert cancelling.cancel(fleet.db, fleet.who, run_id).immediate
-
-
-def test_a_run_that_is_deferred_without_end_fails_with_what_it_waits_for(sqlite_fleet: Any, start_worker: Any) -> None:
-    run_id = sqlite_fleet.start(sqlite_fleet.connection(["defer", 10_000, 0.0]))
-    start_worker(sqlite_fleet)
-    run = sqlite_fleet.until_completed(run_id)
-    assert (run.outcome, run.reason_code, run.deferrals) == ("failed", "throttled", MOST_DEFERRALS)
-
-
 @pytest.mark.parametrize(("code", "outcome"), [("secret_expired", "blocked"), ("service_unavailable", "failed")])
 def test_a_failure_of_the_provider_ends_the_run_by_its_category(
     sqlite_fleet: Any, start_worker: Any, code: str, outcome: str
@@ -196,27 +119,7 @@ def test_a_second_press_while_it_runs_opens_the_same_run(fleet: Any, start_worke
     fleet.until_completed(run_id)
 
 
-def test_a_run_that_waits_for_another_begins_when_that_has_ended(fleet: Any, start_worker: Any) -> None:
-    connection = fleet.connection()
-    start_worker(fleet)
-    fleet.until_completed(fleet.start(connection))
-    fleet.script(connection, ["hold", "go"])
-    first = fleet.start(connection)
-    busy = starting.start(fleet.db, fleet.who, connection, COMPLIANCE_SNAPSHOT, run_after=True)
-    assert isinstance(busy, starting.ScopeBusy)
-    assert busy.waiting is not None
-
-    fleet.give("go")
-
-    assert fleet.until_completed(first).outcome == "succeeded"
-    assert fleet.until_completed(busy.waiting.id).outcome == "succeeded"
-
-
 def test_a_connection_that_was_disabled_meanwhile_blocks_the_run_at_its_claim(fleet: Any, start_worker: Any) -> None:
-    from sqlalchemy import update
-
-    from storage.schema import provider_connections
-
     connection = fleet.connection()
     run_id = fleet.start(connection)
     fleet.db.write(
@@ -283,16 +186,13 @@ def test_a_worker_is_seen_alive_and_then_gone(fleet: Any, start_worker: Any) -> 
     assert list(Path(fleet.settings.state_directory).glob("workers/*")) == []
 
 
-def test_a_run_that_takes_longer_than_it_may_is_stopped_and_fails(fleet: Any, start_worker: Any) -> None:
-    run_id = fleet.start(fleet.connection(["hold", "never"]))
-    worker = start_worker(fleet)
-    fleet.wait_until(lambda: fleet.calls(run_id), "the call")
+def test_a_worker_folds_the_badge_counts_of_postgresql(fleet_at: Any, postgres_url: str, start_worker: Any) -> None:
+    fleet = fleet_at(postgres_url)
+    fleet.connection()
+    assert fleet.count(badge_count_deltas) > 0
 
-    fleet.let_deadlines_pass()
-    fleet.wait_until(lambda: len(worker.worker._held) == 0, "the run to stop")
-    assert fleet.run(run_id).status == "running"
-    fleet.let_leases_end()
+    start_worker(fleet)
 
-    run = fleet.until_completed(run_id)
-    assert (run.outcome, run.reason_code) == ("failed", "deadline_exceeded")
-    assert [what for *_, what in fleet.calls(run_id)] == ["began"]
+    fleet.wait_until(lambda: fleet.count(badge_count_deltas) == 0, "the deltas to be folded")
+    counts = rollups.counts(fleet.db, fleet.who, fleet.workspace_id)
+    assert (counts.total, counts.lifecycle) == (1, {"enabled": 1})
