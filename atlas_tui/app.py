@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -20,10 +20,10 @@ from textual.app import App
 from textual.binding import Binding, BindingsMap
 
 from atlas_tui import crash, theme
-from atlas_tui.cells import cut, plain
 from atlas_tui.feed import Changed, Feed, Freshness, Poller, Reached, open_feed
 from atlas_tui.keymap import Keymap, resolve
 from atlas_tui.links import Link, to_run
+from atlas_tui.notices import Notice
 from atlas_tui.screens.app_commands import AppCommands
 from atlas_tui.screens.opening import OpeningScreen
 from atlas_tui.screens.prose import Times
@@ -42,26 +42,6 @@ if TYPE_CHECKING:
 
 TICK_SECONDS: Final = 5.0
 """How often ages and the workers are looked at. Paints nothing unless something reads differently."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """The last message, and what it is about."""
-
-    text: str
-    level: Level
-    link: Link | None = None
-
-    def fitting(self, width: int) -> str:
-        """The message with the key that opens what it is about, which is never what is cut.
-
-        Args:
-            width: Cells of the flash line.
-        """
-        if self.link is None:
-            return self.text
-        way = ": l opens it"
-        return cut(plain(self.text), max(20, width - 3 - len(way))) + way
 
 
 class AtlasApp(Asks, App[int], inherit_bindings=False):

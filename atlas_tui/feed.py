@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from textual.message import Message
 
 from atlas_tui.cells import Part
-from storage.errors import AtlasError
+from storage.errors import AtlasError, DatabaseBusy
 from storage.states import Topic
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Freshness:
             show_time: A moment as a time of day, in the zone people chose.
         """
         if self.error is not None:
-            return Part("DB unreachable", "bad")
+            return Part("DB locked" if isinstance(self.error, DatabaseBusy) else "DB unreachable", "bad")
         if self.is_paused:
             return Part("PAUSED", "warn")
         if self.answered_at is not None and now - self.answered_at > STALE_AFTER:

@@ -8,9 +8,9 @@ Must not know: widgets, queries.
 
 from __future__ import annotations
 
-from atlas_tui.badges import badge, consent_badge, lifecycle_badge, verification_badge
-from atlas_tui.cells import Cell, Line, Part
-from atlas_tui.screens.prose import Times, blank, field, heading, wrapped
+from atlas_tui.badges import BADGE_WIDTH, badge, consent_badge, lifecycle_badge, verification_badge
+from atlas_tui.cells import Cell, Line, Part, width_of
+from atlas_tui.screens.prose import LABEL_WIDTH, Times, blank, field, heading, wrapped
 from atlas_tui.screens.why import Reader, explain, further_reading
 from storage import operations
 from storage.audit import AuditEntry
@@ -74,7 +74,10 @@ def truths(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
 
 def _truth(label: str, shown: Cell, when: str, width: int) -> list[Line]:
     when = when.replace("since -  ", "").replace("checked - ago", "never checked")
-    return field(label, (*shown.parts, Part(f"  {when}")), width)
+    if width_of(when) + LABEL_WIDTH + BADGE_WIDTH + 2 <= width:
+        return field(label, (*shown.parts, Part(f"  {when}")), width)
+    # No room beside the badge: below it, so that nothing is cut.
+    return field(label, shown, width) + field("", when, width)
 
 
 def summary(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:

@@ -15,7 +15,8 @@ from atlas_tui.links import Link, View, to_connection, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.connection_columns import USUAL, WIDE
 from atlas_tui.screens.connection_text import name_of, overview, summary
-from atlas_tui.screens.listing import ListScreen, asked, sort_key
+from atlas_tui.screens.list_filter import asked, sort_key
+from atlas_tui.screens.listing import ListScreen
 from atlas_tui.screens.prose import blank
 from atlas_tui.screens.scrolled import Composer
 from atlas_tui.widgets.columns import Column

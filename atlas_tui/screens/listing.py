@@ -9,7 +9,7 @@ Must not know: which rows these are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from textual import events, on
@@ -20,10 +20,11 @@ from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link
 from atlas_tui.screens.copying import copy_json, copy_text
 from atlas_tui.screens.frame import AtlasScreen
+from atlas_tui.screens.list_filter import ListFilter
 from atlas_tui.screens.scrolled import Composer, Scrolled
 from atlas_tui.widgets.columns import Column
 from atlas_tui.widgets.filter_line import FilterAccepted, FilterChanged, FilterClosed, FilterLine
-from atlas_tui.widgets.pages import PageRequest, Row, Sort
+from atlas_tui.widgets.pages import PageRequest, Row
 from atlas_tui.widgets.status_line import Segment, StatusLine
 from atlas_tui.widgets.stored_pages import StoredPages
 from atlas_tui.widgets.tab_line import TabLine
@@ -48,23 +49,6 @@ WIDE_FROM = 120
 """Columns from which on there is room for the panel."""
 
 NOTHING_FITS = ListTexts(empty="Nothing fits.", empty_hint="Esc shows all again.")
-
-
-@dataclass(frozen=True, slots=True)
-class ListFilter:
-    """What a list shows.
-
-    Attributes:
-        text: The filter line.
-        problems: Only what has a problem.
-        connection_id: Only what belongs to this connection.
-        title: What the restriction to a connection is called.
-    """
-
-    text: str = ""
-    problems: bool = False
-    connection_id: int | None = None
-    title: str = ""
 
 
 class ListScreen(AtlasScreen, Generic[Row]):
@@ -357,16 +341,3 @@ class ListScreen(AtlasScreen, Generic[Row]):
         self.table.move_cursor(rows)
         row = self.table.cursor_row
         return None if row is None or self.table.cursor_key == before else self.link_to(row)
-
-
-def asked(request: PageRequest) -> tuple[ListFilter, int | None]:
-    """What a list's question is about: its filter, and the tenant it is pinned to."""
-    if not isinstance(request.filter, tuple):
-        return ListFilter(), None
-    wanted, pin = request.filter
-    return wanted, None if pin is None else pin[0]
-
-
-def sort_key(sort: Sort | None, default: str) -> tuple[str, bool]:
-    """A list's order as storage takes it: the key, and whether it is descending."""
-    return (sort.key, sort.descending) if sort is not None else (default, False)

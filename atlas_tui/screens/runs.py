@@ -14,7 +14,8 @@ from atlas_tui.cells import Cell, Line, Part, age_bucket, cell
 from atlas_tui.commands import Where
 from atlas_tui.links import Link, View, to_connection, to_run
 from atlas_tui.screens.acting import Acts, Targets
-from atlas_tui.screens.listing import ListScreen, asked
+from atlas_tui.screens.list_filter import asked
+from atlas_tui.screens.listing import ListScreen
 from atlas_tui.screens.prose import blank
 from atlas_tui.screens.run_text import progress_words, run_lines
 from atlas_tui.screens.scrolled import Composer

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from atlas_tui.screens.listing import asked, sort_key
+from atlas_tui.screens.list_filter import asked, sort_key
 from atlas_tui.widgets.flash_line import Level
 from storage import connections, starting
 from storage.connections import ConnectionQuery

@@ -13,7 +13,8 @@ from atlas_tui.badges import badge
 from atlas_tui.cells import Cell, Line, Part, cell
 from atlas_tui.commands import Where
 from atlas_tui.links import Link, View, to_tenant
-from atlas_tui.screens.listing import ListScreen, asked
+from atlas_tui.screens.list_filter import asked
+from atlas_tui.screens.listing import ListScreen
 from atlas_tui.screens.prose import blank
 from atlas_tui.screens.scrolled import Composer
 from atlas_tui.screens.tenant_text import TenantRead, read_tenant, tenant_lines

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from atlas_tui import crash, launch
+from atlas_tui.app import AtlasApp
 from atlas_tui.worker_process import WorkerProcess, worker_command
 from storage.configuration import Settings
 from storage.errors import AtlasError, InvalidInput
@@ -112,6 +113,14 @@ def test_an_unknown_theme_is_refused_by_name(tmp_path: Path) -> None:
     settings = Settings(database=str(tmp_path / "no.db"), state_directory=str(tmp_path / "state"))
     with pytest.raises(InvalidInput, match="theme: is not known"):
         launch.run_dashboard(settings, theme="mauve", with_worker=False)
+
+
+def test_no_color_gets_the_theme_without_colours() -> None:
+    def never() -> Any:
+        raise AssertionError("no database is opened here")
+
+    assert AtlasApp(never, environ={"NO_COLOR": "1", "COLORTERM": "truecolor"}).theme == "atlas-ansi"
+    assert AtlasApp(never, environ={"COLORTERM": "truecolor"}).theme == "atlas-dark"
 
 
 # The worker that goes with it
@@ -269,6 +278,7 @@ import asyncio, os, sys
 os.environ.update(TERM="xterm")
 from pathlib import Path
 from atlas_tui import crash, launch
+from atlas_tui.app import AtlasApp
 launch.prepare_environment()
 from atlas_tui.app import AtlasApp
 crash.log_to(Path(sys.argv[1]))
