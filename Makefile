@@ -22,7 +22,7 @@ check: $(VENV)/.dev
 	$(BIN)/python docs/generate.py --check
 
 chaos: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/chaos -m chaos --timeout 900
+	$(BIN)/python -m pytest tests/chaos --timeout 900
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
