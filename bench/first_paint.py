@@ -16,10 +16,11 @@ SIZE = (80, 24)
 def run(fleets: Fleets, *, quick: bool) -> Section:
     """Measures it."""
     small, large = fleets.of(1_000), fleets.of(20_000 if quick else 1_000_000)
-    samples: dict[str, list[float]] = {name: [] for name in ("bare", "list", "frame", "small", "large")}
+    samples: dict[str, list[float]] = {name: [] for name in ("bare", "floor", "list", "frame", "small", "large")}
     for number in range(-1, 2 if quick else 15):
         taken = {
             "bare": _shown(this_python("-m", "bench.subjects", "bare"), READY)[-1],
+            "floor": _shown(this_python("-m", "bench.subjects", "bare", "--sqlalchemy"), READY)[-1],
             "list": _shown(this_python("-m", "bench.subjects", "list", "--database", str(small.path)), "+ enabled")[-1],
         }
         taken["frame"], taken["small"] = _shown(dashboard(small.config), "ATLAS", "+ enabled")
@@ -39,6 +40,11 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
         " start of the process to the bytes with which the screen first shows the words.",
         (
             timed("bare Textual app: its one line", bare, "What Python and Textual cost before anything of ours."),
+            against_bare(
+                "bare Textual app that imports SQLAlchemy first",
+                "floor",
+                "The least that anything can cost that shows data through SQLAlchemy: imports do not run side by side.",
+            ),
             against_bare(
                 "dashboard: its frame",
                 "frame",

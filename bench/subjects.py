@@ -7,6 +7,7 @@ table gets the same cells. `r` reads the rows on the screen again.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 from pathlib import Path
 
@@ -15,7 +16,10 @@ READY = "Ready."
 
 
 def bare(options: argparse.Namespace) -> None:
-    """One line of text: the least that Textual can show."""
+    """One line of text: the least that Textual can show; when asked for, after SQLAlchemy Core was imported and used for nothing."""
+    if options.sqlalchemy:
+        importlib.import_module("sqlalchemy")
+
     from textual.app import App, ComposeResult
     from textual.widgets import Static
 
@@ -130,7 +134,8 @@ def main() -> None:
     """Runs the one that was asked for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("subject", choices=["bare", "list", "datatable"])
-    parser.add_argument("--database", type=Path)
+    parser.add_argument("--database", type=Path, help="what the tables show")
+    parser.add_argument("--sqlalchemy", action="store_true", help="bare: import it first")
     options = parser.parse_args()
     {"bare": bare, "list": list_engine, "datatable": datatable}[options.subject](options)
 
