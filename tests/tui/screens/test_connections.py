@@ -14,7 +14,7 @@ async def test_every_connection_shows_its_three_truths_its_age_and_its_reason(sm
     async with dashboard(small_fleet) as terminal:
         lines = terminal.display()
         fabrikam = next(line for line in lines if "Fabrikam" in line)
-        assert "+ enabled  x revoked  x blocked       2h provider_consent_r" in fabrikam
+        assert "+ enabled  x revoked  x blocked       2h provider_consent_" in fabrikam
         tailspin = next(line for line in lines if "Tailspin" in line)
         assert "+ enabled  ! required o unknown" in tailspin
         assert "never checked" in tailspin
