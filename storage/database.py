@@ -136,8 +136,9 @@ class Database:
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` in one write transaction and returns what it returns.
 
-        The transaction takes the write lock first (SQLite) and is tried again with jitter after a serialization failure, a deadlock
-        or a busy database, so `work` must have no effect outside the transaction. No network call, no prompt, no waiting in it.
+        The transaction takes the write lock first (SQLite) and is tried again with jitter after a serialization failure, a deadlock,
+        a row that somebody else added first, or a busy database, so `work` must have no effect outside the transaction. No network
+        call, no prompt, no waiting in it.
 
         Raises:
             DatabaseBusy: others kept the database locked.
@@ -148,7 +149,7 @@ class Database:
             try:
                 with self._translated():
                     return self._write_once(work)
-            except DatabaseBusy:
+            except (DatabaseBusy, _Overtaken):
                 if attempt == WRITE_ATTEMPTS:
                     raise
                 self._sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret
@@ -189,6 +190,13 @@ def _too_large() -> NotFound:
 
 def _unstorable() -> InvalidInput:
     return InvalidInput("text", "holds a character that the database cannot store", "Type it instead of pasting it.")
+
+
+class _Overtaken(DatabaseError):
+    """PostgreSQL, unique_violation: another transaction added the same thing after this one had looked.
+
+    Tried again, the work finds it there and says so in its own words.
+    """
 
 
 _SQLITE_WORDS: Final = (
@@ -260,7 +268,17 @@ def explain(error: exc.DBAPIError, is_sqlite: bool) -> AtlasError:
         return DatabaseError("The database is not an Atlas database of this version.", "Run `atlas-tui db upgrade`.")
     constraint = getattr(getattr(original, "diag", None), "constraint_name", None)
     detail = f"{state}{f', {constraint}' if constraint else ''}"
-    return DatabaseError(f"The database refused the operation ({detail}).", "See the log.")
+    kind = _Overtaken if state == "23505" else DatabaseError
+    return kind(f"The database refused the operation ({detail}).", "See the log.")
+
+
+def _absolute(path: str) -> str:
+    if "\0" in path:
+        raise InvalidInput("database", "holds a character that no path has", "Check the path.")
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError:
+        raise InvalidInput("database", "names the home of an account that is not here", "Write the path out.") from None
 
 
 def read_url(value: str) -> URL:
@@ -270,14 +288,14 @@ def read_url(value: str) -> URL:
         InvalidInput: it is neither.
     """
     if "://" not in value:
-        return URL.create("sqlite", database=str(Path(value).expanduser().absolute()))
+        return URL.create("sqlite", database=_absolute(value))
     try:
         url = make_url(value)
     except (exc.ArgumentError, ValueError):
         raise InvalidInput("database", "is not a database address", "Use a path or `postgresql://host/name`.") from None
     backend = url.get_backend_name()
     if backend == "sqlite" and url.database and url.database != ":memory:":
-        return URL.create("sqlite", database=str(Path(url.database).expanduser().absolute()))
+        return URL.create("sqlite", database=_absolute(url.database))
     if backend == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     raise InvalidInput(
