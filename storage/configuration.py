@@ -154,6 +154,8 @@ def parse(raw: bytes, *, base: Path) -> Settings:
         raise InvalidInput("configuration", "is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput("configuration", f"is not TOML: {error}") from None
+    except RecursionError:
+        raise InvalidInput("configuration", "is nested too deeply to be a configuration") from None
     try:
         settings = msgspec.convert(document, Settings)
     except msgspec.ValidationError as error:
@@ -200,21 +202,36 @@ def _checked(settings: Settings, base: Path) -> Settings:
         for field in ("login", "graph"):
             _check_https(f"clouds.{name}.{field}", getattr(hosts, field))
     if settings.proxy:
-        parts = urlsplit(settings.proxy)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidInput("proxy", "is not an address", "Use `http://host:port`.")
+        _check_proxy(settings.proxy)
     changes: dict[str, Any] = {
-        field: str((base / Path(value).expanduser()).absolute())
+        field: _absolute(field, value, base)
         for field in ("key_file", "ca_bundle", "state_directory")
         if (value := getattr(settings, field))
     }
     if not settings.state_directory:
         changes["state_directory"] = platformdirs.user_state_dir(APP)
     if "://" not in settings.database:
-        changes["database"] = str((base / Path(settings.database).expanduser()).absolute())
+        changes["database"] = _absolute("database", settings.database, base)
     if settings.ca_bundle and not Path(changes["ca_bundle"]).is_file():
         raise InvalidInput("ca_bundle", f"there is no file {changes['ca_bundle']}")
     return msgspec.structs.replace(settings, **changes)
+
+
+def _absolute(field: str, value: str, base: Path) -> str:
+    try:
+        return str((base / Path(value).expanduser()).absolute())
+    except RuntimeError:
+        raise InvalidInput(field, "names the home of an account that is not here", "Write the path out.") from None
+
+
+def _check_proxy(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        good = False
+    if not good:
+        raise InvalidInput("proxy", "is not an address", "Use `http://host:port`.")
 
 
 def _check_https(field: str, value: str) -> None:

@@ -47,6 +47,10 @@ def from_secret(value: str) -> Material:
         )
     if any(character.isspace() or ord(character) < 32 for character in cleaned):
         raise InvalidInput("client secret", "has spaces or line breaks inside", "Copy it again, alone.")
+    if not (cleaned.isascii() and cleaned.isprintable()):
+        raise InvalidInput(
+            "client secret", "has characters that no client secret has", "Copy it again, straight from the portal."
+        )
     if len(cleaned) > 512:
         raise InvalidInput("client secret", "is too long to be one", "Copy the Value column alone.")
     return Material(SecretMaterial(kind=CredentialKind.SECRET.value, secret=cleaned))

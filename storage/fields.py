@@ -91,4 +91,4 @@ def read_login(field: str, text: str) -> str:
 def clean_foreign(text: str, limit: int = 400) -> str:
     """Cuts and cleans text that came from outside (Microsoft's display names): control characters become spaces."""
     cleaned = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text[: limit * 4])
-    return " ".join(cleaned.split())[:limit]
+    return " ".join(cleaned.split())[:limit].rstrip()

@@ -127,6 +127,8 @@ def seal(material: SecretMaterial, public_key: bytes, binding: Binding) -> bytes
         raise InvalidInput(
             "public key", "is not the worker's key", "Run `atlas-tui doctor` and check the key's fingerprint."
         )
-    return SUITE.encrypt(
-        msgspec.json.encode(material), X25519PublicKey.from_public_bytes(public_key), info=binding.info()
-    )
+    plain, info = msgspec.json.encode(material), binding.info()
+    try:
+        return SUITE.encrypt(plain, X25519PublicKey.from_public_bytes(public_key), info=info)
+    except ValueError:  # a point of low order, with which nothing can be agreed on (RFC 7748, section 6.1)
+        raise InvalidInput("public key", "is not a usable X25519 key", "Run `atlas-tui doctor`.") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import stat
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,9 @@ from typing import Final
 from urllib.parse import quote
 
 from storage.errors import DatabaseError
+
+MOUNT_TABLE = Path("/proc/self/mounts")
+"""Replaced in tests only."""
 
 NETWORK_FILE_SYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs", "lustre"}
@@ -53,18 +57,18 @@ def uri(path: Path) -> str:
 
 
 def file_system(path: Path) -> str:
-    """Returns the type of the file system a path is on, by the kernel's mount table; empty where there is none (macOS)."""
+    """Returns the type of the file system a path really is on, by the kernel's mount table; empty where there is none (macOS)."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+        mounts = MOUNT_TABLE.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     best, kind = "", ""
-    target = str(path.absolute())
+    target = str(path.resolve())
     for line in mounts:
         fields = line.split(" ")
         if len(fields) < 3:
             continue
-        mount = fields[1].replace("\\040", " ")
+        mount = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code.group(1), 8)), fields[1])
         if (target == mount or target.startswith(mount.rstrip("/") + "/")) and len(mount) >= len(best):
             best, kind = mount, fields[2]
     return kind
