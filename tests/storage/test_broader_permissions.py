@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from storage import operations
 
 TABLE = Path(__file__).parents[3] / "shared" / "reference" / "graph-permissions.json"
