@@ -43,7 +43,8 @@ def reason(row: ConnectionRow, now: datetime) -> Cell:
     if row.active_run_type is not None and row.active_run_status is not None:
         running = f"{operations.find(row.active_run_type).label.split()[-1]} {row.active_run_status.value}"
     if row.reason_code:
-        return Cell((Part(f"~ {running}  " if running else "", "info"), Part(row.reason_code)))
+        # The reason must not lose its room to what runs: the glyph alone says that something does.
+        return Cell((Part("~ " if running else "", "info"), Part(row.reason_code)))
     if running:
         return cell(f"~ {running}", "info")
     if not row.is_enabled:

@@ -146,6 +146,15 @@ async def test_an_age_is_repainted_when_its_bucket_changes(small_fleet: Any, das
         assert any("Contoso" in line and " 5m" in line for line in terminal.display())
 
 
+async def test_a_run_on_a_connection_does_not_hide_its_reason(small_fleet: Any, dashboard: Any) -> None:
+    small_fleet.start(small_fleet.connection["Fabrikam GmbH"])
+    small_fleet.start(small_fleet.connection["Contoso Ltd"])
+    async with dashboard(small_fleet) as terminal:
+        lines = terminal.display()
+        assert "~ provider_consent" in next(line for line in lines if "Fabrikam" in line)
+        assert "~ check queued" in next(line for line in lines if "Contoso" in line)
+
+
 async def test_several_connections_of_a_tenant_show_their_own_names(small_fleet: Any, dashboard: Any) -> None:
     async with dashboard(small_fleet, size=(160, 24)) as terminal:
         assert terminal.shows("Northwind / Intune")
