@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from storage import operations, reasons
-from storage.capabilities import Role
 from storage.failures import FORBIDDEN_TEXT, is_telling
 from storage.schema import METADATA, provider_connections
 
