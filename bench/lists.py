@@ -77,7 +77,7 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
     figures: list[Figure] = []
     for size in ((80, 24),) if quick else ((80, 24), (160, 48)):
         with _subjects(fleets, size, large, quick=quick) as subjects:
-            _measure(subjects, steps=20 if quick else 200, pages=2 if quick else 10, idle=2.0 if quick else 60.0)
+            _measure(subjects, quick=quick, idle=2.0 if quick else 60.0)
             figures += _figures(subjects, large, idle=2.0 if quick else 60.0)
     return Section(
         NAME,
@@ -110,13 +110,14 @@ def _subjects(fleets: Fleets, size: tuple[int, int], large: int, *, quick: bool)
         yield subjects
 
 
-def _measure(subjects: list[Subject], *, steps: int, pages: int, idle: float) -> None:
-    for number in range(-2 * STEPS_ONE_WAY, steps):
+def _measure(subjects: list[Subject], *, quick: bool, idle: float) -> None:
+    steps, pages, warm_up = (6, 2, 0) if quick else (200, 10, 2)
+    for number in range(-warm_up * STEPS_ONE_WAY, steps):
         key = DOWN if number % (2 * STEPS_ONE_WAY) < STEPS_ONE_WAY else UP
         for subject in subjects:
             subject.press("step", key, keep=number >= 0)
     rows = {subject.fleet.count: ChangingRow(subject.fleet, 5) for subject in subjects}
-    for number in range(-2, pages):
+    for number in range(-warm_up, pages):
         for subject in subjects:
             subject.change(rows[subject.fleet.count], keep=number >= 0)
             # Others on the same database have heard of it, too.

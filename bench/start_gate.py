@@ -69,7 +69,8 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
             ),
         ),
         (
-            f"File system: {sqlite_file.file_system(fleet.path) or 'unknown'}. A raw durable insert in well under a millisecond means that the"
+            f"File system: {sqlite_file.file_system(fleet.path) or 'unknown'}.",
+            "A raw durable insert far below a millisecond means that the"
             " disk acknowledges before it has written, as virtual ones do; on a disk that does not, its flush is added to both.",
             "SQLite's waiters sleep and ask again instead of queueing, so under four processes that never pause a few starts wait long.",
         ),
