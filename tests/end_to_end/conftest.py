@@ -223,6 +223,20 @@ class Estate:
             stderr=subprocess.PIPE,
         )
 
+    def start_typing(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Starts `atlas-tui ARGUMENTS`, which reads from standard input, and waits until it is that program."""
+        process = subprocess.Popen(
+            [*CLI, *arguments, "--config", str(self.config)],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        shown = Path(f"/proc/{process.pid}/cmdline")
+        wait_until(lambda: arguments[0].encode() in shown.read_bytes(), "the command line")
+        return process
+
     @property
     def db(self) -> Database:
         if self._db is None:
@@ -239,12 +253,12 @@ class Estate:
 
         return self.db.write(work)
 
-    def start_worker(self, *options: str) -> WorkerProcess:
-        """Starts a worker and waits until it works."""
+    def start_worker(self, *options: str, program: list[str] | None = None) -> WorkerProcess:
+        """Starts a worker, by `atlas-tui worker` or another program, and waits until it works."""
         log_file = self.home / f"worker-{len(self.workers)}.log"
         with log_file.open("wb") as log:
             process = subprocess.Popen(
-                [*CLI, "worker", "--config", str(self.config), "--exit-with-parent", *options],
+                [*(program or [*CLI, "worker"]), "--config", str(self.config), "--exit-with-parent", *options],
                 cwd=ROOT,
                 env=ENVIRONMENT,
                 stdin=subprocess.PIPE,
@@ -379,12 +393,22 @@ def make_estate(microsoft: Microsoft, tmp_path: Path) -> Iterator[Callable[..., 
         estate.close()
 
 
+@pytest.fixture(scope="session")
+def new_estate(microsoft: Microsoft) -> Callable[[Path], Estate]:
+    """Makes a machine on which nothing was set up yet; whoever asks closes it."""
+
+    def make(home: Path) -> Estate:
+        home.mkdir(mode=0o700)
+        login, _ = access.os_login()
+        return Estate(microsoft, home, home / "etc" / "config.toml", str(home / "data" / "atlas.db"), login)
+
+    return make
+
+
 @pytest.fixture
-def bare_estate(microsoft: Microsoft, tmp_path: Path) -> Iterator[Estate]:
+def bare_estate(new_estate: Callable[[Path], Estate], tmp_path: Path) -> Iterator[Estate]:
     """A machine on which nothing was set up yet."""
-    home = tmp_path / "home"
-    made = Estate(microsoft, home, home / "etc" / "config.toml", str(home / "data" / "atlas.db"), access.os_login()[0])
-    home.mkdir(mode=0o700)
+    made = new_estate(tmp_path / "home")
     yield made
     made.close()
 
