@@ -40,7 +40,7 @@ class ConnectionsScreen(Acts, ListScreen[ConnectionRow]):
     FILTER_HINT: ClassVar[str] = "word  !word  consent:revoked  verification:blocked  reason:secret_expired"
     TEXTS = ListTexts(
         empty="No tenant with a connection yet.",
-        empty_hint="Run: atlas-tui tenant add, then: atlas-tui credential set",
+        empty_hint="Run: atlas-tui tenant add, connection add, credential set",
     )
 
     def columns(self, wide: bool) -> Sequence[Column[ConnectionRow]]:

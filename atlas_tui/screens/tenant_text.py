@@ -67,7 +67,7 @@ def tenant_lines(read: TenantRead, times: Times, width: int, chosen: int | None 
     if not read.connections:
         lines += field("", "None yet: nothing can be checked or collected here.", width, style="warn")
         name = tenant.primary_domain or tenant.entra_tenant_id
-        return lines + field("Next step", f"Run: atlas-tui connection add --tenant {name}", width, style="strong")
+        return lines + field("Next step", f"Run: atlas-tui connection add {name}", width, style="strong")
     for row in read.connections:
         lines += _connection(row, times, width, chosen)
     return lines

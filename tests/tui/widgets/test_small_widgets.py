@@ -10,19 +10,15 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 import atlas_tui
-from atlas_tui.cells import Cell, Part, width_of
+from atlas_tui.cells import width_of
 from atlas_tui.widgets.confirm import Confirm
-from atlas_tui.widgets.fields import Field, Fields
 from atlas_tui.widgets.filter_line import FilterAccepted, FilterChanged, FilterClosed, FilterLine
 from atlas_tui.widgets.flash_line import FlashLine
 from atlas_tui.widgets.key_hints import Hint, KeyHints
 from atlas_tui.widgets.lines import PaintedLines
 from atlas_tui.widgets.menu import Menu, MenuItem
-from atlas_tui.widgets.progress_line import ProgressLine
 from atlas_tui.widgets.status_line import Segment, StatusLine
-from atlas_tui.widgets.steps import Step, StepList
 from atlas_tui.widgets.tab_line import Tab, TabLine
-from storage.states import StepStatus
 
 sizes = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 NASTY = "[/x] \x1b[31m日本語 \u202e" + "long " * 2000
@@ -40,15 +36,11 @@ def every_line_fits(terminal: Any) -> bool:
 @sizes
 async def test_nothing_from_outside_breaks_any_line(run: Any, size: Any) -> None:
     status, tabs, flash, hints = StatusLine(), TabLine(TABS, "2"), FlashLine(), KeyHints()
-    steps, progress, fields = StepList(folded=False), ProgressLine(), Fields(folded=False)
-    async with run(status, tabs, flash, hints, progress, steps, fields, size=size) as terminal:
+    async with run(status, tabs, flash, hints, size=size) as terminal:
         status.show([Segment(NASTY)], [Segment("live 14:02Z")])
         tabs.show(TABS, "2", NASTY)
         flash.flash(NASTY, "bad")
         hints.show([Hint("x", "actions"), Hint("q", NASTY)])
-        progress.show(3, 9, NASTY)
-        steps.show([Step(StepStatus.FAIL, NASTY, NASTY[:300], "3 s")])
-        fields.show([Field("Name", NASTY[:300])])
         await terminal.settle()
         assert every_line_fits(terminal)
         screen = terminal.display()
@@ -78,15 +70,13 @@ async def test_the_status_line_drops_what_matters_least(run: Any) -> None:
 
 @sizes
 async def test_the_same_again_writes_nothing(run: Any, size: Any) -> None:
-    status, tabs, progress, steps = StatusLine(), TabLine(TABS, "2"), ProgressLine(), StepList()
-    async with run(status, tabs, progress, steps, size=size) as terminal:
+    status, tabs = StatusLine(), TabLine(TABS, "2")
+    async with run(status, tabs, size=size) as terminal:
         for _ in range(2):
             terminal.bytes_written()
             status.show([Segment("north-msp")], [Segment("live", "ok")])
             tabs.show(TABS, "2")
             tabs.show_place(12, 1204)
-            progress.show(12, 32, "organization")
-            steps.show([Step(StepStatus.RUNNING, "Token")])
             await terminal.settle()
         assert terminal.bytes_written() == 0
 
@@ -154,41 +144,6 @@ async def test_hints_that_do_not_fit_are_left_out_whole(run: Any) -> None:
     line = KeyHints([Hint("enter", "open"), Hint("x", "actions", allowed=False), Hint("?", "help " * 20)])
     async with run(line) as terminal:
         assert terminal.display()[0].rstrip() == " enter open  x actions"
-
-
-async def test_progress_is_text_and_knows_when_it_knows_nothing(run: Any) -> None:
-    line = ProgressLine()
-    async with run(line) as terminal:
-        for shown, words in (
-            ((16, 32, "organization"), " [##########----------]  50 % 16/32 organization"),
-            ((99, 32, ""), " [####################] 100 % 32/32"),
-            ((0, 3, ""), " [--------------------]   0 % 0/3"),
-            ((1200, None, "devices"), " 1,200 done  devices"),
-        ):
-            line.show(*shown)
-            await terminal.settle()
-            assert terminal.display()[0].rstrip() == words
-
-
-@sizes
-async def test_steps_and_fields_fold_and_unfold(run: Any, size: Any) -> None:
-    sentence = "the application was not found in the directory of the tenant " * 4
-    steps = StepList([Step(StepStatus.FAIL, "Token", sentence, "120 ms"), Step(StepStatus.SKIP, "Claims")])
-    fields = Fields([Field("Consent"), Field("Why", sentence), Field("State", Cell((Part("x revoked", "bad"),)))])
-    async with run(steps, fields, size=size) as terminal:
-        assert (steps.size.height, fields.size.height) == (2, 3)
-        assert terminal.display()[0].startswith(" x fail Token")
-        assert terminal.display()[0].rstrip().endswith("120 ms")
-        assert terminal.display()[1].startswith(" - skip Claims")
-        assert terminal.display()[4].split() == ["State", "x", "revoked"]
-        steps.toggle_fold()
-        fields.toggle_fold()
-        await terminal.settle()
-        assert steps.size.height > 2
-        assert fields.size.height > 3
-        assert every_line_fits(terminal)
-        text = " ".join(" ".join(terminal.display()).split())
-        assert text.count("directory") == 8
 
 
 class _Listener(Widget):
