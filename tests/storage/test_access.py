@@ -17,13 +17,11 @@ from sqlalchemy import select
 
 import storage
 from storage import (
-    access,
     audit,
     cancelling,
     connection_changes,
     connections,
     credentials,
-    notifications,
     platform_apps,
     reports,
     rollups,
@@ -291,103 +289,6 @@ def test_what_does_not_exist_reads_like_what_one_may_not_see(sqlite_fleet: Any, 
     assert "contoso.example" not in str(sentences)
 
 
-def test_a_refusal_names_who_could_do_it(fleet: Any) -> None:
-    with pytest.raises(Forbidden) as caught:
-        fleet.start(fleet.connection["contoso"], by="rita")
-    assert caught.value.hint.startswith("Ask ")
-    assert "dana (Owner)" in caught.value.hint
-    for nobody in ("rita", "eve", "rex", "ivan", "zoe", "fred"):
-        assert nobody not in caught.value.hint
-
-
-def test_lists_show_a_scoped_member_only_what_is_in_scope(fleet: Any) -> None:
-    for login, names in (("tina", {"Contoso"}), ("gina", {"Contoso"}), ("fred", {"Fabrikam"})):
-        who = fleet.people[login]
-        found = connections.page(fleet.db, who, connections.ConnectionQuery(fleet.north), Place.first())
-        assert {row.tenant_name for row in found.rows} == names
-        assert found.total == 1
-        listed = tenants.page(fleet.db, who, tenants.TenantQuery(fleet.north), Place.first())
-        assert {row.name for row in listed.rows} == names
-        assert rollups.counts(fleet.db, who, fleet.north).total == 1
-
-
-def test_runs_outside_the_scope_are_neither_listed_nor_counted(fleet: Any) -> None:
-    fleet.start(fleet.connection["fabrikam"])
-    for login, seen in (("tina", 0), ("gina", 0), ("fred", 1), ("rita", 1)):
-        who = fleet.people[login]
-        assert len(runs.page(fleet.db, who, runs.RunQuery(fleet.north), Place.first()).rows) == seen
-        assert runs.unfinished_counts(fleet.db, who, fleet.north).queued == seen
-
-
-def test_a_tag_added_to_a_tenant_lets_its_people_in_and_taking_it_away_shuts_them_out(fleet: Any) -> None:
-    from storage.schema import tags, tenant_tags
-
-    gina, fabrikam = fleet.people["gina"], fleet.tenant["fabrikam"]
-    gold = fleet.one(select(tags.c.id).where(tags.c.name == "gold"))
-    with pytest.raises(NotFound):
-        tenants.get(fleet.db, gina, fabrikam)
-    fleet.write(tenant_tags.insert().values(tenant_id=fabrikam, tag_id=gold))
-    assert tenants.get(fleet.db, gina, fabrikam).name == "Fabrikam"
-    fleet.write(tenant_tags.delete().where(tenant_tags.c.tenant_id == fabrikam))
-    with pytest.raises(NotFound):
-        tenants.get(fleet.db, gina, fabrikam)
-
-
-def test_a_tag_is_one_tag_however_it_is_spelled(fleet: Any) -> None:
-    fleet.add_tenant("strasse", tag_names=["Straße"])
-    who = fleet.add_member("nora", Role.READONLY, tag="STRASSE")
-    seen = tenants.page(fleet.db, who, tenants.TenantQuery(fleet.north), Place.first()).rows
-    assert [row.name for row in seen] == ["Strasse"]
-
-
-def test_an_expiring_role_ends_at_its_moment(fleet: Any) -> None:
-    from datetime import timedelta
-
-    who = fleet.add_member("nora", Role.MANAGER, expires_at=fleet.clock.time + timedelta(hours=1))
-    assert connections.get(fleet.db, who, fleet.connection["contoso"]).may_manage
-    fleet.clock.advance(hours=1)
-    with pytest.raises(NotFound):
-        connections.get(fleet.db, who, fleet.connection["contoso"])
-
-
-def test_entered_workspaces_are_those_one_may_enter(fleet: Any) -> None:
-    entered = {login: access.entered_workspaces(fleet.db, who) for login, who in fleet.people.items()}
-    for login, (role, reached) in PEOPLE.items():
-        if role is None:
-            assert [entry.slug for entry in entered[login]] == (["south"] if login == "zoe" else [])
-            continue
-        (entry,) = entered[login]
-        assert (entry.slug, entry.role.value, entry.whole) == ("north", role, reached == "workspace")
-
-
-def test_a_system_principal_has_no_right_of_a_person(fleet: Any) -> None:
-    for who in (access.WORKER, access.CONSENT_PAGE):
-        with pytest.raises(NotFound):
-            connections.get(fleet.db, who, fleet.connection["contoso"])
-        assert notifications.unread(fleet.db, who) == ()
-        assert access.entered_workspaces(fleet.db, who) == ()
-
-
-def test_notifications_are_ones_own(fleet: Any) -> None:
-    run = fleet.check(fleet.connection["contoso"])
-    (mine,) = notifications.unread(fleet.db, fleet.dana)
-    assert mine.run_id == run.id
-    assert notifications.unread(fleet.db, fleet.people["otto"]) == ()
-    notifications.mark_read(fleet.db, fleet.people["otto"], [mine.id])
-    assert notifications.unread(fleet.db, fleet.dana) == (mine,)
-    notifications.mark_read(fleet.db, fleet.dana, [mine.id])
-    assert notifications.unread(fleet.db, fleet.dana) == ()
-
-
-def test_who_has_lost_access_is_not_told_about_runs_any_more(fleet: Any) -> None:
-    claim = fleet.begin(fleet.connection["contoso"], by="omar")
-    fleet.finish(claim)
-    omar = fleet.people["omar"]
-    assert len(notifications.unread(fleet.db, omar)) == 1
-    workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, _membership(fleet))
-    assert notifications.unread(fleet.db, omar) == ()
-
-
 REFUSABLE = sorted(
     name
     for name in CASES
@@ -408,57 +309,3 @@ def test_a_refused_change_is_written_down(fleet: Any, name: str) -> None:
     with pytest.raises(NotFound):
         case.call(fleet, fleet.people["zoe"], prepared)
     assert len(fleet.rows(refused)) == 1
-
-
-def test_the_last_lasting_owner_stays(fleet: Any) -> None:
-    from datetime import timedelta
-
-    def membership(login: str) -> int:
-        return int(
-            fleet.one(
-                select(memberships.c.id).where(
-                    memberships.c.user_id == fleet.people[login].user_id, memberships.c.revoked_at.is_(None)
-                )
-            )
-        )
-
-    fleet.add_member("nora", Role.OWNER, expires_at=fleet.clock.time + timedelta(days=1))
-    fleet.add_member("karl", Role.OWNER, tenant_id=fleet.tenant["contoso"])
-    workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, membership("otto"))
-    # ivan is inactive, nora's role ends, karl owns one tenant: none of them can keep the workspace.
-    with pytest.raises(Conflict, match="last Owner"):
-        workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, membership("dana"))
-    workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, membership("nora"))
-    workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, membership("ivan"))
-
-
-def test_a_clash_in_another_workspace_is_never_revealed(fleet: Any) -> None:
-    taken = tenants.get(fleet.db, fleet.dana, fleet.tenant["contoso"]).entra_tenant_id
-    made = tenants.create(fleet.db, fleet.people["zoe"], fleet.south, entra_tenant_id=taken, name="Ours")
-    assert made.entra_tenant_id == taken
-    with pytest.raises(Conflict):
-        tenants.create(fleet.db, fleet.dana, fleet.north, entra_tenant_id=taken, name="Again")
-
-
-def test_a_clash_does_not_name_a_tenant_outside_the_scope_of_who_asks(fleet: Any) -> None:
-    with pytest.raises(NotFound):
-        connections.get(fleet.db, fleet.people["fred"], fleet.connection["contoso"])
-    with pytest.raises(NotFound):
-        connections.find_by_name(fleet.db, fleet.people["fred"], fleet.north, str(fleet.connection["contoso"]))
-
-
-def test_the_local_account_must_be_an_active_user(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "os_login", lambda: ("dana", "root"))
-    who = access.local_principal(fleet.db)
-    assert (who.user_id, who.label) == (fleet.dana.user_id, "dana (root)")
-    for account in ("nobody-here", "ivan"):
-        monkeypatch.setattr(access, "os_login", lambda account=account: (account, None))
-        with pytest.raises(Forbidden, match=account):
-            access.local_principal(fleet.db)
-
-
-def test_the_account_is_never_what_an_environment_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = access.os_login()
-    for name in ("USER", "LOGNAME", "SUDO_USER", "LNAME", "USERNAME"):
-        monkeypatch.setenv(name, "somebody-else")
-    assert access.os_login() == before
