@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -391,11 +392,6 @@ def _postgres_engine(url: URL, pool_size: int) -> Engine:
 
 def chunks(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:
     """Cuts a sequence into lists of at most `size`, so that one write transaction stays short."""
-    part: list[T] = []
-    for value in values:
-        part.append(value)
-        if len(part) == size:
-            yield part
-            part = []
-    if part:
+    given = iter(values)
+    while part := list(islice(given, size)):
         yield part
