@@ -24,7 +24,7 @@ def slow(microsoft: Any) -> Any:
             tenant = {**model, "id": str(uuid.uuid4()), "name": self.name, "domains": [f"{uuid.uuid4().hex}.example"]}
             microsoft.control("POST", "/tenants", tenant)
             microsoft.tenants[self.name] = tenant
-            microsoft.scenarios(self.name, {"name": "graph_slow", "seconds": 5})
+            microsoft.scenarios(self.name, {"name": "graph_slow", "seconds": 3})
 
         def fast(self) -> None:
             microsoft.scenarios(self.name)
