@@ -221,7 +221,8 @@ def _rows(
         yield (
             (number, workspace_id, guid, name, name.casefold(), f"t{number}.example", made, made),
             (
-                number, workspace_id, number, guid, sort_name(name, "Microsoft"), app_id, dice.random() >= 0.05, consent,
+                number, workspace_id, number, guid, sort_name(name, "Microsoft", f"t{number}.example"), app_id,
+                dice.random() >= 0.05, consent,
                 verification, code, sentence, checked, checked if verification == "healthy" else None, made, user_id, made, made,
             ),
         )  # fmt: skip

@@ -86,7 +86,7 @@ def create(
                 entra_tenant_id=tenant.entra_tenant_id,
                 provider=Provider.MICROSOFT.value,
                 display_name=display_name,
-                sort_name=sort_name(tenant.name, display_name),
+                sort_name=sort_name(tenant.name, display_name, tenant.primary_domain),
                 connection_type=kind.value,
                 platform_app_id=app_id if kind is ConnectionType.PLATFORM else None,
                 client_id=own_client,

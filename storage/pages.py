@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, Select, and_, or_
+from sqlalchemy import ColumnElement, Integer, Select, literal, tuple_
 
 from storage.columns import UtcTime
 from storage.database import Transaction
@@ -112,7 +112,7 @@ def read_page(
     Args:
         tx: an open transaction.
         statement: what to select, with its conditions, without order; it must select every sort key under its label.
-        keys: the order; the last one must be unique (the id).
+        keys: the order, all in one direction; the last one must be unique (the id).
         place: where.
         limit: rows wanted, at most `MAX_LIMIT`.
         make: turns a result row into what the page holds.
@@ -175,19 +175,12 @@ def _any_before(tx: Transaction, statement: Select[Any], keys: Sequence[SortKey]
 
 
 def _beyond(keys: Sequence[SortKey], marks: Sequence[Any], backwards: bool, *, inclusive: bool) -> ColumnElement[bool]:
-    alternatives: list[ColumnElement[bool]] = []
-    for index, key in enumerate(keys):
-        downwards = key.descending != backwards
-        strict = index < len(keys) - 1 or not inclusive
-        if downwards:
-            step = key.expression < marks[index] if strict else key.expression <= marks[index]
-        else:
-            step = key.expression > marks[index] if strict else key.expression >= marks[index]
-        alternatives.append(and_(*(k.expression == m for k, m in zip(keys[:index], marks, strict=False)), step))
-    # The redundant bound on the first key lets the planner seek in the index instead of walking it from the start.
-    first = keys[0].expression
-    seek = first <= marks[0] if keys[0].descending != backwards else first >= marks[0]
-    return and_(seek, or_(*alternatives))
+    """The rows on one side of a place, as one comparison of row values: both databases seek by it in an index of those columns."""
+    here = tuple_(*(key.expression for key in keys))
+    there = tuple_(*(literal(mark, key.expression.type) for key, mark in zip(keys, marks, strict=True)))
+    if keys[0].descending != backwards:
+        return here <= there if inclusive else here < there
+    return here >= there if inclusive else here > there
 
 
 def _signature(keys: Sequence[SortKey], key_column: ColumnElement[int]) -> str:

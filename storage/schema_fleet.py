@@ -178,7 +178,7 @@ provider_connections = Table(
         postgresql_where=text("NOT (is_enabled AND consent_status = 'granted' AND verification_status = 'healthy')"),
     ),
 )
-"""`sort_name` is the tenant's folded name and then the connection's, kept by the functions that rename either."""
+"""`sort_name` is the tenant's folded name, the connection's and the tenant's domain, kept by the functions that change one of them."""
 
 credentials = Table(
     "credentials",

@@ -284,7 +284,7 @@ class _Seeder:
                 entra_tenant_id=guid,
                 provider=Provider.MICROSOFT.value,
                 display_name="Microsoft",
-                sort_name=sort_name(name, "Microsoft"),
+                sort_name=sort_name(name, "Microsoft", tenant.domains[0] if tenant.domains else None),
                 connection_type=hints.connection_type.value,
                 platform_app_id=self._apps.get((workspace_id, tenant.cloud)) if platform else None,
                 client_id=None if platform else read_guid("client id", hints.client_id),

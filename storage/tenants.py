@@ -150,7 +150,7 @@ def rename(db: Database, who: Principal, tenant_id: int, name: str) -> TenantRow
             tx.run(
                 update(provider_connections)
                 .where(provider_connections.c.id == connection.id)
-                .values(sort_name=sort_name(name, connection.display_name))
+                .values(sort_name=sort_name(name, connection.display_name, row.primary_domain))
             )
         audit.record(
             tx,
@@ -167,9 +167,12 @@ def rename(db: Database, who: Principal, tenant_id: int, name: str) -> TenantRow
     return audit.attempt(db, who, "tenant.rename", work, target_kind="tenant", target_id=tenant_id)
 
 
-def sort_name(tenant_name: str, connection_name: str) -> str:
-    """Returns what a connection sorts and is searched by: its tenant's folded name, then its own."""
-    return f"{filters.fold(tenant_name)}\x1f{filters.fold(connection_name)}"
+def sort_name(tenant_name: str, connection_name: str, primary_domain: str | None) -> str:
+    """Returns what a connection sorts and is searched by: its tenant's folded name, its own, and the tenant's domain.
+
+    One indexed column for the whole search: an OR over a join took seconds at a million connections.
+    """
+    return "\x1f".join((filters.fold(tenant_name), filters.fold(connection_name), primary_domain or ""))
 
 
 def get(db: Database, who: Principal, tenant_id: int) -> TenantRow:

@@ -16,8 +16,8 @@ A column of that name that is already there with a canonical value in it keeps t
 Connection type: the client id of its workspace's platform app for the tenant's cloud → `platform`, with that app; a credential of its
 own → `dedicated`; else `platform` without an app, and `provider_credential_missing` where no older reason stands.
 Reason codes come along when they look like one (else `unknown_error`); the old free text does not, since it held Microsoft's words.
-A connection's `sort_name` is its tenant's name and then its own, folded, with U+001F between. The first connection of a
-(tenant, provider) becomes the default where none is. A credential becomes the `active` one of its connection.
+A connection's `sort_name` is its tenant's name, its own (both folded) and the tenant's domain, with U+001F between.
+The first connection of a (tenant, provider) becomes the default where none is. A credential becomes the `active` one of its connection.
 
 Downgrade: status and health are rebuilt (the truths of this revision win over what the old columns say):
 
@@ -258,7 +258,7 @@ def _downgrade_postgresql() -> None:
 
 def _fill_sort_names_and_reasons() -> None:
     query = (
-        "SELECT c.id, t.name, c.display_name, c.last_reason_code FROM provider_connections c"
+        "SELECT c.id, t.name, t.primary_domain, c.display_name, c.last_reason_code FROM provider_connections c"
         " JOIN tenants t ON t.id = c.tenant_id WHERE c.id > :after ORDER BY c.id LIMIT :limit"
     )
     for rows in batches(query):
@@ -267,7 +267,7 @@ def _fill_sort_names_and_reasons() -> None:
             [
                 {
                     "id": row.id,
-                    "sort_name": f"{fold(row.name)}\x1f{fold(row.display_name)}",
+                    "sort_name": f"{fold(row.name)}\x1f{fold(row.display_name)}\x1f{row.primary_domain or ''}",
                     "code": _reason_code(row.last_reason_code),
                 }
                 for row in rows

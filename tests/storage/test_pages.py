@@ -34,12 +34,12 @@ def crowd(fleet: Any) -> Any:
 
     def work(tx: Any) -> None:
         for number in range(COUNT):
-            name = rng.choice(NAMES)
+            name, domain = rng.choice(NAMES), None if number % 3 else f"d{number}.example"
             tenant_id = tx.run(
                 insert(tenant_table)
                 .values(
                     workspace_id=fleet.north, entra_tenant_id=fleet.guid(), name=name, sort_name=fold(name),
-                    primary_domain=None if number % 3 else f"d{number}.example", lifecycle="active",
+                    primary_domain=domain, lifecycle="active",
                     created_at=fleet.clock.time, updated_at=fleet.clock.time,
                 )
                 .returning(tenant_table.c.id, tenant_table.c.entra_tenant_id)
@@ -48,7 +48,7 @@ def crowd(fleet: Any) -> Any:
             tx.run(
                 insert(pc).values(
                     workspace_id=fleet.north, tenant_id=tenant_id.id, entra_tenant_id=tenant_id.entra_tenant_id,
-                    display_name="Microsoft", sort_name=tenants.sort_name(name, "Microsoft"),
+                    display_name="Microsoft", sort_name=tenants.sort_name(name, "Microsoft", domain),
                     connection_type="dedicated", is_default=True, is_enabled=rng.random() < 0.7,
                     consent_status=rng.choice(list(ConsentStatus)).value,
                     verification_status=rng.choice(list(VerificationStatus)).value,
@@ -82,7 +82,7 @@ def rank(row: ConnectionRow) -> int:
 
 def key(sort: str) -> Callable[[ConnectionRow], Any]:
     first = leading(sort)
-    return lambda row: (first(row), tenants.sort_name(row.tenant_name, row.display_name), row.id)
+    return lambda row: (first(row), tenants.sort_name(row.tenant_name, row.display_name, row.primary_domain), row.id)
 
 
 def everything(fleet: Any) -> list[ConnectionRow]:

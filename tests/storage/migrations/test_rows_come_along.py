@@ -150,13 +150,13 @@ def test_sort_names_are_those_that_the_program_would_write(ground: Any, fleet: A
     ground.run("UPDATE tenants SET name = :name WHERE id = 2", name=" ＢＥＴＡ İﬁ ")
     ground.to(3)
     rows = ground.rows(
-        "SELECT t.name, t.sort_name, c.display_name, c.sort_name FROM tenants t"
+        "SELECT t.name, t.sort_name, t.primary_domain, c.display_name, c.sort_name FROM tenants t"
         " JOIN provider_connections c ON c.tenant_id = t.id"
     )
     assert len(rows) == 6
-    for tenant, tenant_sort, connection, connection_sort in rows:
+    for tenant, tenant_sort, domain, connection, connection_sort in rows:
         assert tenant_sort == filters.fold(tenant)
-        assert connection_sort == tenants.sort_name(tenant, connection)
+        assert connection_sort == tenants.sort_name(tenant, connection, domain)
     assert ground.one("SELECT sort_name FROM tenants WHERE id = 1") == "strasse strasse"
 
 
@@ -176,7 +176,7 @@ def test_more_rows_than_one_batch_holds_are_all_named(ground: Any) -> None:
             )
     ground.to(HEAD)
     assert ground.one("SELECT count(*) FROM tenants WHERE sort_name LIKE 'tenant %'") == 1202
-    assert ground.one("SELECT count(*) FROM provider_connections WHERE sort_name LIKE 'tenant %c'") == 1202
+    assert ground.one("SELECT count(*) FROM provider_connections WHERE sort_name LIKE 'tenant %c_'") == 1202
     assert ground.one("SELECT count FROM badge_counts WHERE dimension = 'consent' AND value = 'granted'") == 1202
 
 
