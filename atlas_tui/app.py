@@ -28,6 +28,7 @@ from atlas_tui.screens.app_commands import AppCommands
 from atlas_tui.screens.opening import OpeningScreen
 from atlas_tui.screens.prose import Times
 from atlas_tui.threads import Asks, use_daemon_threads
+from atlas_tui.typing_ahead import TypesAhead
 from atlas_tui.widgets.flash_line import Level
 from atlas_tui.widgets.status_line import Segment
 from storage.errors import AtlasError
@@ -44,7 +45,7 @@ TICK_SECONDS: Final = 5.0
 """How often ages and the workers are looked at. Paints nothing unless something reads differently."""
 
 
-class AtlasApp(Asks, App[int], inherit_bindings=False):
+class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
     """The dashboard.
 
     Args:

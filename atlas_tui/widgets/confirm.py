@@ -106,7 +106,9 @@ class Confirm(ModalScreen[bool]):
     def action_other_button(self) -> None:
         """The arrow keys go between the buttons."""
         confirm = self.query_one("#confirm", Button)
-        (self.query_one("#cancel", Button) if confirm.has_focus or confirm.disabled else confirm).focus()
+        other = self.query_one("#cancel", Button) if confirm.has_focus or confirm.disabled else confirm
+        # At once, not when Textual is idle: an Enter that came in the same chunk is meant for this button.
+        self.set_focus(other)
 
     def _answer(self, yes: bool) -> None:
         if not self._answered:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual import events
 
 from storage import connections, workers
 from storage.states import Topic
@@ -264,3 +265,11 @@ async def test_enabling_asks_first_and_says_what_it_does(small_fleet: Any, dashb
         await terminal.wait_for(lambda: terminal.shows("is enabled"))
         assert not terminal.shows("- disabled")
     assert connections.get(small_fleet.db, small_fleet.people["dana"], northwind).row.is_enabled
+
+
+async def test_a_filter_that_arrives_in_one_piece_is_typed_whole(small_fleet: Any, dashboard: Any) -> None:
+    async with dashboard(small_fleet) as terminal:
+        for key, character in (("slash", "/"), *((letter, letter) for letter in "fab")):
+            terminal.app.post_message(events.Key(key, character))
+        await terminal.wait_for(lambda: terminal.shows("Fabrikam") and not terminal.shows("Contoso"))
+        assert terminal.shows("fab")
