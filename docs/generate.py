@@ -23,7 +23,10 @@ NOTICE = "<!-- Written by docs/generate.py; change the code, then run `make docs
 
 def commands() -> str:
     """Every command with its arguments, and the exit codes."""
-    lines = ["# Commands\n", "Every ability of the dashboard exists without a screen. `--json` writes one JSON document.\n"]
+    lines = [
+        "# Commands\n",
+        "Every ability of the dashboard exists without a screen. `--json` writes one JSON document.\n",
+    ]
 
     def describe(parser: argparse.ArgumentParser, depth: int) -> None:
         if depth > 1:
@@ -53,7 +56,9 @@ def reason_codes() -> str:
     for reason in reasons.catalog().values():
         by_category.setdefault(reason.category.value, []).append(reason)
     for category, entries in by_category.items():
-        lines.append(f"## {category}\n\n| reason | fixed by | retry helps | what it is | next step |\n|---|---|---|---|---|")
+        lines.append(
+            f"## {category}\n\n| reason | fixed by | retry helps | what it is | next step |\n|---|---|---|---|---|"
+        )
         for reason in entries:
             name = f"[`{reason.code}`]({reason.link})" if reason.link else f"`{reason.code}`"
             lines.append(
