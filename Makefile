@@ -1,6 +1,7 @@
 # Two commands on a fresh machine (python3 >= 3.11 with venv, make): `make demo` and `make test`.
 PYTHON ?= python3
 VENV := .venv
+PYTEST_ARGS ?= -n auto --maxprocesses 4
 BIN := $(VENV)/bin
 
 .PHONY: demo demo-reset test check chaos bench docs lock clean
