@@ -263,7 +263,7 @@ async def test_enabling_asks_first_and_says_what_it_does(small_fleet: Any, dashb
         assert terminal.shows("- disabled")
         await terminal.press("x", "e", "right", "enter")
         await terminal.wait_for(lambda: terminal.shows("is enabled"))
-        assert not terminal.shows("- disabled")
+        await terminal.wait_for(lambda: not terminal.shows("- disabled"))
     assert connections.get(small_fleet.db, small_fleet.people["dana"], northwind).row.is_enabled
 
 
