@@ -90,7 +90,7 @@ async def test_a_change_in_the_database_appears_by_itself(small_fleet: Any, dash
     async with dashboard(small_fleet) as terminal:
         small_fleet.set(small_fleet.connection["Contoso Ltd"], verification_status="degraded")
         await terminal.wait_for(lambda: terminal.shows("! degraded"))
-        assert terminal.display()[0].rstrip().endswith("upd 12:00:00Z live")
+        await terminal.wait_for(lambda: terminal.display()[0].rstrip().endswith("upd 12:00:00Z live"))
 
 
 async def test_paused_shows_nothing_new_until_it_goes_on(small_fleet: Any, dashboard: Any) -> None:

@@ -217,11 +217,11 @@ async def test_an_unreachable_database_is_said_and_comes_back(lived_in: Any, das
     async with dashboard(lived_in, make_feed=lambda session: feed) as terminal:
         feed.broken = True
         await terminal.wait_for(lambda: terminal.shows("DB unreachable"))
-        assert terminal.shows("The database file cannot be opened.")
+        await terminal.wait_for(lambda: terminal.shows("The database file cannot be opened."))
         feed.broken = False
         terminal.app.hurry_feed()
         await terminal.wait_for(lambda: terminal.shows("The database is back."))
-        assert not terminal.shows("DB unreachable")
+        await terminal.wait_for(lambda: not terminal.shows("DB unreachable"))
 
 
 async def test_a_feed_that_hangs_makes_the_screen_stale(lived_in: Any, dashboard: Any) -> None:
