@@ -219,6 +219,10 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
     def _worker_started(self, _: None) -> None:
         self.show_status()
 
+    def _worker_replaced(self, _: None) -> None:
+        self.flash("The worker was killed; another one was started and takes up what it held.", "warn")
+        self.show_status()
+
     def _worker_failed(self, error: AtlasError) -> None:
         self.worker_problem = error.message
         self.flash(str(error), "bad")
@@ -275,8 +279,11 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.show_status()
 
     def _tell_of_a_dead_worker(self) -> None:
-        """Say once that the worker of this dashboard ended by itself."""
+        """Start another one in the place of a worker that was killed; say once that it ended by itself."""
         worker = self.worker
+        if worker is not None and worker.may_start_again():
+            self.ask("worker", worker.start_again_or_explain, self._worker_replaced, self._worker_failed)
+            return
         if worker is None or self.worker_problem or (code := worker.exit_code()) is None:
             return
         self.worker_problem = f"The worker of this dashboard ended ({code})."

@@ -19,6 +19,8 @@ from typing import IO, Final
 from storage.errors import AtlasError
 
 LOG_NAME: Final = "worker.log"
+MOST_RESTARTS: Final = 5
+"""A worker that is killed again and again (no memory, say) is left for a person to look at."""
 STOP_SECONDS: Final = 10.0
 """How long a worker may take to finish or give back what it holds."""
 
@@ -47,6 +49,7 @@ class WorkerProcess:
         self._command = command
         self._log_file = state_directory / LOG_NAME
         self._process: subprocess.Popen[bytes] | None = None
+        self._restarts = 0
 
     @property
     def log_file(self) -> Path:
@@ -67,6 +70,24 @@ class WorkerProcess:
         """How it ended, None while it runs or before it was started."""
         return self._process.poll() if self._process is not None else None
 
+    def may_start_again(self) -> bool:
+        """Whether it was killed (by a signal; not by an error of its own, which would come again) and has restarts left."""
+        code = self.exit_code()
+        return code is not None and code < 0 and self._restarts < MOST_RESTARTS
+
+    def start_again_or_explain(self) -> None:
+        """Start another one in the place of one that was killed; it takes up what that one held.
+
+        Raises:
+            AtlasError: In words for people.
+        """
+        if not self.may_start_again():
+            return
+        self._restarts += 1
+        killed, self._process = self._process, None
+        _close(killed.stdin if killed is not None else None)
+        self.start_or_explain()
+
     def start(self) -> None:
         """Start it.
 
@@ -76,7 +97,9 @@ class WorkerProcess:
         if self._process is not None:
             return
         self._log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self._log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        handle = os.open(
+            self._log_file, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if self._restarts else os.O_TRUNC), 0o600
+        )
         os.fchmod(handle, 0o600)
         with os.fdopen(handle, "wb") as log:
             self._process = subprocess.Popen(

@@ -16,7 +16,7 @@ import pytest
 
 from atlas_tui import crash, launch
 from atlas_tui.app import AtlasApp
-from atlas_tui.worker_process import WorkerProcess, worker_command
+from atlas_tui.worker_process import MOST_RESTARTS, WorkerProcess, worker_command
 from storage.configuration import Settings
 from storage.errors import AtlasError, InvalidInput
 
@@ -226,6 +226,26 @@ async def test_a_worker_that_ended_by_itself_is_said_on_line_one(
         await terminal.wait_for(lambda: worker.exit_code() is not None)
         terminal.app.tick()
         await terminal.wait_for(lambda: terminal.shows("worker stopped (8)"))
+    worker.stop()
+
+
+async def test_a_worker_that_was_killed_is_replaced_a_few_times(
+    small_fleet: Any, dashboard: Any, tmp_path: Path
+) -> None:
+    worker = WorkerProcess([sys.executable, "-c", "import sys; sys.stdin.read()"], tmp_path)
+    async with dashboard(small_fleet, worker=worker) as terminal:
+        for _ in range(MOST_RESTARTS):
+            await terminal.wait_for(lambda: worker.pid is not None and worker.exit_code() is None)
+            killed = worker.pid
+            assert killed is not None
+            os.kill(killed, signal.SIGKILL)
+            await terminal.wait_for(lambda: worker.exit_code() == -signal.SIGKILL)
+            terminal.app.tick()
+            await terminal.wait_for(lambda killed=killed: worker.pid not in (None, killed))
+            await terminal.wait_for(lambda: terminal.shows("another one was started"))
+        os.kill(worker.pid or 0, signal.SIGKILL)
+        await terminal.wait_for(lambda: worker.exit_code() == -signal.SIGKILL)
+        assert not worker.may_start_again()
     worker.stop()
 
 
