@@ -16,7 +16,8 @@ from typing import Final
 from textual.binding import Binding
 from textual.keys import _character_to_key
 
-from atlas_tui.commands import REGISTRY, Command, Where
+from atlas_tui.command import Command, Where
+from atlas_tui.commands import REGISTRY
 from storage.errors import InvalidInput
 
 Keymap = Mapping[str, tuple[str, ...]]

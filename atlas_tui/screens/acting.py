@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from atlas_tui.commands import REGISTRY, Command, actions
+from atlas_tui.command import Command
+from atlas_tui.commands import REGISTRY, actions
 from atlas_tui.screens.connection_text import name_of
 from atlas_tui.screens.frame import AtlasScreen
 from atlas_tui.screens.starting import Start, StartFlow

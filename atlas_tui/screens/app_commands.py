@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
-from atlas_tui.commands import Where
+from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_connection, to_run
 from storage.errors import AtlasError
 
 if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
-    from atlas_tui.commands import Command
+    from atlas_tui.command import Command
     from storage.connections import ConnectionRow
 
 

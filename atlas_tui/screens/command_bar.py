@@ -19,7 +19,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from atlas_tui.cells import plain
-from atlas_tui.commands import Command, by_word
+from atlas_tui.command import Command
+from atlas_tui.commands import by_word
 from storage.errors import InvalidInput
 
 KEPT: Final = 50

@@ -16,7 +16,7 @@ from textual import on
 from textual.widget import Widget
 
 from atlas_tui.cells import Line, Part
-from atlas_tui.commands import Where
+from atlas_tui.command import Where
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_run, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from atlas_tui.cells import Line, Part
-from atlas_tui.commands import Where
+from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_connection, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.connection_columns import USUAL, WIDE

@@ -16,7 +16,8 @@ from textual.binding import BindingsMap
 from textual.screen import Screen
 from textual.widget import Widget
 
-from atlas_tui.commands import Command, Where, applying
+from atlas_tui.command import Command, Where
+from atlas_tui.commands import applying
 from atlas_tui.keymap import Keymap, bindings, key_word
 from atlas_tui.links import TAB_NUMBERS, TABS, Link, View
 from atlas_tui.screens.prose import Times

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atlas_tui.cells import Line, Part, fit
-from atlas_tui.commands import Where
+from atlas_tui.command import Where
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View
 from atlas_tui.screens.paging import PageScreen

@@ -19,7 +19,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from atlas_tui.cells import Line, Part, fit
-from atlas_tui.commands import Command, Where
+from atlas_tui.command import Command, Where
 from atlas_tui.keymap import Keymap, words
 from atlas_tui.screens.prose import wrapped
 from atlas_tui.widgets.lines import PaintedLines

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from atlas_tui.cells import Line, Part
-from atlas_tui.commands import Where
+from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_connection
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.copying import copy_text

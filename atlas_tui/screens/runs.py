@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from atlas_tui.badges import RUN_BADGE_WIDTH, run_badge
 from atlas_tui.cells import Cell, Line, Part, age_bucket, cell
-from atlas_tui.commands import Where
+from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_connection, to_run
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.list_filter import asked

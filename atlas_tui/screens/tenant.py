@@ -6,7 +6,7 @@ Must not know: how lists look.
 from __future__ import annotations
 
 from atlas_tui.cells import Line
-from atlas_tui.commands import Where
+from atlas_tui.command import Where
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_connection, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets

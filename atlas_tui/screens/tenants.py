@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from atlas_tui.badges import badge
 from atlas_tui.cells import Cell, Line, Part, cell
-from atlas_tui.commands import Where
+from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_tenant
 from atlas_tui.screens.list_filter import asked
 from atlas_tui.screens.listing import ListScreen

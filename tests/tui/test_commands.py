@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from atlas_tui.app import AtlasApp
-from atlas_tui.commands import REGISTRY, Where, actions, applying, by_word
+from atlas_tui.command import Where
+from atlas_tui.commands import REGISTRY, actions, applying, by_word
 from atlas_tui.keymap import NEVER_BOUND, SCREENS, bindings, render_keys_markdown, resolve, textual_key, words
 from atlas_tui.screens.help import Help, Palette, spread
 from atlas_tui.screens.navigation import _CLASSES

@@ -1,0 +1,106 @@
+"""The pieces that command-line topics are made of: groups, commands, and options that mean the same everywhere.
+
+Promise: a mistake in arguments is one sentence and exit code 2. Imports nothing but argparse, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction["Parser"]
+else:
+    Commands = argparse._SubParsersAction
+
+
+class Parser(argparse.ArgumentParser):
+    """Arguments that fail with one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong and where help is; exit code 2."""
+        from atlas_tui.cells import plain
+
+        self.exit(2, f"{self.prog}: {plain(message)}. See `{self.prog} --help`.\n")
+
+
+def common_into(target: argparse.ArgumentParser) -> None:
+    """Adds `--config` and `--workspace` to the program itself."""
+    target.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="the configuration file")
+    target.add_argument("--workspace", default=argparse.SUPPRESS, help="the workspace's short name")
+    target.set_defaults(config=None, workspace=None)
+
+
+def common_options() -> Parser:
+    """Makes the options that every headless command has."""
+    common = Parser(add_help=False)
+    common.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="the configuration file")
+    common.add_argument("--workspace", default=argparse.SUPPRESS, help="the workspace's short name")
+    common.add_argument("--json", action="store_true", help="write JSON")
+    return common
+
+
+def command(commands: Commands, common: Parser | None, name: str, handler: str, text: str) -> argparse.ArgumentParser:
+    """Adds a command. `handler` is `headless.MODULE:FUNCTION`, imported when the command runs."""
+    made = commands.add_parser(name, help=text, description=text, parents=[] if common is None else [common])
+    made.set_defaults(handler=handler)
+    return made
+
+
+def group(commands: Commands, name: str, text: str) -> Commands:
+    """Adds a word with commands of its own, as `connection show`."""
+    return commands.add_parser(name, help=text, description=text).add_subparsers(
+        title="commands", metavar="COMMAND", required=True
+    )
+
+
+def number(text: str) -> int:
+    """Reads a number that names something, with or without `#`."""
+    try:
+        value = int(text.lstrip("#"))
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a number") from None
+    if not 0 < value < 2**63:
+        raise argparse.ArgumentTypeError("must be a positive number")
+    return value
+
+
+def seconds(text: str) -> float:
+    """Reads a span in seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a number of seconds") from None
+    if not 0 <= value <= 604_800:
+        raise argparse.ArgumentTypeError("must be from 0 seconds to a week (604800)")
+    return value
+
+
+def run_number(target: argparse.ArgumentParser) -> None:
+    """Adds the number of a run."""
+    target.add_argument("run", type=number, metavar="RUN", help="the run's number")
+
+
+def limit(target: argparse.ArgumentParser) -> None:
+    """Adds `--limit`."""
+    target.add_argument("--limit", type=number, default=1000, help="rows at most (default: 1000)")
+
+
+def ticket(target: argparse.ArgumentParser) -> None:
+    """Adds `--ticket`."""
+    target.add_argument("--ticket", help="a reference for the audit trail")
+
+
+def waiting(target: argparse.ArgumentParser) -> None:
+    """Adds what a command that starts a run has: whether, and how long, to wait for it."""
+    target.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait for the result")
+    target.add_argument("--timeout", type=seconds, default=900.0, help="seconds to wait (default: 900)")
+    ticket(target)
+
+
+def cloud(target: argparse.ArgumentParser) -> None:
+    """Adds `--cloud`."""
+    target.add_argument(
+        "--cloud", default="global", choices=["global", "usgov", "dod", "china"], help="its Microsoft cloud"
+    )

@@ -1,0 +1,72 @@
+"""What a command is: its keys, its words, where it applies, and what somebody needs for it.
+
+Must not know: which commands there are (`atlas_tui.commands`), how one is done (screens and the app have a method of its name).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from storage.capabilities import Capability
+
+
+class Where(StrEnum):
+    """Where a command applies. The words are the headings of the help."""
+
+    EVERYWHERE = "Everywhere"
+    LIST = "In every list"
+    DETAIL = "On a thing's own page"
+    CONNECTIONS = "Connections"
+    CONNECTION = "A connection"
+    RUNS = "Runs"
+    RUN = "A run"
+    TENANTS = "Tenants"
+    TENANT = "A tenant"
+    HEALTH = "Health"
+    ACTION = "In the actions menu (x)"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing a person can ask for.
+
+    Attributes:
+        id: Its stable name; the method that does it is `command_` and this name.
+        keys: The keys it usually has, as Textual names them; empty for what is only in the palette and the command bar.
+        label: Two or three words, for the key hints and the palette.
+        help: One sentence, for the help and the docs.
+        where: Where it applies.
+        word: What it is called in the command bar (`:word`); empty when it is not there.
+        hint: Its place in the key hints, low first; 0 is not shown there.
+        capability: What somebody needs for it; None when everybody who sees the screen may.
+        letter: Its letter in the actions menu.
+        operation: The operation type it starts, for those that start one.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    where: frozenset[Where]
+    word: str = ""
+    hint: int = 0
+    capability: Capability | None = None
+    letter: str = ""
+    operation: str = ""
+
+
+def command(
+    id: str,
+    keys: str,
+    label: str,
+    help: str,
+    *where: Where,
+    word: str = "",
+    hint: int = 0,
+    capability: Capability | None = None,
+    letter: str = "",
+    operation: str = "",
+) -> Command:
+    """Makes a command; `keys` are separated by spaces, places follow the sentence."""
+    return Command(id, tuple(keys.split()), label, help, frozenset(where), word, hint, capability, letter, operation)
