@@ -263,6 +263,19 @@ def _held(tx: Transaction, who: Principal) -> tuple[_Held, ...]:
     )
 
 
+def require_person(tx: Transaction, who: Principal) -> int:
+    """Returns the id of the user who acts; for what belongs to one person and to no workspace.
+
+    Raises:
+        Forbidden: a system principal, or a user who is not active any more.
+    """
+    if who.user_id is not None:
+        found = tx.run(select(users.c.id).where(users.c.id == who.user_id, users.c.is_active)).scalar_one_or_none()
+        if found is not None:
+            return int(found)
+    raise Forbidden(f"{who.login} is no active user here.", "Ask an Owner to add you again.")
+
+
 def who_may(tx: Transaction, capability: Capability, workspace_id: int, tenant_id: int | None = None) -> str:
     """Names up to three people who hold a capability: "Ask dana (Manager)."; for the hint beside what is not allowed."""
     now = tx.now()

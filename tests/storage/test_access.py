@@ -225,6 +225,10 @@ CASES: dict[str, Case] = {
 
 OWN_TESTS = {
     "access.entered_workspaces": "answers with nothing instead of refusing",
+    "drafts.save": "is about the principal's own",
+    "drafts.load": "is about the principal's own",
+    "drafts.mine": "is about the principal's own",
+    "drafts.discard": "is about the principal's own",
     "notifications.unread": "is about the principal's own",
     "notifications.mark_read": "is about the principal's own",
     "audit.attempt": "runs somebody's work, which asks for itself",
