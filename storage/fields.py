@@ -6,6 +6,7 @@ import re
 import unicodedata
 import uuid
 from typing import Final
+from urllib.parse import urlsplit
 
 from storage.errors import InvalidInput
 
@@ -60,6 +61,31 @@ def read_domain(field: str, text: str) -> str:
     if not _DOMAIN.match(ascii_form):
         raise InvalidInput(field, "is not a domain name", "It looks like contoso.com.")
     return ascii_form
+
+
+def read_redirect_uri(field: str, text: str) -> str:
+    """Reads an address that Microsoft may send an answer to: https, or http on `localhost` only; no fragment, no wildcard.
+
+    Source: Microsoft, "Redirect URI (reply URL) restrictions and limitations" (https, the localhost exception, 256 characters).
+
+    Raises:
+        InvalidInput: it is not one.
+    """
+    cleaned = text.strip()
+    hint = "Such as http://localhost/atlas-consent or https://consent.example.com/atlas-consent."
+    try:
+        parts = urlsplit(cleaned)
+        good = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname == "localhost")
+        good = good and bool(parts.hostname) and (parts.port is None or parts.port > 0) and parts.username is None
+    except ValueError:
+        good = False
+    if not good:
+        raise InvalidInput(field, "must be https, or http://localhost", hint)
+    if len(cleaned) > 256 or "#" in cleaned or "*" in cleaned or not cleaned.isascii() or not cleaned.isprintable():
+        raise InvalidInput(
+            field, "holds what a redirect URI cannot (a fragment, a wildcard, over 256 characters)", hint
+        )
+    return cleaned
 
 
 def read_slug(field: str, text: str) -> str:

@@ -1,9 +1,7 @@
-"""Microsoft's clouds as data: which hosts, which scope, which tenants belong.
+"""Microsoft's clouds as a worker needs them: which scope, which audiences, which tenants belong.
 
-Promise: the hosts of every cloud are here and nowhere else; an installation (or the simulator) replaces them by configuration only.
+Promise: the addresses are those of `storage.cloud_hosts`, where an installation (or the simulator) replaces them by configuration only.
 Tokens of one cloud are never sent to another. Must not know HTTP.
-
-Source: Microsoft, "Microsoft Graph national cloud deployments" and "National clouds" (authentication endpoints).
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
+from storage import cloud_hosts
 from storage.states import Cloud
 
 GRAPH_APP_ID: Final = "00000003-0000-0000-c000-000000000000"
@@ -57,51 +56,26 @@ class CloudHosts:
         return f"{self.login_url}/{tenant}"
 
 
-def _cloud(cloud: Cloud, login: str, graph: str, portal: str, instances: set[str], sub_scopes: set[str]) -> CloudHosts:
+def _cloud(cloud: Cloud, instances: set[str], sub_scopes: set[str]) -> CloudHosts:
+    addresses = cloud_hosts.PUBLISHED[cloud]
     return CloudHosts(
         cloud,
-        f"https://{login}",
-        f"https://{graph}",
-        f"https://{portal}",
+        addresses.login,
+        addresses.graph,
+        addresses.portal,
         frozenset(instances),
         frozenset(sub_scopes),
-        f"https://{graph}",
+        addresses.graph,
     )
 
 
 PUBLISHED: Final = MappingProxyType(
     {
-        Cloud.GLOBAL: _cloud(
-            Cloud.GLOBAL,
-            "login.microsoftonline.com",
-            "graph.microsoft.com",
-            "entra.microsoft.com",
-            {"microsoftonline.com"},
-            {"", "GCC"},
-        ),
-        Cloud.USGOV: _cloud(
-            Cloud.USGOV,
-            "login.microsoftonline.us",
-            "graph.microsoft.us",
-            "entra.microsoft.us",
-            {"microsoftonline.us"},
-            {"", "DODCON"},
-        ),
-        Cloud.DOD: _cloud(
-            Cloud.DOD,
-            "login.microsoftonline.us",
-            "dod-graph.microsoft.us",
-            "entra.microsoft.us",
-            {"microsoftonline.us"},
-            {"", "DOD"},
-        ),
+        Cloud.GLOBAL: _cloud(Cloud.GLOBAL, {"microsoftonline.com"}, {"", "GCC"}),
+        Cloud.USGOV: _cloud(Cloud.USGOV, {"microsoftonline.us"}, {"", "DODCON"}),
+        Cloud.DOD: _cloud(Cloud.DOD, {"microsoftonline.us"}, {"", "DOD"}),
         Cloud.CHINA: _cloud(
-            Cloud.CHINA,
-            "login.partner.microsoftonline.cn",
-            "microsoftgraph.chinacloudapi.cn",
-            "entra.microsoftonline.cn",
-            {"microsoftonline.cn", "partner.microsoftonline.cn", "chinacloudapi.cn"},
-            {""},
+            Cloud.CHINA, {"microsoftonline.cn", "partner.microsoftonline.cn", "chinacloudapi.cn"}, {""}
         ),
     }
 )
