@@ -26,6 +26,7 @@ from storage.states import (
     ConsentStatus,
     CredentialKind,
     CredentialSlot,
+    OnboardingStatus,
     Provider,
     TenantLifecycle,
     VerificationStatus,
@@ -51,6 +52,7 @@ tenants = Table(
     Column("purge_after", UtcTime),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("purged_at", UtcTime),
     one_of("cloud", Cloud),
     one_of("lifecycle", TenantLifecycle),
     UniqueConstraint("workspace_id", "entra_tenant_id"),
@@ -131,6 +133,7 @@ provider_connections = Table(
     Column("offboarded_at", UtcTime),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("consent_manifest_version", Integer),
     one_of("provider", Provider),
     one_of("connection_type", ConnectionType),
     one_of("consent_status", ConsentStatus),
@@ -236,6 +239,31 @@ consent_requests = Table(
     one_of("status", ConsentRequestStatus),
     Index("ix_consent_requests_connection_id_id", "connection_id", "id"),
 )
+
+onboardings = Table(
+    "onboardings",
+    METADATA,
+    row_id(),
+    references("workspace_id", "workspaces"),
+    references("tenant_id", "tenants"),
+    Column("status", Text, nullable=False),
+    references("started_by_id", "users", nullable=True),
+    Column("started_at", UtcTime, nullable=False),
+    Column("permissions_seen_at", UtcTime),
+    Column("ended_at", UtcTime),
+    references("ended_by_id", "users", nullable=True),
+    Column("ended_reason", Text, nullable=False, server_default=""),
+    one_of("status", OnboardingStatus),
+    Index(
+        "uq_onboardings_open",
+        "tenant_id",
+        unique=True,
+        sqlite_where=text("status = 'open'"),
+        postgresql_where=text("status = 'open'"),
+    ),
+    Index("ix_onboardings_workspace_id_status_id", "workspace_id", "status", "id"),
+)
+"""Somebody brings a tenant on. Where it stands is read from the tenant itself; here is only what nothing else tells."""
 
 connection_permissions = Table(
     "connection_permissions",

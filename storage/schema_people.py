@@ -239,13 +239,34 @@ audit_entries = Table(
     Column("canonical", LargeBinary, nullable=False),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    Column("tenant_id", Id),
     one_of("plane", ("workspace", "system")),
     one_of("outcome", ("done", "refused")),
     UniqueConstraint("chain", "sequence"),
     Index("ix_audit_entries_workspace_id_id", "workspace_id", "id"),
+    Index("ix_audit_entries_workspace_id_tenant_id_id", "workspace_id", "tenant_id", "id"),
+    Index("ix_audit_entries_workspace_id_action_id", "workspace_id", "action", "id"),
+    Index("ix_audit_entries_workspace_id_actor_id", "workspace_id", "actor", "id"),
+    Index(
+        "ix_audit_entries_refused",
+        "workspace_id",
+        "id",
+        sqlite_where=text("outcome = 'refused'"),
+        postgresql_where=text("outcome = 'refused'"),
+    ),
+    Index(
+        "ix_audit_entries_ticket",
+        "workspace_id",
+        "ticket",
+        "id",
+        sqlite_where=text("ticket IS NOT NULL"),
+        postgresql_where=text("ticket IS NOT NULL"),
+    ),
     Index("ix_audit_entries_workspace_id_target_kind_target_id", "workspace_id", "target_kind", "target_id", "id"),
 )
-"""Append-only: triggers refuse UPDATE, and DELETE below no checkpoint. `canonical` holds the bytes that were hashed."""
+"""Append-only: triggers refuse UPDATE, and DELETE below no checkpoint. `canonical` holds the bytes that were hashed.
+
+`tenant_id` is no foreign key: an entry outlives what it is about, and is never changed."""
 
 audit_heads = Table(
     "audit_heads",

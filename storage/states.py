@@ -141,6 +141,14 @@ class ConsentRequestStatus(StrEnum):
     EXPIRED = "expired"
 
 
+class OnboardingStatus(StrEnum):
+    """Where bringing a tenant on is."""
+
+    OPEN = "open"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
 class NotificationKind(StrEnum):
     """What a notification is about."""
 

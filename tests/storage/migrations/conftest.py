@@ -6,6 +6,7 @@ Three kinds: SQLite through pysqlite3 (WAL), SQLite through the standard module 
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +88,10 @@ class Ground:
         self.engine.dispose()
 
 
+_ADDED_COLUMN = re.compile(r", (?=\w+ (?:INTEGER|VARCHAR\(23\))(?:,|$))")
+"""ALTER TABLE ADD COLUMN writes its column behind the last one, on the same line."""
+
+
 def _sqlite_shape(ground: Ground) -> Iterator[str]:
     for kind, table, sql in ground.rows("SELECT type, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"):
         if table == "alembic_version":
@@ -95,7 +100,8 @@ def _sqlite_shape(ground: Ground) -> Iterator[str]:
             kind == "table"
         ):  # SQLAlchemy writes one column or constraint a line; a rename puts quotes round the table's name
             for line in sql.replace(f'"{table}"', table).splitlines():
-                yield f"{table}: {line.strip().rstrip(',')}"
+                for part in _ADDED_COLUMN.split(line):
+                    yield f"{table}: {part.strip().rstrip(',')}"
         else:
             yield f"{table}: {sql}"
 
@@ -250,6 +256,13 @@ class Fleet:
         add("audit_entries", chain="w1", sequence=1, workspace_id=1, at=AT, actor="alice", plane="workspace", action="a",
             target_kind="t", target_id="1", outcome="done", canonical=b"{}", previous_hash="", hash="h")  # fmt: skip
         add("audit_heads", chain="w1", sequence=1, hash="h")
+
+    def _at_9(self) -> None:
+        add = self.ground.add
+        add("onboardings", workspace_id=1, tenant_id=1, status="open", started_by_id=1, started_at=AT)
+        add("onboardings", workspace_id=1, tenant_id=1, status="cancelled", started_by_id=1, started_at=AT, ended_at=AT)
+        add("audit_entries", chain="w1", sequence=2, workspace_id=1, at=AT, actor="alice", plane="workspace", action="a",
+            target_kind="t", target_id="1", outcome="done", canonical=b"{}", previous_hash="h", hash="i", tenant_id=1)  # fmt: skip
 
 
 @pytest.fixture(params=["pysqlite3", "standard sqlite3", "postgresql"])

@@ -53,7 +53,7 @@ def test_a_downgrade_to_any_revision_keeps_what_it_can_hold_and_comes_up_again(
     assert {table: count for table, count in after.items() if table not in lost} == {
         table: before[table] for table in after if table not in lost
     }
-    assert after["credentials"] == (4 if revision >= 3 else 2)
+    assert after["credentials"] == (5 if revision >= 8 else 4 if revision >= 3 else 2)
     if ground.is_sqlite:
         assert ground.rows("PRAGMA foreign_key_check") == []
     ground.to(HEAD)
@@ -276,3 +276,11 @@ def test_a_platform_connection_takes_its_apps_client_id_down_and_is_recognized_a
     assert ground.rows("SELECT connection_type, platform_app_id FROM provider_connections WHERE id = 5") == [
         ("platform", 1)
     ]
+
+
+def test_a_consent_that_stands_is_taken_to_be_for_the_first_manifest(ground: Any, fleet: Any) -> None:
+    fleet.add_through(8)
+    ground.to(9)
+    versions = ground.rows("SELECT consent_status, consent_manifest_version FROM provider_connections ORDER BY id")
+    assert {status for status, version in versions if version == 1} == {"granted"}
+    assert all(version is None for status, version in versions if status != "granted")
