@@ -1,4 +1,4 @@
-"""Changing provider connections: create, enable, disable, set default.
+"""Changing provider connections: create, enable, disable, set default, write down a consent.
 
 Promise: each change is one transaction with its audit entry, asks for `provider.manage`, and bumps the generation when it makes a running
 check's answer stale. Disabling keeps consent and verification as they are.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import and_, insert, select, update
 
 from storage import audit, operations
 from storage.access import Principal, authority
 from storage.cancelling import cancel_in
 from storage.capabilities import Capability
+from storage.connection_locks import lock_all, lock_to_manage, lock_with_siblings, note, refuse_archived
 from storage.connections import ConnectionRow, rows_by_id
 from storage.database import Database, Transaction
 from storage.errors import Conflict, InvalidInput, NotFound
@@ -21,8 +22,9 @@ from storage.fields import read_guid, read_name
 from storage.gate import lock_connection, unfinished_runs
 from storage.schema import platform_apps, provider_connections, tenants
 from storage.starting import Origin, start_in
-from storage.states import ConnectionType, ConsentStatus, Provider, RunCause, RunStatus, Topic, VerificationStatus
+from storage.states import ConnectionType, ConsentStatus, Provider, RunCause, RunStatus, VerificationStatus
 from storage.tenants import sort_name
+from storage.verification import MANIFEST_VERSION
 
 
 def create(
@@ -59,23 +61,22 @@ def create(
         authority(tx, who).require(
             tx, Capability.PROVIDER_MANAGE, tenant.workspace_id, tenant_id, what=f"Tenant {tenant_id}"
         )
-        app_id = tx.run(
-            select(platform_apps.c.id).where(
+        refuse_archived(tenant.lifecycle)
+        app = tx.run(
+            select(platform_apps.c.id, platform_apps.c.client_id).where(
                 platform_apps.c.workspace_id == tenant.workspace_id, platform_apps.c.cloud == tenant.cloud
             )
-        ).scalar_one_or_none()
+        ).first()
         kind = connection_type or (
-            ConnectionType.PLATFORM if app_id is not None and client_id is None else ConnectionType.DEDICATED
+            ConnectionType.PLATFORM if app is not None and client_id is None else ConnectionType.DEDICATED
         )
-        own_client = _client_id(kind, client_id)
-        first = (
-            tx.run(
-                select(provider_connections.c.id).where(
-                    provider_connections.c.tenant_id == tenant_id,
-                    provider_connections.c.provider == Provider.MICROSOFT.value,
-                )
-            ).first()
-            is None
+        own_client = read_client_id(kind, client_id, None if app is None else app.client_id)
+        first = not lock_all(
+            tx,
+            and_(
+                provider_connections.c.tenant_id == tenant_id,
+                provider_connections.c.provider == Provider.MICROSOFT.value,
+            ),
         )
         now = tx.now()
         connection_id = tx.run(
@@ -88,7 +89,7 @@ def create(
                 display_name=display_name,
                 sort_name=sort_name(tenant.name, display_name, tenant.primary_domain),
                 connection_type=kind.value,
-                platform_app_id=app_id if kind is ConnectionType.PLATFORM else None,
+                platform_app_id=app.id if app is not None and kind is ConnectionType.PLATFORM else None,
                 client_id=own_client,
                 is_default=first,
                 is_enabled=True,
@@ -101,7 +102,7 @@ def create(
             )
             .returning(provider_connections.c.id)
         ).scalar_one()
-        _audit(
+        note(
             tx,
             who,
             "connection.create",
@@ -115,14 +116,27 @@ def create(
     return audit.attempt(db, who, "connection.create", work, target_kind="tenant", target_id=tenant_id)
 
 
-def _client_id(kind: ConnectionType, client_id: str | None) -> str | None:
+def read_client_id(kind: ConnectionType, client_id: str | None, platform_client_id: str | None) -> str | None:
+    """Reads the client id that a connection of a type has of its own: a dedicated one's app registration, a platform one none.
+
+    Args:
+        kind: whose app registration.
+        client_id: what was given.
+        platform_client_id: the client id of the workspace's platform app for the tenant's cloud, when there is one.
+
+    Raises:
+        InvalidInput: it is missing, no GUID, not wanted, or the platform app's own.
+    """
     if kind is ConnectionType.PLATFORM:
         if client_id is not None:
             raise InvalidInput("client id", "belongs to a dedicated connection", "Leave it out, or use type dedicated.")
         return None
     if client_id is None:
         raise InvalidInput("client id", "is needed for a dedicated connection", "Copy it from the app registration.")
-    return read_guid("client id", client_id)
+    own = read_guid("client id", client_id)
+    if own == platform_client_id:
+        raise InvalidInput("client id", "is the platform app's", "Use type platform, which signs in with that app.")
+    return own
 
 
 def set_enabled(
@@ -135,13 +149,16 @@ def set_enabled(
 
     Raises:
         NotFound, Forbidden: not visible, or not allowed.
+        Conflict: it would be enabled, and its tenant is archived.
     """
     action = "connection.enable" if enabled else "connection.disable"
 
     def work(tx: Transaction) -> ConnectionRow:
-        connection = _lock(tx, who, connection_id)
+        connection = lock_to_manage(tx, who, connection_id)
         if connection.is_enabled == enabled:
             return rows_by_id(tx, [connection_id])[0]
+        if enabled:
+            refuse_archived(connection.tenant_lifecycle)
         now = tx.now()
         changes: dict[str, Any] = {
             "is_enabled": enabled,
@@ -158,39 +175,53 @@ def set_enabled(
                 "last_reason_sentence": None,
             }
         tx.run(update(provider_connections).where(provider_connections.c.id == connection_id).values(**changes))
-        if not enabled:
-            # Waiting ones first, so that cancelling the active one promotes none of them.
-            for run in sorted(unfinished_runs(tx, connection_id), key=lambda row: row.status != RunStatus.WAITING):
-                cancel_in(tx, who, run.id, ticket)
-        _audit(tx, who, action, connection_id, connection.workspace_id, ticket, {})
+        stopped = [] if enabled else unfinished_runs(tx, connection_id)
+        # Waiting ones first, so that cancelling the active one promotes none of them.
+        for run in sorted(stopped, key=lambda row: row.status != RunStatus.WAITING):
+            cancel_in(tx, who, run.id, ticket)
+        detail: dict[str, audit.DetailValue] = {"is_enabled_before": connection.is_enabled, "is_enabled": enabled}
+        if stopped:
+            detail["runs_cancelled"] = [f"#{run.id}" for run in stopped]
+        note(tx, who, action, connection_id, connection.workspace_id, ticket, detail)
         return rows_by_id(tx, [connection_id])[0]
 
     return audit.attempt(db, who, action, work, target_kind="connection", target_id=connection_id)
 
 
 def set_default(db: Database, who: Principal, connection_id: int, *, ticket: str | None = None) -> ConnectionRow:
-    """Makes a connection its tenant's default, in one transaction with the one that was.
+    """Makes a connection its tenant's default, in one transaction with the one that was, all of the tenant's being locked.
 
     Raises:
         NotFound, Forbidden: not visible, or not allowed.
     """
 
     def work(tx: Transaction) -> ConnectionRow:
-        connection = _lock(tx, who, connection_id)
+        connection = lock_with_siblings(tx, who, connection_id)
         if not connection.is_default:
             mates = (
                 provider_connections.c.tenant_id == connection.tenant_id,
                 provider_connections.c.provider == connection.provider,
             )
-            tx.run(
-                update(provider_connections).where(*mates, provider_connections.c.is_default).values(is_default=False)
-            )
+            before = tx.run(
+                update(provider_connections)
+                .where(*mates, provider_connections.c.is_default)
+                .values(is_default=False, updated_at=tx.now())
+                .returning(provider_connections.c.id)
+            ).scalar_one_or_none()
             tx.run(
                 update(provider_connections)
                 .where(provider_connections.c.id == connection_id)
                 .values(is_default=True, updated_at=tx.now())
             )
-            _audit(tx, who, "connection.set_default", connection_id, connection.workspace_id, ticket, {})
+            note(
+                tx,
+                who,
+                "connection.set_default",
+                connection_id,
+                connection.workspace_id,
+                ticket,
+                {"default_before": before},
+            )
         return rows_by_id(tx, [connection_id])[0]
 
     return audit.attempt(db, who, "connection.set_default", work, target_kind="connection", target_id=connection_id)
@@ -199,7 +230,7 @@ def set_default(db: Database, who: Principal, connection_id: int, *, ticket: str
 def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: str | None = None) -> ConnectionRow:
     """Writes down that the customer consented in the portal, and queues the check that proves it.
 
-    Consent becomes `granted`, verification `pending`, and the generation changes.
+    Consent becomes `granted` to what the permission manifest asks for today, verification `pending`, and the generation changes.
 
     Raises:
         NotFound, Forbidden: not visible, or not allowed.
@@ -207,7 +238,7 @@ def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: 
     """
 
     def work(tx: Transaction) -> ConnectionRow:
-        connection = _lock(tx, who, connection_id)
+        connection = lock_to_manage(tx, who, connection_id)
         if not connection.is_enabled:
             raise Conflict("The connection is disabled.", "Enable it first.")
         now = tx.now()
@@ -218,6 +249,7 @@ def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: 
                 consent_status=ConsentStatus.GRANTED.value,
                 consent_changed_at=now,
                 consent_granted_at=now,
+                consent_manifest_version=MANIFEST_VERSION,
                 consent_doubt_since=None,
                 verification_status=VerificationStatus.PENDING.value,
                 verification_changed_at=now,
@@ -226,7 +258,7 @@ def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: 
             )
         )
         before: dict[str, audit.DetailValue] = {"consent_status_before": connection.consent_status}
-        _audit(tx, who, "consent.record", connection_id, connection.workspace_id, ticket, before)
+        note(tx, who, "consent.record", connection_id, connection.workspace_id, ticket, before)
         changed = lock_connection(tx, connection_id)
         assert changed is not None
         check = operations.find(operations.CONNECTION_CHECK)
@@ -234,40 +266,3 @@ def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: 
         return rows_by_id(tx, [connection_id])[0]
 
     return audit.attempt(db, who, "consent.record", work, target_kind="connection", target_id=connection_id)
-
-
-def _lock(tx: Transaction, who: Principal, connection_id: int) -> Row[Any]:
-    connection = lock_connection(tx, connection_id)
-    if connection is None:
-        raise NotFound(f"Connection {connection_id} does not exist.")
-    authority(tx, who).require(
-        tx,
-        Capability.PROVIDER_MANAGE,
-        connection.workspace_id,
-        connection.tenant_id,
-        see=Capability.PROVIDER_VIEW,
-        what=f"Connection {connection_id}",
-    )
-    return connection
-
-
-def _audit(
-    tx: Transaction,
-    who: Principal,
-    action: str,
-    connection_id: int,
-    workspace_id: int,
-    ticket: str | None,
-    detail: dict[str, audit.DetailValue],
-) -> None:
-    audit.record(
-        tx,
-        who,
-        action,
-        target_kind="connection",
-        target_id=connection_id,
-        workspace_id=workspace_id,
-        ticket=ticket,
-        detail=detail,
-    )
-    tx.touch(Topic.CONNECTIONS)

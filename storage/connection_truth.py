@@ -53,6 +53,8 @@ def apply_report(
         changes["consent_checked_at"] = now
     if ruling.status.value != connection.consent_status:
         changes |= {"consent_status": ruling.status.value, "consent_changed_at": now}
+        if ruling.status is ConsentStatus.GRANTED:
+            changes["consent_manifest_version"] = MANIFEST_VERSION
     if ruling.status is ConsentStatus.GRANTED and connection.consent_granted_at is None:
         changes["consent_granted_at"] = now
     if ruling.hold_verification:
