@@ -83,6 +83,24 @@ def has_credential(tx: Transaction, connection: Row[Any]) -> bool:
 
 def find_obstacle(tx: Transaction, connection: Row[Any], operation: Operation) -> Obstacle | None:
     """Returns what stops an operation on a connection (as `lock_connection` returned it), or None when it may start."""
+    unready = _find_unready(tx, connection)
+    if unready is not None or operation.type == operations.CONNECTION_CHECK:
+        return unready
+    if connection.verification_status in (VerificationStatus.HEALTHY.value, VerificationStatus.DEGRADED.value):
+        return _find_distrust(connection) or _missing_permissions(tx, connection.id, operation)
+    return _find_distrust(connection)
+
+
+def find_unusable(tx: Transaction, connection: Row[Any]) -> Obstacle | None:
+    """Returns what stops every operation but the connection check, or None when the connection can be used.
+
+    The resolver asks this, so that it and the start agree. In this order: the tenant is archived, the connection is disabled, its
+    platform app is missing, its credential is missing, consent is not granted, the last check blocked it.
+    """
+    return _find_unready(tx, connection) or _find_distrust(connection)
+
+
+def _find_unready(tx: Transaction, connection: Row[Any]) -> Obstacle | None:
     if connection.tenant_lifecycle == TenantLifecycle.ARCHIVED:
         return _plain("tenant_archived")
     if not connection.is_enabled:
@@ -91,17 +109,16 @@ def find_obstacle(tx: Transaction, connection: Row[Any], operation: Operation) -
         return _plain("platform_app_missing")
     if not has_credential(tx, connection):
         return _plain("provider_credential_missing")
-    if operation.type == operations.CONNECTION_CHECK:
-        return None
+    return None
+
+
+def _find_distrust(connection: Row[Any]) -> Obstacle | None:
     consent = ConsentStatus(connection.consent_status)
     if consent is not ConsentStatus.GRANTED:
         return _plain(_CONSENT_REASONS[consent])
-    verification = VerificationStatus(connection.verification_status)
-    if verification is VerificationStatus.BLOCKED:
+    if connection.verification_status == VerificationStatus.BLOCKED:
         reason = reasons.find(connection.last_reason_code or "provider_verification_blocked")
         return Obstacle(reason, connection.last_reason_sentence or reason.sentence)
-    if verification in (VerificationStatus.HEALTHY, VerificationStatus.DEGRADED):
-        return _missing_permissions(tx, connection.id, operation)
     return None
 
 
@@ -122,6 +139,7 @@ def _missing_permissions(tx: Transaction, connection_id: int, operation: Operati
 
 
 def _plain(code: str) -> Obstacle:
+    """An obstacle that has nothing to add to its reason."""
     reason = reasons.find(code)
     return Obstacle(reason, reason.sentence)
 
