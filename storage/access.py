@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, text, true
 
 from storage.capabilities import CAPABILITIES_OF, Capability, Role
 from storage.database import Database, Transaction
@@ -29,7 +29,7 @@ class Principal:
     Attributes:
         user_id: the row in `users`; None for a system principal.
         login: the account's name, as audited.
-        via: how we know: `os`, `ssh`, `postgres` or `system`.
+        via: how we know: `os`, `ssh`, `postgres`, `system`, or `owner` for whoever owns the database (`ownership.database_owner`).
         real_login: the login that is behind a shared account or sudo, when it differs; recorded and shown, never used for rights.
     """
 
@@ -94,21 +94,63 @@ def os_login() -> tuple[str, str | None]:
     return account, behind if behind != account else None
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account that a process acts with, before it is known whether the database has a user for it.
+
+    Attributes:
+        login: its name.
+        via: who says so: `os`, or `postgres`.
+        real_login: the login behind a shared account or sudo; None when it is the same, or another host's business.
+    """
+
+    login: str
+    via: str
+    real_login: str | None = None
+
+
+def account_of(db: Database) -> Account:
+    """Returns the account this process acts with towards a database.
+
+    Precedence: a member's SSH key, which `atlas-tui session` was started for, never comes here (`ssh_keys.principal_of`). A PostgreSQL
+    server that is reached over the network knows who logged in, and this host's accounts mean nothing to it: `session_user`, which
+    SET ROLE does not change (PostgreSQL, "System Information Functions"). Else, a file or a local socket: the OS account.
+    """
+    if not db.is_sqlite and not _is_local_socket(db):
+        with db.read() as tx:
+            return Account(str(tx.run(text("SELECT session_user")).scalar_one()), "postgres")
+    login, behind = os_login()
+    return Account(login, "os", behind)
+
+
+def _is_local_socket(db: Database) -> bool:
+    """libpq takes a host that begins with a slash for the directory of a Unix socket, and none at all for its default."""
+    given = db.engine.url.host or db.engine.url.query.get("host") or ""
+    hosts = given.split(",") if isinstance(given, str) else [part for one in given for part in one.split(",")]
+    return all(host.startswith(("/", "@")) or not host for host in hosts) and "hostaddr" not in db.engine.url.query
+
+
 def local_principal(db: Database) -> Principal:
     """Returns the principal of whoever runs this process.
 
     Raises:
         Forbidden: the account is no active user of this database.
     """
-    account, behind = os_login()
+    account = account_of(db)
     with db.read() as tx:
-        row = tx.run(select(users.c.id, users.c.is_active).where(users.c.login == account)).first()
+        row = tx.run(select(users.c.id, users.c.is_active).where(users.c.login == account.login)).first()
     if row is None or not row.is_active:
-        raise Forbidden(
-            f"The account {account} is not a member of any workspace here.",
-            "Ask an Owner to add you, or run `atlas-tui init` if this is your own machine.",
-        )
-    return Principal(row.id, account, via="os", real_login=behind)
+        raise nobody(account.login)
+    return Principal(row.id, account.login, via=account.via, real_login=account.real_login)
+
+
+def nobody(login: str) -> Forbidden:
+    """Makes the refusal of somebody who is in no workspace. It names neither workspaces nor people: that is not theirs to know."""
+    return Forbidden(
+        f"The account {login} is not a member of any workspace here.",
+        f"Ask whoever runs this installation for: atlas-tui member add {login} ROLE"
+        " (or run `atlas-tui init` if this is your own machine).",
+    )
 
 
 def entered_workspaces(db: Database, who: Principal) -> tuple[WorkspaceMembership, ...]:

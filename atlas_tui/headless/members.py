@@ -7,16 +7,14 @@ import argparse
 from atlas_tui.headless.given import read_end
 from atlas_tui.headless.opening import opened
 from atlas_tui.headless.output import write_json, write_line
-from storage import (
-    workspaces,
-)
+from storage import member_changes
 from storage.capabilities import Role
 
 
 def add_member(options: argparse.Namespace) -> int:
     """`atlas-tui member add LOGIN ROLE`."""
     with opened(options.config, options.workspace) as here:
-        member = workspaces.add_member(
+        member = member_changes.add(
             here.db,
             here.who,
             here.workspace.workspace_id,

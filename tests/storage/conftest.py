@@ -24,6 +24,7 @@ from storage import (
     credentials,
     finishing,
     leases,
+    member_changes,
     platform_apps,
     reaping,
     starting,
@@ -143,7 +144,7 @@ class Fleet:
         ):
             self.add_member(login, role, **scope)
         rex = self.one(select(memberships.c.id).where(memberships.c.user_id == self.people["rex"].user_id))
-        workspaces.revoke_member(self.db, dana, self.north, rex)
+        member_changes.revoke(self.db, dana, self.north, rex)
         self.write(update(users).where(users.c.login == "ivan").values(is_active=False))
         self.write(insert(users).values(login="pat", display_name="Pat", created_at=NOON))
         self.people["pat"] = Principal(self.one(select(users.c.id).where(users.c.login == "pat")), "pat")
@@ -157,9 +158,7 @@ class Fleet:
 
     def add_member(self, login: str, role: Role, **scope: Any) -> Principal:
         """Gives somebody a membership of north."""
-        workspaces.add_member(
-            self.db, self.dana, self.north, login=login, display_name=login.title(), role=role, **scope
-        )
+        member_changes.add(self.db, self.dana, self.north, login=login, display_name=login.title(), role=role, **scope)
         user_id = self.one(select(users.c.id).where(users.c.login == login))
         self.people[login] = Principal(user_id, login)
         return self.people[login]

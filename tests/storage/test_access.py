@@ -17,11 +17,12 @@ from sqlalchemy import select
 
 import storage
 from storage import (
-    audit,
+    audit_trail,
     cancelling,
     connection_changes,
     connections,
     credentials,
+    member_changes,
     platform_apps,
     reports,
     rollups,
@@ -119,7 +120,9 @@ def _membership(fleet: Any) -> int:
 
 
 CASES: dict[str, Case] = {
-    "audit.of_connection": Case("audit.view", "contoso", lambda f, who, _: audit.of_connection(f.db, who, _contoso(f))),
+    "audit_trail.of_connection": Case(
+        "audit.view", "contoso", lambda f, who, _: audit_trail.of_connection(f.db, who, _contoso(f))
+    ),
     "cancelling.cancel": Case(
         "provider.run", "contoso", lambda f, who, run: cancelling.cancel(f.db, who, run), _queued_run
     ),
@@ -205,20 +208,18 @@ CASES: dict[str, Case] = {
     "tenants.rename": Case(
         "provider.manage", "contoso", lambda f, who, _: tenants.rename(f.db, who, f.tenant["contoso"], "Renamed")
     ),
-    "workspaces.add_member": Case(
+    "member_changes.add": Case(
         "member.manage",
         "workspace",
-        lambda f, who, _: workspaces.add_member(
-            f.db, who, f.north, login="nina", display_name="Nina", role=Role.READONLY
-        ),
+        lambda f, who, _: member_changes.add(f.db, who, f.north, login="nina", display_name="Nina", role=Role.READONLY),
     ),
     "workspaces.find_workspace": Case(
         "tenant.view", "entrance", lambda f, who, _: workspaces.find_workspace(f.db, who, "north")
     ),
-    "workspaces.revoke_member": Case(
+    "member_changes.revoke": Case(
         "member.manage",
         "workspace",
-        lambda f, who, member: workspaces.revoke_member(f.db, who, f.north, member),
+        lambda f, who, member: member_changes.revoke(f.db, who, f.north, member),
         _membership,
     ),
 }
@@ -277,7 +278,7 @@ def test_everybody_gets_what_the_rule_says(fleet: Any, name: str) -> None:
         except Conflict:
             pass  # somebody allowed has done it already
         except NotFound:
-            assert name == "workspaces.revoke_member"
+            assert name == "member_changes.revoke"
 
 
 @pytest.mark.parametrize("name", sorted(CASES))

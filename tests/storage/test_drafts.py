@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from storage import access, drafts, workspaces
+from storage import access, drafts, member_changes
 from storage.capabilities import Role
 from storage.errors import Forbidden, InvalidInput, NotFound
 from storage.schema import memberships
@@ -38,7 +38,7 @@ def test_a_workspace_that_may_not_be_entered_takes_and_gives_no_draft(fleet: Any
     nora = fleet.add_member("nora", Role.MANAGER)
     drafts.save(fleet.db, nora, "tenant.edit", "tenant:1", {"note": "x"}, fleet.north)
     nora_is = memberships.c.user_id == nora.user_id
-    workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, fleet.one(select(memberships.c.id).where(nora_is)))
+    member_changes.revoke(fleet.db, fleet.dana, fleet.north, fleet.one(select(memberships.c.id).where(nora_is)))
     assert drafts.load(fleet.db, nora, "tenant.edit", "tenant:1") is None
     for login in ("zoe", "pat", "rex"):
         with pytest.raises(NotFound):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from storage import access, connections, notifications, rollups, runs, tenants, workspaces
+from storage import access, connections, member_changes, notifications, rollups, runs, tenants
 from storage.capabilities import Role
 from storage.errors import Conflict, Forbidden, NotFound
 from storage.pages import Place
@@ -119,19 +119,19 @@ def test_who_has_lost_access_is_not_told_about_runs_any_more(fleet: Any) -> None
     fleet.finish(claim)
     omar = fleet.people["omar"]
     assert len(notifications.unread(fleet.db, omar)) == 1
-    workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "omar"))
+    member_changes.revoke(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "omar"))
     assert notifications.unread(fleet.db, omar) == ()
 
 
 def test_the_last_lasting_owner_stays(fleet: Any) -> None:
     fleet.add_member("nora", Role.OWNER, expires_at=fleet.clock.time + timedelta(days=1))
     fleet.add_member("karl", Role.OWNER, tenant_id=fleet.tenant["contoso"])
-    workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "otto"))
+    member_changes.revoke(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "otto"))
     # ivan is inactive, nora's role ends, karl owns one tenant: none of them can keep the workspace.
     with pytest.raises(Conflict, match="last Owner"):
-        workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "dana"))
-    workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "nora"))
-    workspaces.revoke_member(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "ivan"))
+        member_changes.revoke(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "dana"))
+    member_changes.revoke(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "nora"))
+    member_changes.revoke(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "ivan"))
 
 
 def test_a_clash_in_another_workspace_is_never_revealed(fleet: Any) -> None:

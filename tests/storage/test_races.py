@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from storage import audit, connection_changes, leases, reaping, starting, tenants, workspaces
+from storage import audit_chain, connection_changes, leases, member_changes, reaping, starting, tenants
 from storage.errors import AtlasError, Conflict
 from storage.operations import CONNECTION_CHECK
 from storage.schema import memberships, operation_runs
@@ -43,7 +43,7 @@ def test_twenty_starts_on_one_connection_make_one_run(fleet: Any) -> None:
     assert kinds == {"Started": 1, "AlreadyRunning": 19}
     assert len({answer.run.id for answer in answers}) == 1
     with fleet.db.read() as tx:
-        assert audit.verify_chain(tx, f"workspace:{fleet.north}") is None
+        assert audit_chain.verify_chain(tx, f"workspace:{fleet.north}") is None
 
 
 def test_workers_that_race_claim_each_run_once(fleet: Any) -> None:
@@ -113,7 +113,7 @@ def test_two_owners_cannot_remove_each_other(fleet: Any) -> None:
     pair = [("dana", membership("otto")), ("otto", membership("dana"))]
     together(
         2,
-        lambda number: workspaces.revoke_member(fleet.db, fleet.people[pair[number][0]], fleet.north, pair[number][1]),
+        lambda number: member_changes.revoke(fleet.db, fleet.people[pair[number][0]], fleet.north, pair[number][1]),
     )
     left = fleet.count(
         memberships,

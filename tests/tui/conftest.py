@@ -29,6 +29,7 @@ from storage import (
     credentials,
     finishing,
     leases,
+    member_changes,
     starting,
     tenants,
     upgrading,
@@ -85,7 +86,7 @@ class Fleet:
             self.add_member(login, role)
 
     def add_member(self, login: str, role: Role, **scope: Any) -> Principal:
-        workspaces.add_member(
+        member_changes.add(
             self.db, self.people["dana"], self.workspace, login=login, display_name=login, role=role, **scope
         )
         with self.db.read() as tx:

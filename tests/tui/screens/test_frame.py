@@ -14,7 +14,7 @@ from atlas_tui.app import AtlasApp
 from atlas_tui.cells import line_text, width_of
 from atlas_tui.screens.command_bar import completions, read_line
 from atlas_tui.widgets.lines import PaintedLines
-from storage import workspaces
+from storage import member_changes, workspaces
 from storage.capabilities import Role
 from storage.errors import DatabaseError, Forbidden, InvalidInput
 
@@ -268,7 +268,7 @@ async def test_somebody_with_two_workspaces_changes_between_them(lived_in: Any, 
     with lived_in.db.read() as tx:
         zoe = Principal(tx.run(select(users.c.id).where(users.c.login == "zoe")).scalar_one(), "zoe")
     south = workspaces.find_workspace(lived_in.db, zoe, "south-msp")
-    workspaces.add_member(lived_in.db, zoe, south, login="dana", display_name="Dana", role=Role.READONLY)
+    member_changes.add(lived_in.db, zoe, south, login="dana", display_name="Dana", role=Role.READONLY)
     async with dashboard(lived_in) as terminal:
         await terminal.press("enter", "colon")
         await terminal.type("workspace south-msp")

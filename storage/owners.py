@@ -1,0 +1,57 @@
+"""The rule that a workspace never loses its last Owner.
+
+Promise: counted are Owners of the whole workspace, active, without an end; counted under a lock, so that two of them cannot remove each
+other at once. Whatever takes an Owner away asks here, in its transaction, before it writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import select
+
+from storage.capabilities import Role
+from storage.database import Transaction
+from storage.errors import Conflict
+from storage.schema import memberships, users, workspaces
+from storage.states import ScopeKind
+
+
+def lasting_owners(tx: Transaction, workspace_id: int) -> list[Any]:
+    """Returns (membership id, user id, login) of those who stay Owners, the longest-standing first; their memberships are locked.
+
+    SQLite's write transactions hold the only lock there is.
+    """
+    statement = (
+        select(memberships.c.id, memberships.c.user_id, users.c.login)
+        .join(users, users.c.id == memberships.c.user_id)
+        .where(
+            memberships.c.workspace_id == workspace_id,
+            memberships.c.role == Role.OWNER.value,
+            memberships.c.scope_kind == ScopeKind.WORKSPACE.value,
+            memberships.c.revoked_at.is_(None),
+            memberships.c.expires_at.is_(None),
+            users.c.is_active,
+        )
+        .order_by(memberships.c.id)
+    )
+    return list(tx.run(statement if tx.is_sqlite else statement.with_for_update(of=memberships)).all())
+
+
+def keep_an_owner(tx: Transaction, workspace_id: int, going: Collection[int]) -> None:
+    """Refuses what would leave a workspace without a lasting Owner.
+
+    Args:
+        tx: the transaction of the change.
+        workspace_id: whose.
+        going: the memberships that end, or are not a lasting Owner's any more.
+
+    Raises:
+        Conflict: the last lasting Owner is among them.
+    """
+    owners = lasting_owners(tx, workspace_id)
+    leaving = [row for row in owners if row.id in going]
+    if leaving and len(leaving) == len(owners):
+        name = tx.run(select(workspaces.c.name).where(workspaces.c.id == workspace_id)).scalar_one()
+        raise Conflict(f"{leaving[0].login} is the last Owner of {name}.", "Make somebody else Owner first, for good.")
