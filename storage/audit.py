@@ -1,52 +1,30 @@
-"""The audit trail: who did what, to what, when, and whether it was refused.
+"""Writing the audit trail: who did what, to what, when, and whether it was refused.
 
 Promise: append-only (the database refuses changes), one hash chain per workspace and one for the system, over the bytes that are
 stored. An entry is written in the transaction of what it tells, as its last statement, since everybody wants the chain's head. Secret
-values never come here.
+values never come here. Must not know: how the trail is read (`audit_trail`), verified (`audit_chain`) or taken away (`audit_export`).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, TypeVar
 
-import msgspec
-from sqlalchemy import LargeBinary, cast, insert, select, text, update
+from sqlalchemy import ColumnElement, Select, insert, select, text, update
 
-from storage.access import Principal, authority
-from storage.capabilities import Capability
-from storage.columns import format_sqlite_time
+from storage.access import Principal
+from storage.audit_chain import GENESIS, canonical_bytes, chain_of, digest_of
 from storage.database import Database, Transaction
-from storage.errors import Forbidden, NotFound
-from storage.schema import audit_checkpoints, audit_entries, audit_heads, provider_connections
+from storage.errors import Forbidden
+from storage.schema import audit_entries, audit_heads, consent_requests, onboardings, operation_runs, tenants
+from storage.schema import provider_connections as pc
 from storage.states import Topic
 
 T = TypeVar("T")
 
-GENESIS: Final = "0" * 64
-_SYSTEM_CHAIN: Final = "system"
-_COLUMNS: Final = ("workspace_id", "action", "target_kind", "target_id", "outcome", "ticket")
-
 DetailValue = str | int | bool | None | list[str]
 
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One line of the trail."""
-
-    id: int
-    sequence: int
-    at: datetime
-    actor: str
-    action: str
-    target_kind: str
-    target_id: str
-    outcome: str
-    ticket: str | None
-    detail: Mapping[str, Any]
+_LARGEST_ID: Final = 2**63 - 1
 
 
 def record(
@@ -60,28 +38,36 @@ def record(
     outcome: str = "done",
     ticket: str | None = None,
     detail: Mapping[str, DetailValue] | None = None,
+    tenant_id: int | None = None,
 ) -> None:
     """Adds an entry when the transaction commits.
+
+    Which tenant the entry is about is looked up by the target at once, while the target is surely there.
 
     Args:
         tx: the transaction of what is told.
         who: who did it.
-        action: what, as `connection.disable`.
+        action: what, an entry of `audit_actions.CATALOG`, as `connection.disable`.
         target_kind: what kind of thing.
         target_id: which one.
         workspace_id: whose chain; None for the system's.
         outcome: `done` or `refused`.
         ticket: the reference the person gave.
         detail: before and after, never a secret value.
+        tenant_id: the tenant, for a target that is gone already or says nothing of its tenant.
     """
     tx.touch(Topic.AUDIT)
+    about = tenant_id
+    if about is None and workspace_id is not None:
+        about = _tenant_of(tx, target_kind, str(target_id), workspace_id)
     tx.at_the_end(
         lambda: _append(
             tx,
             who,
-            chain=_SYSTEM_CHAIN if workspace_id is None else f"workspace:{workspace_id}",
             values={
                 "workspace_id": workspace_id,
+                "tenant_id": about,
+                "actor_id": who.user_id,
                 "action": action,
                 "target_kind": target_kind,
                 "target_id": str(target_id),
@@ -93,34 +79,49 @@ def record(
     )
 
 
-def _append(
-    tx: Transaction, who: Principal, *, chain: str, values: dict[str, Any], detail: dict[str, DetailValue]
-) -> None:
+def _tenant_of(tx: Transaction, target_kind: str, target_id: str, workspace_id: int) -> int | None:
+    """The tenant of a target; None for what belongs to no tenant, is not there, or is another workspace's."""
+    make = _TENANTS_OF.get(target_kind)
+    if make is None or not (target_id.isascii() and target_id.isdigit()) or int(target_id) > _LARGEST_ID:
+        return None
+    found = tx.run(make(int(target_id)).where(tenants.c.workspace_id == workspace_id)).scalar_one_or_none()
+    return None if found is None else int(found)
+
+
+def _through(table: Any, column: ColumnElement[Any]) -> Callable[[int], Select[Any]]:
+    return lambda id: select(tenants.c.id).join(table, column == tenants.c.id).where(table.c.id == id)
+
+
+_TENANTS_OF: Final[Mapping[str, Callable[[int], Select[Any]]]] = {
+    "tenant": lambda id: select(tenants.c.id).where(tenants.c.id == id),
+    "connection": _through(pc, pc.c.tenant_id),
+    "run": _through(operation_runs, operation_runs.c.tenant_id),
+    "onboarding": _through(onboardings, onboardings.c.tenant_id),
+    "consent_request": lambda id: (
+        select(tenants.c.id)
+        .join(pc, pc.c.tenant_id == tenants.c.id)
+        .join(consent_requests, consent_requests.c.connection_id == pc.c.id)
+        .where(consent_requests.c.id == id)
+    ),
+}
+"""How the tenant of each kind of target is found."""
+
+
+def _append(tx: Transaction, who: Principal, *, values: dict[str, Any], detail: dict[str, DetailValue]) -> None:
+    chain = chain_of(values["workspace_id"])
     head = tx.run(_lock_head(tx, chain)).first()
     if head is None:
-        tx.run(_new_head(tx), {"chain": chain, "hash": GENESIS})
+        tx.run(_new_head(), {"chain": chain, "hash": GENESIS})
         head = tx.run(_lock_head(tx, chain)).one()
     sequence = head.sequence + 1
     at = tx.now()
-    canonical = msgspec.json.encode(
-        {
-            "chain": chain,
-            "sequence": sequence,
-            "at": format_sqlite_time(at),
-            "actor": who.label,
-            "via": who.via,
-            **values,
-            "detail": detail,
-        },
-        order="sorted",
-    )
-    digest = hashlib.sha256(head.hash.encode() + canonical).hexdigest()
+    canonical = canonical_bytes(chain=chain, sequence=sequence, at=at, who=who, values=values, detail=detail)
+    digest = digest_of(head.hash, canonical)
     tx.run(
         insert(audit_entries).values(
             chain=chain,
             sequence=sequence,
             at=at,
-            actor_id=who.user_id,
             actor=who.label,
             plane="system" if values["workspace_id"] is None else "workspace",
             canonical=canonical,
@@ -137,7 +138,7 @@ def _lock_head(tx: Transaction, chain: str) -> Any:
     return statement if tx.is_sqlite else statement.with_for_update()
 
 
-def _new_head(tx: Transaction) -> Any:
+def _new_head() -> Any:
     return text(
         "INSERT INTO audit_heads (chain, sequence, hash) VALUES (:chain, 0, :hash) ON CONFLICT (chain) DO NOTHING"
     )
@@ -151,6 +152,8 @@ def attempt(
     *,
     target_kind: str,
     target_id: int | str,
+    ticket: str | None = None,
+    detail: Mapping[str, DetailValue] | None = None,
 ) -> T:
     """Runs what a person asked for in one write transaction; when it is forbidden, that is written down in another one.
 
@@ -161,6 +164,8 @@ def attempt(
         work: the change with its own audit entry, as for `Database.write`.
         target_kind: what kind of thing the refusal is about.
         target_id: which one.
+        ticket: the reference the person gave, for the refusal.
+        detail: what else the refusal shall tell.
 
     Raises:
         Forbidden: it was refused, and the trail says so.
@@ -169,7 +174,7 @@ def attempt(
     try:
         return db.write(work)
     except Forbidden as error:
-        workspace_id, why = error.workspace_id, error.message
+        workspace_id, told = error.workspace_id, {**(detail or {}), "why": error.message}
         db.write(
             lambda tx: record(
                 tx,
@@ -179,109 +184,8 @@ def attempt(
                 target_id=target_id,
                 workspace_id=workspace_id,
                 outcome="refused",
-                detail={"why": why},
+                ticket=ticket,
+                detail=told,
             )
         )
         raise
-
-
-def of_connection(db: Database, who: Principal, connection_id: int, *, limit: int = 100) -> tuple[AuditEntry, ...]:
-    """Returns the newest entries about one connection, newest first.
-
-    Raises:
-        NotFound: the connection is not visible.
-        Forbidden: it is, but the trail is not.
-    """
-    with db.read() as tx:
-        where = tx.run(
-            select(provider_connections.c.workspace_id, provider_connections.c.tenant_id).where(
-                provider_connections.c.id == connection_id
-            )
-        ).first()
-        if where is None:
-            raise NotFound(f"Connection {connection_id} does not exist.")
-        authority(tx, who).require(
-            tx, Capability.AUDIT_VIEW, where.workspace_id, where.tenant_id, what=f"Connection {connection_id}"
-        )
-        rows = tx.run(
-            select(audit_entries)
-            .where(
-                audit_entries.c.workspace_id == where.workspace_id,
-                audit_entries.c.target_kind == "connection",
-                audit_entries.c.target_id == str(connection_id),
-            )
-            .order_by(audit_entries.c.id.desc())
-            .limit(limit)
-        ).all()
-    return tuple(_entry(row) for row in rows)
-
-
-def _entry(row: Any) -> AuditEntry:
-    document = msgspec.json.decode(row.canonical)
-    return AuditEntry(
-        row.id,
-        row.sequence,
-        row.at,
-        row.actor,
-        row.action,
-        row.target_kind,
-        row.target_id,
-        row.outcome,
-        row.ticket,
-        document["detail"],
-    )
-
-
-def verify_chain(tx: Transaction, chain: str) -> int | None:
-    """Recomputes a chain and returns the first sequence that does not fit, or None when all do.
-
-    Found are: changed bytes or hashes, a column that differs from the bytes that were hashed, an entry missing anywhere (below the newest
-    checkpoint they may be pruned), and a head that is not the last entry's.
-    """
-    checkpoints = {
-        row.sequence: row.hash
-        for row in tx.run(
-            select(audit_checkpoints.c.sequence, audit_checkpoints.c.hash).where(audit_checkpoints.c.chain == chain)
-        )
-    }
-    pruned = max(checkpoints, default=0)
-    head = tx.run(select(audit_heads.c.sequence, audit_heads.c.hash).where(audit_heads.c.chain == chain)).first()
-    sequence, digest = 0, GENESIS
-    rows = tx.run(
-        select(
-            *(column for column in audit_entries.c if column.name != "canonical"),
-            cast(audit_entries.c.canonical, LargeBinary).label("hashed"),
-        )
-        .where(audit_entries.c.chain == chain)
-        .order_by(audit_entries.c.sequence)
-    ).all()
-    for row in rows:
-        if row.sequence != sequence + 1:
-            if row.sequence > pruned + 1:
-                return int(row.sequence)
-            digest = checkpoints.get(row.sequence - 1, row.previous_hash)
-        if row.previous_hash != digest or not _is_as_written(row):
-            return int(row.sequence)
-        if checkpoints.get(row.sequence, row.hash) != row.hash:
-            return int(row.sequence)
-        sequence, digest = row.sequence, row.hash
-    if head is None:
-        return sequence or None
-    if not rows:
-        return None if head.sequence == pruned else pruned + 1
-    return None if (head.sequence, head.hash) == (sequence, digest) else int(head.sequence)
-
-
-def _is_as_written(row: Any) -> bool:
-    hashed = bytes(row.hashed)
-    if hashlib.sha256(row.previous_hash.encode() + hashed).hexdigest() != row.hash:
-        return False
-    document = msgspec.json.decode(hashed)
-    shown = {
-        "chain": row.chain,
-        "sequence": row.sequence,
-        "at": format_sqlite_time(row.at),
-        "actor": row.actor,
-        **{name: getattr(row, name) for name in _COLUMNS},
-    }
-    return all(document[name] == value for name, value in shown.items())

@@ -6,8 +6,9 @@ Promise: a completed run never changes; cancelling twice is harmless; the run th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from storage import audit, operations
 from storage.access import Principal, authority
@@ -43,7 +44,14 @@ def cancel(db: Database, who: Principal, run_id: int, *, ticket: str | None = No
         Conflict: it has completed.
     """
     return audit.attempt(
-        db, who, "run.cancel", lambda tx: _cancel(tx, who, run_id, ticket), target_kind="run", target_id=run_id
+        db,
+        who,
+        "run.cancel",
+        lambda tx: _cancel(tx, who, run_id, ticket),
+        target_kind="run",
+        target_id=run_id,
+        ticket=ticket,
+        detail={"run": run_id},
     )
 
 
@@ -83,6 +91,7 @@ def cancel_in(tx: Transaction, who: Principal, run_id: int, ticket: str | None =
         reason_sentence=f"Cancelled by {who.label}.",
     )
     if stopped is not None:
+        _audit(tx, who, stopped, ticket, immediate=True)
         return CancelResult(ref(stopped), immediate=True)
     asked = tx.run(
         update(operation_runs)
@@ -92,15 +101,19 @@ def cancel_in(tx: Transaction, who: Principal, run_id: int, ticket: str | None =
     ).first()
     if asked is None:
         raise Conflict(f"Run {run_id} has completed.", "Nothing to cancel.")
+    _audit(tx, who, asked, ticket, immediate=False)
+    tx.touch(Topic.RUNS)
+    return CancelResult(ref(asked), immediate=False)
+
+
+def _audit(tx: Transaction, who: Principal, run: Row[Any], ticket: str | None, *, immediate: bool) -> None:
     audit.record(
         tx,
         who,
         "run.cancel",
         target_kind="connection",
-        target_id=asked.connection_id,
-        workspace_id=asked.workspace_id,
+        target_id=run.connection_id,
+        workspace_id=run.workspace_id,
         ticket=ticket,
-        detail={"run": run_id},
+        detail={"run": run.id, "type": run.type, "immediate": immediate},
     )
-    tx.touch(Topic.RUNS)
-    return CancelResult(ref(asked), immediate=False)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, select
 
-from storage import connection_truth, operations, reasons
+from storage import audit, connection_truth, operations, reasons
 from storage.access import WORKER
 from storage.completing import complete
 from storage.database import Database, Transaction
@@ -123,6 +123,7 @@ def _write_check(
     verdict = judge(report.steps)
     superseded = run.generation != connection.generation
     write_report(tx, run, report, verdict, is_superseded=superseded)
+    _audit_result(tx, run, report, verdict, superseded)
     counts, problems = _count(report), _failures(report)
     if superseded:
         return _set_aside("superseded", counts, problems), _FollowUp()
@@ -132,6 +133,25 @@ def _write_check(
     if verdict.status is None and run.follow_up_depth < len(RETRY_TRANSIENT_AFTER):
         return result, _FollowUp(RETRY_TRANSIENT_AFTER[run.follow_up_depth], run.follow_up_depth + 1)
     return result, None
+
+
+def _audit_result(tx: Transaction, run: Row[Any], report: CheckReport, verdict: Verdict, superseded: bool) -> None:
+    """Every result of a verification is told, also the one that changed no badge or was not believed."""
+    audit.record(
+        tx,
+        WORKER,
+        "verification.result",
+        target_kind="connection",
+        target_id=run.connection_id,
+        workspace_id=run.workspace_id,
+        detail={
+            "run": run.id,
+            "verdict": "unchanged" if verdict.status is None else verdict.status.value,
+            "reason": verdict.reason_code,
+            "steps_failed": [step.key for step in report.steps if step.status is StepStatus.FAIL],
+            "superseded": superseded,
+        },
+    )
 
 
 def _set_aside(code: str, counts: dict[str, int], problems: list[Failure]) -> RunResult:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Row, and_, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage import audit, operations
+from storage import audit, operations, reasons
 from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
@@ -21,7 +21,7 @@ from storage.errors import Conflict, NotFound
 from storage.gate import find_obstacle, lock_connection, unfinished_runs
 from storage.operations import Operation
 from storage.reasons import Reason
-from storage.schema import ACTIVE_RUN, WAITING_RUN, operation_runs, provider_connections
+from storage.schema import ACTIVE_RUN, WAITING_RUN, operation_runs, provider_connections, tenants
 from storage.states import RunCause, RunStatus, Topic, VerificationStatus
 
 PRIORITY: Final = {
@@ -105,6 +105,11 @@ class Origin:
     not_before: datetime | None = None
     batch_id: int | None = None
     schedule_id: int | None = None
+
+    @property
+    def action(self) -> str:
+        """What the audit trail calls it."""
+        return "run.retry" if self.cause is RunCause.RETRY else "run.start"
 
 
 def start(
@@ -202,10 +207,12 @@ def _attempt(db: Database, who: Principal, connection_id: int, operation: Operat
     return audit.attempt(
         db,
         who,
-        f"run.start {operation.type}",
+        origin.action,
         lambda tx: _start_as(tx, who, connection_id, operation, origin),
         target_kind="connection",
         target_id=connection_id,
+        ticket=origin.ticket,
+        detail={"type": operation.type, "retry_of": origin.retry_of_id},
     )
 
 
@@ -321,12 +328,18 @@ def _audit_start(tx: Transaction, who: Principal, connection: Row[Any], row: Row
     audit.record(
         tx,
         who,
-        "run.start",
+        origin.action,
         target_kind="connection",
         target_id=connection.id,
         workspace_id=connection.workspace_id,
         ticket=origin.ticket,
-        detail={"run": row.id, "type": row.type, "cause": origin.cause.value, "status": row.status},
+        detail={
+            "run": row.id,
+            "type": row.type,
+            "cause": origin.cause.value,
+            "status": row.status,
+            "retry_of": origin.retry_of_id,
+        },
     )
 
 
@@ -372,8 +385,6 @@ def ref(row: Any) -> RunRef:
 
 
 def _read_connection(tx: Transaction, connection_id: int) -> Row[Any]:
-    from storage.schema import tenants
-
     row = tx.run(
         select(provider_connections, tenants.c.name.label("tenant_name"), tenants.c.lifecycle.label("tenant_lifecycle"))
         .join(tenants, tenants.c.id == provider_connections.c.tenant_id)
@@ -385,7 +396,5 @@ def _read_connection(tx: Transaction, connection_id: int) -> Row[Any]:
 
 
 def _vanished() -> tuple[Reason, str]:
-    from storage import reasons
-
     reason = reasons.find("internal_error")
     return reason, "Another run began and ended at this very moment; start it again."

@@ -38,7 +38,7 @@ from atlas_tui.widgets.pages import PageRequest
 from atlas_tui.widgets.stored_pages import StoredPages
 from atlas_tui.widgets.table_messages import ListTexts, RowOpened
 from atlas_tui.widgets.virtual_table import VirtualTable
-from storage import audit, connections, reports, runs
+from storage import audit_trail, connections, reports, runs
 from storage.connections import ConnectionDetail
 from storage.errors import AtlasError
 from storage.pages import Page, Place
@@ -123,7 +123,7 @@ class ConnectionScreen(Acts, PageScreen):
             if section is Section.REPORT:
                 return _Read(detail, section, reports.latest(session.db, session.who, id))
             if section is Section.AUDIT:
-                return _Read(detail, section, audit.of_connection(session.db, session.who, id))
+                return _Read(detail, section, audit_trail.of_connection(session.db, session.who, id))
         except AtlasError as error:
             return _Read(detail, section, refusal=error)
         return _Read(detail, section)

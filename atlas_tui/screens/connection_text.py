@@ -13,7 +13,7 @@ from atlas_tui.cells import Cell, Line, Part, width_of
 from atlas_tui.screens.prose import LABEL_WIDTH, Times, blank, field, heading, wrapped
 from atlas_tui.screens.why import Reader, explain, further_reading
 from storage import operations
-from storage.audit import AuditEntry
+from storage.audit_trail import AuditEntry
 from storage.connections import ConnectionDetail, ConnectionRow
 from storage.reports import Report
 from storage.states import CredentialKind, StepStatus

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from storage import audit, reaping, starting
+from storage import audit_chain, reaping, starting
 from storage.operations import CONNECTION_CHECK
 from storage.schema import notifications, operation_runs, verification_reports
 from storage.starting import Started
@@ -29,7 +29,7 @@ def promises_hold(fleet: Any) -> None:
             assert twice == [], table.name
         unfinished = tx.run(select(operation_runs.c.id).where(operation_runs.c.status != "completed")).all()
         assert unfinished == []
-        assert audit.verify_chain(tx, f"workspace:{fleet.workspace_id}") is None
+        assert audit_chain.verify_chain(tx, f"workspace:{fleet.workspace_id}") is None
     ended = {run for run, _, _, what in fleet.calls() if what == "ended"}
     with fleet.db.read() as tx:
         succeeded = set(

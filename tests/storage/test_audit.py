@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from storage import audit, connection_changes, tenants
+from storage import audit_chain, audit_trail, connection_changes, tenants
 from storage.errors import DatabaseError
 from storage.schema import audit_entries, audit_heads
 
@@ -17,7 +17,7 @@ TRIGGERS = ("audit_entries_never_change", "audit_entries_stay")
 
 def first_bad(fleet: Any, chain: str | None = None) -> int | None:
     with fleet.db.read() as tx:
-        return audit.verify_chain(tx, chain or f"workspace:{fleet.north}")
+        return audit_chain.verify_chain(tx, chain or f"workspace:{fleet.north}")
 
 
 def without_triggers(fleet: Any) -> None:
@@ -32,7 +32,7 @@ def busy(fleet: Any) -> Any:
     """A fleet in which much has happened."""
     connection = fleet.connection["contoso"]
     fleet.check(connection)
-    tenants.rename(fleet.db, fleet.dana, fleet.tenant["contoso"], "Contoso [/b] 漢字")
+    fleet.add_tenant("odd", {"name": "Odd [/b] 漢字"})
     connection_changes.set_enabled(fleet.db, fleet.people["mona"], connection, False, ticket="CHG-1")
     return fleet
 
@@ -99,10 +99,10 @@ def test_a_pruned_chain_verifies_from_its_checkpoint(busy: Any) -> None:
 
 
 def test_entries_tell_who_did_what_newest_first(busy: Any) -> None:
-    entries = audit.of_connection(busy.db, busy.dana, busy.connection["contoso"])
+    entries = audit_trail.of_connection(busy.db, busy.dana, busy.connection["contoso"])
     assert (entries[0].actor, entries[0].action, entries[0].ticket) == ("mona", "connection.disable", "CHG-1")
     assert [entry.id for entry in entries] == sorted((entry.id for entry in entries), reverse=True)
-    assert len(audit.of_connection(busy.db, busy.dana, busy.connection["contoso"], limit=2)) == 2
+    assert len(audit_trail.of_connection(busy.db, busy.dana, busy.connection["contoso"], limit=2)) == 2
 
 
 def test_a_change_that_failed_leaves_no_entry(busy: Any) -> None:
@@ -120,5 +120,5 @@ def test_the_shared_account_and_the_person_behind_it_are_both_told(fleet: Any) -
 
     who = Principal(fleet.dana.user_id, "dana", real_login="root")
     connection_changes.set_enabled(fleet.db, who, fleet.connection["contoso"], False)
-    entry = audit.of_connection(fleet.db, fleet.dana, fleet.connection["contoso"])[0]
+    entry = audit_trail.of_connection(fleet.db, fleet.dana, fleet.connection["contoso"])[0]
     assert entry.actor == "dana (root)"

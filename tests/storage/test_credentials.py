@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from storage import audit, connections, credentials
+from storage import audit_trail, connections, credentials
 from storage.credential_material import from_pem, from_secret
 from storage.errors import Conflict, InvalidInput
 from storage.schema import credentials as table
@@ -235,7 +235,7 @@ def test_no_stored_byte_and_no_audit_entry_holds_the_value(fleet: Any) -> None:
     encoded = (CANARY, base64.b64encode(CANARY.encode()).decode().rstrip("="), CANARY.encode().hex())
     assert not any(form in stored for form in encoded)
     assert "credential.store" in stored  # the search does look where it should
-    assert not any(CANARY in str(e) for e in audit.of_connection(fleet.db, fleet.dana, connection))
+    assert not any(CANARY in str(e) for e in audit_trail.of_connection(fleet.db, fleet.dana, connection))
     if fleet.db.is_sqlite:
         for path in Path(fleet.address).parent.glob(f"{Path(fleet.address).name}*"):
             raw = path.read_bytes()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from storage import audit, connection_changes, connections, credentials, reports
+from storage import audit_trail, connection_changes, connections, credentials, reports
 from storage.credential_material import from_secret
 from storage.failures import FORBIDDEN_TEXT, failure
 from storage.finishing import RunResult
@@ -70,7 +70,9 @@ def test_a_good_check_leaves_everything_it_found(fleet: Any) -> None:
     report = reports.latest(fleet.db, fleet.dana, connection)
     assert report == reports.of_run(fleet.db, fleet.dana, run.id)
     assert (report.verdict, report.is_superseded) == ("healthy", False)
-    entry = next(e for e in audit.of_connection(fleet.db, fleet.dana, connection) if e.action == "connection.badges")
+    entry = next(
+        e for e in audit_trail.of_connection(fleet.db, fleet.dana, connection) if e.action == "connection.badges"
+    )
     assert entry.detail["verification_status_before"] == "blocked"
     assert entry.detail["consent_status"] == "granted"
 
@@ -317,7 +319,7 @@ def test_a_staged_credential_is_promoted_by_the_check_that_carried_it(fleet: Any
     fleet.finish(claim, report)
     assert slots(fleet, connection) == [("active", "new"), ("previous", "")]
     assert connections.get(fleet.db, fleet.dana, connection).credentials[0].expires_at == expires
-    assert any(e.action == "credential.promote" for e in audit.of_connection(fleet.db, fleet.dana, connection))
+    assert any(e.action == "credential.promote" for e in audit_trail.of_connection(fleet.db, fleet.dana, connection))
 
 
 def test_a_staged_credential_that_did_not_pass_stays_staged(fleet: Any) -> None:

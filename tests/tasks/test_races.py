@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, func, select, text
 
-from storage import audit, cancelling, finishing, leases, reaping, starting
+from storage import audit_chain, cancelling, finishing, leases, reaping, starting
 from storage.database import open_database
 from storage.errors import AtlasError, Conflict
 from storage.finishing import LeaseLost, RunResult
@@ -271,7 +271,7 @@ def test_everything_at_once_neither_deadlocks_nor_breaks_a_promise(fleet: Any, r
             select(notifications.c.run_id).group_by(notifications.c.run_id).having(func.count() > 1)
         ).all()
         assert told_twice == []
-        assert audit.verify_chain(tx, f"workspace:{fleet.workspace_id}") is None
+        assert audit_chain.verify_chain(tx, f"workspace:{fleet.workspace_id}") is None
     assert fleet.count(operation_runs, operation_runs.c.status == "completed") == fleet.count(notifications)
     assert _deadlocks(fleet) == 0
 

@@ -1,0 +1,110 @@
+"""The catalogue of audited actions: every action that the trail can hold, and how people read it.
+
+Promise: closed. A test reads the source of storage and fails when code records an action that is not in here, or when one in here is
+recorded nowhere. What an entry says in words is made from its own detail; a detail that is not there leaves its words out. Knows no table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from storage import operations
+from storage.errors import InvalidInput
+
+_FIELD: Final = re.compile(r"\{(\w+)\}")
+_LONGEST_VALUE: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One audited action.
+
+    Attributes:
+        code: its stable name, `thing.verb`.
+        words: what happened, in the past tense. `[…{name}…]` is left out when the detail has no `name`.
+    """
+
+    code: str
+    words: str
+
+
+_ALL: Final = (
+    Action("audit.export", "audit trail exported[ as {format}][, filter {filter}]"),
+    Action("connection.badges", "badges changed by a check[: consent {consent_status}][, verification {verification_status}]"),
+    Action("connection.create", "connection created"),
+    Action("connection.disable", "connection disabled"),
+    Action("connection.enable", "connection enabled"),
+    Action("connection.set_default", "made the default connection"),
+    Action("consent.record", "consent recorded"),
+    Action("credential.promote", "staged credential became the active one"),
+    Action("credential.store", "credential stored[ as {slot}]"),
+    Action("database.seed", "database filled with a demo fleet"),
+    Action("key.rotate", "credentials sealed anew with another key"),
+    Action("member.add", "member added[: {login}][ as {role}]"),
+    Action("member.revoke", "membership revoked[ of {login}]"),
+    Action("platform_app.register", "platform app registered"),
+    Action("run.cancel", "run[ #{run}] cancelled"),
+    Action("run.complete", "run[ #{run}] ended[: {type}][ {outcome}][, {reason}]"),
+    Action("run.retry", "run[ #{retry_of}] started again[ as #{run}][: {type}]"),
+    Action("run.start", "run[ #{run}] started[: {type}][, {cause}]"),
+    Action("tenant.create", "tenant added"),
+    Action("tenant.rename", "tenant renamed[ from {before}][ to {after}]"),
+    Action("verification.result", "verification[ {verdict}][: {reason}]"),
+    Action("workspace.create", "workspace made"),
+)  # fmt: skip
+
+CATALOG: Final[Mapping[str, Action]] = MappingProxyType({action.code: action for action in _ALL})
+"""Every action by its code."""
+
+
+def describe(code: str, detail: Mapping[str, Any]) -> str:
+    """Says an entry in words.
+
+    Args:
+        code: its action; one that the catalogue does not know (an entry of another version) is shown as it is.
+        detail: its detail.
+    """
+    action = CATALOG.get(code)
+    if action is None:
+        return code
+
+    def fill(text: str) -> str:
+        names = _FIELD.findall(text)
+        if any(detail.get(name) in (None, "", []) for name in names):
+            return ""
+        return _FIELD.sub(lambda match: _value(match.group(1), detail[match.group(1)]), text)
+
+    parts = re.split(r"\[([^\]]*)\]", action.words)
+    return "".join(fill(part) if index % 2 else part for index, part in enumerate(parts))
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "type" and value in operations.CATALOG:
+        return operations.CATALOG[value].label
+    text = ", ".join(str(part) for part in value) if isinstance(value, list) else str(value)
+    return text.replace("_", " ")[:_LONGEST_VALUE] if name in ("outcome", "cause") else text[:_LONGEST_VALUE]
+
+
+def matching(pattern: str) -> tuple[str, ...]:
+    """Returns the actions that a filter's value means: a code, `consent.*`, or the part before the dot.
+
+    Raises:
+        InvalidInput: it means none.
+    """
+    head = pattern.removesuffix("*").rstrip(".")
+    found = (pattern,) if pattern in CATALOG else tuple(code for code in CATALOG if code.split(".")[0] == head)
+    if not found and pattern.endswith("*"):
+        found = tuple(code for code in CATALOG if code.startswith(head))
+    if not found:
+        groups = ", ".join(f"{group}.*" for group in sorted({code.split(".")[0] for code in CATALOG}))
+        raise InvalidInput("filter", f"`action:{pattern}` is not known", f"Use a whole action, or one of: {groups}.")
+    return found
+
+
+def mentioning(word: str) -> tuple[str, ...]:
+    """Returns the actions whose code or words hold a folded word."""
+    return tuple(a.code for a in _ALL if word in a.code or word in _FIELD.sub("", a.words).casefold())
