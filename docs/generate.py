@@ -33,7 +33,7 @@ def commands() -> str:
             lines.append(f"## `{parser.prog}`\n\n{(parser.description or '').capitalize()}.\n")
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
-                for choice in action.choices.values():
+                for choice in dict.fromkeys(action.choices.values()):  # an alias is the same parser
                     if choice.add_help:
                         describe(choice, depth + 1)
             elif not isinstance(action, argparse._HelpAction):

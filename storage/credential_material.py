@@ -1,18 +1,28 @@
-"""Reading what a person gives as a credential: a client secret's value, or a certificate with its private key.
+"""Reading what a person gives as a credential: a client secret's value, or a certificate with its private key (PEM or PFX).
 
-Promise: what cannot work at Microsoft is refused here with the field's name; no message ever holds the value. Knows no SQL. `x509` is
-imported when it is needed: it is slow to import.
+Promise: what cannot work at Microsoft is refused here with the field's name; no message ever holds the value, and no exception of another
+library is chained to what is raised. Knows no SQL. `x509` is imported when it is needed: it is slow to import.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from storage.errors import InvalidInput
 from storage.sealing import SecretMaterial
 from storage.states import CredentialKind
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+"""A certificate made a moment ago on another machine may begin a little in our future."""
+
+_MAX_FILE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +34,14 @@ class Material:
         client_key_id: the certificate's SHA-256 thumbprint; empty for a secret whose key id is not known.
         starts_at: the certificate's start; None for a secret.
         expires_at: the certificate's end; None for a secret.
+        thumbprint: the certificate's SHA-1 thumbprint in upper-case hexadecimal, as the portal shows it; empty for a secret.
     """
 
     secret: SecretMaterial
     client_key_id: str = ""
     starts_at: datetime | None = None
     expires_at: datetime | None = None
+    thumbprint: str = ""
 
 
 def from_secret(value: str) -> Material:
@@ -56,28 +68,57 @@ def from_secret(value: str) -> Material:
     return Material(SecretMaterial(kind=CredentialKind.SECRET.value, secret=cleaned))
 
 
+def from_certificate(
+    certificate: bytes, private_key: bytes | None = None, password: bytes | None = None, *, now: datetime
+) -> Material:
+    """Reads a certificate with its private key: PKCS#12 (PFX), or PEM with the key in the same text or beside it.
+
+    Args:
+        certificate: what the certificate's file holds.
+        private_key: what the key's file holds; None when it is in the certificate's file.
+        password: of the PFX, or of an encrypted private key.
+        now: the present, to refuse what is not valid.
+
+    Raises:
+        InvalidInput: naming what is wrong.
+    """
+    if len(certificate) > _MAX_FILE or len(private_key or b"") > _MAX_FILE:
+        raise InvalidInput("certificate", "is larger than 1 MiB", "Give the certificate's own file.")
+    if b"-----BEGIN" not in certificate and certificate[:1] == b"\x30":  # DER: a SEQUENCE, which a PFX is
+        if private_key is not None:
+            raise InvalidInput("private key", "is inside a PFX already", "Leave the key's file out.")
+        return from_pfx(certificate, password, now=now)
+    return from_pem(certificate, certificate if private_key is None else private_key, password, now=now)
+
+
 def from_pem(certificate: bytes, private_key: bytes, password: bytes | None = None, *, now: datetime) -> Material:
     """Reads a PEM certificate and its PEM private key (both may be in one file).
 
     Args:
-        certificate: PEM text that holds a certificate; the first one is taken.
+        certificate: PEM text that holds a certificate; of several, the one that the key belongs to.
         private_key: PEM text that holds an RSA private key.
         password: the private key's password, when it is encrypted.
-        now: the present, to refuse an expired certificate.
+        now: the present, to refuse a certificate that is not valid.
 
     Raises:
-        InvalidInput: naming what is wrong: no certificate, no key, wrong password, not RSA, too short, not each other's, expired.
+        InvalidInput: naming what is wrong: no certificate, no key, wrong password, not RSA, too short, not each other's, expired,
+            not yet valid.
     """
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives import serialization
 
     try:
-        parsed = x509.load_pem_x509_certificate(certificate)
+        found = x509.load_pem_x509_certificates(certificate)
     except ValueError:
+        found = []
+    if not found:
+        raise InvalidInput("certificate", "is not a PEM certificate", "It begins with -----BEGIN CERTIFICATE-----.")
+    if b"-----BEGIN CERTIFICATE-----" in private_key and b"PRIVATE KEY-----" not in private_key:
         raise InvalidInput(
-            "certificate", "is not a PEM certificate", "It begins with -----BEGIN CERTIFICATE-----."
-        ) from None
+            "private key",
+            "is not a PEM private key: the file holds the certificate alone",
+            "Give the key's file as well; it begins with -----BEGIN PRIVATE KEY-----.",
+        )
     try:
         key = serialization.load_pem_private_key(private_key, password)
     except TypeError:
@@ -92,27 +133,91 @@ def from_pem(certificate: bytes, private_key: bytes, password: bytes | None = No
         raise InvalidInput(
             "private key", "is of a kind that cannot be used", "Use RSA with 2048 bits or more."
         ) from None
+    return _material(found, key, now)
+
+
+def from_pfx(content: bytes, password: bytes | None = None, *, now: datetime) -> Material:
+    """Reads a PKCS#12 file (PFX, P12): its private key, and of its certificates the one that the key belongs to.
+
+    Args:
+        content: the file.
+        password: its password; None and empty mean the same.
+        now: the present, to refuse a certificate that is not valid.
+
+    Raises:
+        InvalidInput: naming what is wrong, as in `from_pem`.
+    """
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    loaded = None
+    # Exporters disagree about what no password is: none at all, or an empty one (RFC 7292, appendix B.1).
+    for candidate in (password,) if password else (None, b""):
+        try:
+            loaded = pkcs12.load_pkcs12(content, candidate)
+            break
+        except ValueError:
+            continue
+        except Exception:
+            raise InvalidInput(
+                "PFX", "is protected in a way that cannot be read", "Export it again with AES and SHA-256."
+            ) from None
+    if loaded is None:
+        hint = "Check the password." if password else "It may need its password: --key-password-file."
+        raise InvalidInput("PFX", "is not a PKCS#12 file, or its password is wrong", hint)
+    if loaded.key is None:
+        raise InvalidInput(
+            "PFX", "holds a certificate without its private key", "Export it again with the private key included."
+        )
+    found = [entry.certificate for entry in (loaded.cert, *loaded.additional_certs) if entry is not None]
+    if not found:
+        raise InvalidInput("PFX", "holds a private key without its certificate", "Export both together.")
+    return _material(found, loaded.key, now)
+
+
+def _material(found: Sequence[Certificate], key: object, now: datetime) -> Material:
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < 2048:
         raise InvalidInput("private key", "is not RSA with 2048 bits or more", "Microsoft Entra accepts RSA keys here.")
-    public = parsed.public_key()
-    if not isinstance(public, rsa.RSAPublicKey) or public.public_numbers() != key.public_key().public_numbers():
+    leaf = _belonging(found, key.public_key())
+    if leaf is None:
         raise InvalidInput(
             "private key", "does not belong to the certificate", "Give the key the certificate was made with."
         )
-    if parsed.not_valid_after_utc <= now:
+    if leaf.not_valid_after_utc <= now:
         raise InvalidInput(
-            "certificate", f"expired on {parsed.not_valid_after_utc:%Y-%m-%d}", "Make a new certificate and upload it."
+            "certificate", f"expired on {leaf.not_valid_after_utc:%Y-%m-%d}", "Make a new certificate and upload it."
+        )
+    if leaf.not_valid_before_utc > now + CLOCK_TOLERANCE:
+        raise InvalidInput(
+            "certificate",
+            f"is not valid before {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC",
+            "Store it from then on, or check this machine's clock.",
         )
     encoded = serialization.Encoding.PEM
     return Material(
         SecretMaterial(
             kind=CredentialKind.CERTIFICATE.value,
-            certificate_pem=parsed.public_bytes(encoded).decode("ascii"),
+            certificate_pem=leaf.public_bytes(encoded).decode("ascii"),
             private_key_pem=key.private_bytes(
                 encoded, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             ).decode("ascii"),
         ),
-        client_key_id=parsed.fingerprint(hashes.SHA256()).hex(),
-        starts_at=parsed.not_valid_before_utc,
-        expires_at=parsed.not_valid_after_utc,
+        client_key_id=leaf.fingerprint(hashes.SHA256()).hex(),
+        starts_at=leaf.not_valid_before_utc,
+        expires_at=leaf.not_valid_after_utc,
+        thumbprint=leaf.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - Microsoft's name for it, not a protection
     )
+
+
+def _belonging(found: Sequence[Certificate], public: object) -> Certificate | None:
+    """The certificate of a key: a file may hold the whole chain, in any order."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    assert isinstance(public, rsa.RSAPublicKey)
+    for certificate in found:
+        candidate = certificate.public_key()
+        if isinstance(candidate, rsa.RSAPublicKey) and candidate.public_numbers() == public.public_numbers():
+            return certificate
+    return None

@@ -10,6 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, delete, literal, select, update
 
+from storage import retired_keys
+from storage.access import WORKER, Principal
+from storage.credential_owners import Owner
 from storage.database import Transaction
 from storage.schema import credentials, meta
 from storage.sealing import Binding, SealedCredential
@@ -59,19 +62,43 @@ def as_sealed(row: Row[Any], database_id: str) -> SealedCredential:
     )
 
 
+def owner_of(connection: Row[Any]) -> Owner:
+    """Returns who owns the credentials that a connection signs in with: itself, or its platform app."""
+    if connection.connection_type == ConnectionType.PLATFORM:
+        return Owner(CredentialOwner.PLATFORM_APP, connection.platform_app_id, connection.workspace_id, None, "", "")
+    return Owner(
+        CredentialOwner.CONNECTION,
+        connection.id,
+        connection.workspace_id,
+        connection.tenant_id,
+        connection.entra_tenant_id,
+        "",
+    )
+
+
 def promote_staged(tx: Transaction, connection: Row[Any]) -> bool:
-    """Makes the staged credential the active one, and the active one the previous. Returns whether there was one to promote."""
-    owner = owner_clause(connection)
-    staged = tx.run(
-        select(credentials.c.id).where(owner, credentials.c.slot == CredentialSlot.STAGED.value)
-    ).scalar_one_or_none()
+    """Makes the staged credential the active one, and the active one the previous. Returns whether there was one to promote.
+
+    A previous one that is pushed out stays a reminder (`retired_keys`).
+    """
+    return promote_in(tx, WORKER, owner_of(connection))
+
+
+def promote_in(tx: Transaction, who: Principal, owner: Owner, *, ticket: str | None = None) -> bool:
+    """As `promote_staged`, for an owner whose row the transaction has locked."""
+    rows = {row.slot: row for row in tx.run(select(credentials).where(owner.clause))}
+    staged, active = rows.get(CredentialSlot.STAGED.value), rows.get(CredentialSlot.ACTIVE.value)
     if staged is None:
         return False
-    tx.run(delete(credentials).where(owner, credentials.c.slot == CredentialSlot.PREVIOUS.value))
-    tx.run(
-        update(credentials)
-        .where(owner, credentials.c.slot == CredentialSlot.ACTIVE.value)
-        .values(slot=CredentialSlot.PREVIOUS.value)
-    )
-    tx.run(update(credentials).where(credentials.c.id == staged).values(slot=CredentialSlot.ACTIVE.value))
+    if active is not None:
+        previous = rows.get(CredentialSlot.PREVIOUS.value)
+        if previous is not None:
+            tx.run(delete(credentials).where(credentials.c.id == previous.id))
+            retired_keys.retire(tx, who, owner, previous, ticket=ticket)
+        tx.run(
+            update(credentials)
+            .where(credentials.c.id == active.id)
+            .values(slot=CredentialSlot.PREVIOUS.value, removal_confirmed_at=None)
+        )
+    tx.run(update(credentials).where(credentials.c.id == staged.id).values(slot=CredentialSlot.ACTIVE.value))
     return True

@@ -8,27 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select
 
-from storage import audit
-from storage.access import Principal, authority
-from storage.capabilities import Capability
+from storage import audit, credential_owners, retired_keys
+from storage.access import Principal
 from storage.credential_material import Material
+from storage.credential_owners import Owner
 from storage.database import Database, Transaction
-from storage.errors import Conflict, InvalidInput, NotFound
-from storage.gate import lock_connection
-from storage.schema import credentials, platform_apps, provider_connections, users
+from storage.schema import credentials, users
 from storage.sealing import SEAL_VERSION, Binding, fingerprint, seal
-from storage.states import (
-    ConnectionType,
-    CredentialKind,
-    CredentialOwner,
-    CredentialSlot,
-    Topic,
-    VerificationStatus,
-)
+from storage.states import CredentialKind, CredentialOwner, CredentialSlot, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +28,7 @@ class CredentialInfo:
     Attributes:
         client_key_id: Microsoft's key id, or the certificate's thumbprint; empty when unknown.
         stored_by: who stored it.
+        thumbprint: a certificate's SHA-1 thumbprint as the portal shows it, right after it was stored; empty otherwise.
     """
 
     slot: CredentialSlot
@@ -47,6 +38,7 @@ class CredentialInfo:
     expires_at: datetime | None
     stored_at: datetime
     stored_by: str | None
+    thumbprint: str = ""
 
 
 def store(
@@ -82,23 +74,24 @@ def store(
     database_id = db.database_id
 
     def work(tx: Transaction) -> CredentialInfo:
-        if owner is CredentialOwner.CONNECTION:
-            place, tenant_id = _lock_dedicated(tx, who, owner_id)
-        elif owner is CredentialOwner.PLATFORM_APP:
-            place, tenant_id = _lock_app(tx, who, owner_id), ""
-        else:
-            raise InvalidInput("owner", "cannot hold a sign-in credential")
+        place = credential_owners.lock(tx, who, owner, owner_id)
         binding = Binding(
             database_id=database_id,
             owner=owner,
             owner_id=owner_id,
             kind=CredentialKind(material.secret.kind),
             key_id=fingerprint(public_key),
-            entra_tenant_id=tenant_id,
+            entra_tenant_id=place.entra_tenant_id,
         )
         sealed = seal(material.secret, public_key, binding)
-        info = _put(tx, who, binding, sealed, material, expires_at, client_key_id)
-        _note(tx, owner, owner_id, info.slot)
+        info = _put(tx, who, place, binding, sealed, material, expires_at, client_key_id, ticket)
+        credential_owners.note_change(tx, place, tx.now(), in_use=info.slot is CredentialSlot.ACTIVE)
+        detail: dict[str, audit.DetailValue] = {
+            "slot": info.slot.value,
+            "kind": info.kind.value,
+            "key_id": info.client_key_id,
+            "expires": str(info.expires_at or ""),
+        }
         audit.record(
             tx,
             who,
@@ -107,7 +100,7 @@ def store(
             target_id=owner_id,
             workspace_id=place.workspace_id,
             ticket=ticket,
-            detail={"slot": info.slot.value, "kind": info.kind.value, "expires": str(info.expires_at or "")},
+            detail=detail | ({"thumbprint": material.thumbprint} if material.thumbprint else {}),
         )
         tx.touch(Topic.CONNECTIONS)
         return info
@@ -115,53 +108,27 @@ def store(
     return audit.attempt(db, who, "credential.store", work, target_kind=owner.value, target_id=owner_id)
 
 
-def _lock_dedicated(tx: Transaction, who: Principal, connection_id: int) -> tuple[Row[Any], str]:
-    connection = lock_connection(tx, connection_id)
-    if connection is None:
-        raise NotFound(f"Connection {connection_id} does not exist.")
-    authority(tx, who).require(
-        tx,
-        Capability.PROVIDER_MANAGE,
-        connection.workspace_id,
-        connection.tenant_id,
-        see=Capability.PROVIDER_VIEW,
-        what=f"Connection {connection_id}",
-    )
-    if connection.connection_type != ConnectionType.DEDICATED:
-        raise Conflict(
-            "This connection signs in with its platform app.", "Store the credential with the platform app instead."
-        )
-    return connection, connection.entra_tenant_id
-
-
-def _lock_app(tx: Transaction, who: Principal, app_id: int) -> Row[Any]:
-    statement = select(platform_apps).where(platform_apps.c.id == app_id)
-    app = tx.run(statement if tx.is_sqlite else statement.with_for_update(key_share=True)).first()
-    if app is None:
-        raise NotFound(f"Platform app {app_id} does not exist.")
-    authority(tx, who).require(tx, Capability.PROVIDER_MANAGE, app.workspace_id, what=f"Platform app {app_id}")
-    return app
-
-
-def _owner(owner: CredentialOwner, owner_id: int) -> ColumnElement[bool]:
-    column = credentials.c.connection_id if owner is CredentialOwner.CONNECTION else credentials.c.platform_app_id
-    return column == owner_id
-
-
 def _put(
     tx: Transaction,
     who: Principal,
+    owner: Owner,
     binding: Binding,
     sealed: bytes,
     material: Material,
     expires_at: datetime | None,
     client_key_id: str,
+    ticket: str | None,
 ) -> CredentialInfo:
     now = tx.now()
-    mine = _owner(binding.owner, binding.owner_id)
-    active = tx.run(select(credentials.c.id).where(mine, credentials.c.slot == CredentialSlot.ACTIVE.value)).first()
-    slot = CredentialSlot.ACTIVE if active is None else CredentialSlot.STAGED
-    tx.run(delete(credentials).where(mine, credentials.c.slot == slot.value))
+    rows = {row.slot: row for row in tx.run(select(credentials).where(owner.clause))}
+    slot = CredentialSlot.ACTIVE if CredentialSlot.ACTIVE.value not in rows else CredentialSlot.STAGED
+    replaced = rows.get(slot.value)
+    if replaced is not None:
+        tx.run(delete(credentials).where(credentials.c.id == replaced.id))
+        new_key_id = material.client_key_id or client_key_id.strip()
+        # A staged one without a key id was most likely mistyped; one with another id is a key of its own at Microsoft.
+        if replaced.client_key_id and replaced.client_key_id != new_key_id:
+            retired_keys.retire(tx, who, owner, replaced, ticket=ticket)
     values = {
         "slot": slot.value,
         "kind": binding.kind.value,
@@ -175,8 +142,7 @@ def _put(
         "stored_at": now,
         "stored_by_id": who.user_id,
     }
-    column = "connection_id" if binding.owner is CredentialOwner.CONNECTION else "platform_app_id"
-    tx.run(insert(credentials).values(**values, **{column: binding.owner_id}))
+    tx.run(insert(credentials).values(**values, **owner.columns))
     return CredentialInfo(
         slot,
         binding.kind,
@@ -185,35 +151,8 @@ def _put(
         material.expires_at or expires_at,
         now,
         who.login,
+        material.thumbprint,
     )
-
-
-def _note(tx: Transaction, owner: CredentialOwner, owner_id: int, slot: CredentialSlot) -> None:
-    """A credential change bumps the generation; one that is used at once also makes the verification unknown.
-
-    A platform app's rotation resets nobody: its connections' badges stay (product rule "Credential slots").
-    """
-    now = tx.now()
-    if owner is CredentialOwner.PLATFORM_APP:
-        tx.run(
-            update(platform_apps)
-            .where(platform_apps.c.id == owner_id)
-            .values(generation=platform_apps.c.generation + 1, credential_changed_at=now, updated_at=now)
-        )
-        return
-    changes: dict[str, Any] = {
-        "generation": provider_connections.c.generation + 1,
-        "credential_changed_at": now,
-        "updated_at": now,
-    }
-    if slot is CredentialSlot.ACTIVE:
-        changes |= {
-            "verification_status": VerificationStatus.UNKNOWN.value,
-            "verification_changed_at": now,
-            "last_reason_code": None,
-            "last_reason_sentence": None,
-        }
-    tx.run(update(provider_connections).where(provider_connections.c.id == owner_id).values(**changes))
 
 
 def infos(tx: Transaction, clause: ColumnElement[bool]) -> tuple[CredentialInfo, ...]:
