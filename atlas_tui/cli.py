@@ -28,7 +28,12 @@ from atlas_tui.arguments.kinds import Parser, common_into, common_options
 from storage.errors import AtlasError
 
 _TOPICS = (reading, running, tenants, apps, connections, credentials, members, installation)
-_ROOMS = {"worker": ("tasks", "worker"), "simulator": ("simulator", "serve"), "keys": ("tasks", "keys")}
+_ROOMS = {
+    "worker": ("tasks", "worker"),
+    "consent-page": ("tasks", "consent-page"),
+    "simulator": ("simulator", "serve"),
+    "keys": ("tasks", "keys"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -136,11 +136,13 @@ class Verdict:
         done = grant_in(self._tx, self._who, self._connection, ticket=self._ticket)
         self._audit(
             AnswerOutcome.GRANTED,
-            client_id=self._link.client_id,
-            consent_status_before=done.status_before,
-            consent_status=ConsentStatus.GRANTED.value,
-            roles_before=list(done.roles_before),
-            run=done.check_run_id,
+            {
+                "client_id": self._link.client_id,
+                "consent_status_before": done.status_before,
+                "consent_status": ConsentStatus.GRANTED.value,
+                "roles_before": list(done.roles_before),
+                "run": done.check_run_id,
+            },
         )
         return replace(
             self._base,
@@ -166,11 +168,13 @@ class Verdict:
                 badges = {"consent_status_before": before, "consent_status": ConsentStatus.FAILED.value}
         self._audit(
             AnswerOutcome.NOT_GRANTED,
-            reason=code,
-            provider_code=self._parsed.provider_code,
-            correlation_id=self._parsed.correlation_id,
-            repeated=repeated,
-            **badges,
+            {
+                "reason": code,
+                "provider_code": self._parsed.provider_code,
+                "correlation_id": self._parsed.correlation_id,
+                "repeated": repeated,
+                **badges,
+            },
         )
         return replace(
             self._base,
@@ -197,7 +201,7 @@ class Verdict:
         """The same answer again is a double click; another one is refused."""
         if not self._parsed.is_granted or self._parsed.tenant != self._link.answer_tenant_id:
             return self._refuse(AnswerOutcome.USED, "consent_state_used")
-        self._audit(AnswerOutcome.ALREADY_RECORDED, repeated=True)
+        self._audit(AnswerOutcome.ALREADY_RECORDED, {"repeated": True})
         return replace(
             self._base,
             outcome=AnswerOutcome.ALREADY_RECORDED,
@@ -224,12 +228,14 @@ class Verdict:
             sentence = f"{sentence} Expected {expected}, answered {answered or 'without a tenant'}."
         self._audit(
             outcome,
+            {
+                "reason": code,
+                "expected_tenant": expected,
+                "answered_tenant": answered,
+                "provider_code": self._parsed.provider_code,
+                **(more or {}),
+            },
             refused=True,
-            reason=code,
-            expected_tenant=expected,
-            answered_tenant=answered,
-            provider_code=self._parsed.provider_code,
-            **(more or {}),
         )
         return replace(self._base, outcome=outcome, reason_code=code, sentence=sentence, next_step=reason.next_step)
 
@@ -246,7 +252,7 @@ class Verdict:
             changes["status"] = status.value
         self._tx.run(update(consent_requests).where(consent_requests.c.id == self._link.id).values(**changes))
 
-    def _audit(self, answer: AnswerOutcome, *, refused: bool = False, **detail: audit.DetailValue) -> None:
+    def _audit(self, answer: AnswerOutcome, detail: Mapping[str, audit.DetailValue], *, refused: bool = False) -> None:
         record(
             self._tx,
             self._who,

@@ -1,9 +1,10 @@
-"""`python -m tasks`: the worker process, and its key.
+"""`python -m tasks`: the worker process, its key, and the consent callback page.
 
 Promise: whatever goes wrong is one sentence and a hint on stderr and an exit code, never a traceback. Other rooms start this as a process
 of its own and rely on these commands:
 
     worker --config PATH [--slots N] [--exit-with-parent] [--local]
+    consent-page --config PATH (--certificate FILE [--key FILE] | --behind-proxy)
     keys create --key-file PATH [--config PATH] [--passphrase]
     keys public --key-file PATH
     keys rotate --config PATH
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from storage import configuration
 from storage.errors import AtlasError
+from tasks import consent_page_options
 from tasks.logs import our_line
 
 
@@ -56,6 +58,12 @@ def _worker(chosen: argparse.Namespace) -> int:
     os._exit(0)  # a thread that is still in an outside call must not hold the process: its run was given back
 
 
+def _consent_page(chosen: argparse.Namespace) -> None:
+    from tasks import consent_page
+
+    consent_page.serve(chosen.config, consent_page_options.read_settings(chosen))
+
+
 def _create_key(chosen: argparse.Namespace) -> None:
     from tasks import key_rotation
 
@@ -84,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--exit-with-parent", action="store_true", help="stop when stdin ends")
     worker.add_argument("--local", action="store_true", help="say that this worker belongs to a dashboard")
     worker.set_defaults(command=_worker)
+
+    page = commands.add_parser("consent-page", help="take Microsoft's answers to admin-consent links")
+    consent_page_options.add_arguments(page)
+    page.set_defaults(command=_consent_page)
 
     keys = commands.add_parser("keys", help="the key that opens credentials").add_subparsers(
         required=True, metavar="COMMAND"

@@ -38,6 +38,7 @@ def add(commands: Commands, common: Parser) -> None:
     found.add_argument("--prepare-only", action="store_true", help="make the fleet and stop")
     for name, text in (
         ("worker", "work on runs until told to stop (see: atlas-tui worker --help)"),
+        ("consent-page", "take Microsoft's answers to consent links (see: atlas-tui consent-page --help)"),
         ("simulator", "serve a local Microsoft (see: atlas-tui simulator --help)"),
         ("keys", "create, show or rotate the key that opens credentials"),
     ):
