@@ -10,21 +10,20 @@ from typing import Any
 
 from sqlalchemy import and_, insert, select, update
 
-from storage import audit, operations
+from storage import audit
 from storage.access import Principal, authority
 from storage.cancelling import cancel_in
 from storage.capabilities import Capability
 from storage.connection_locks import lock_all, lock_to_manage, lock_with_siblings, note, refuse_archived
 from storage.connections import ConnectionRow, rows_by_id
+from storage.consent_recording import grant_in
 from storage.database import Database, Transaction
 from storage.errors import Conflict, InvalidInput, NotFound
 from storage.fields import read_guid, read_name
-from storage.gate import lock_connection, unfinished_runs
+from storage.gate import unfinished_runs
 from storage.schema import platform_apps, provider_connections, tenants
-from storage.starting import Origin, start_in
-from storage.states import ConnectionType, ConsentStatus, Provider, RunCause, RunStatus, VerificationStatus
+from storage.states import ConnectionType, ConsentStatus, Provider, RunStatus, VerificationStatus
 from storage.tenants import sort_name
-from storage.verification import MANIFEST_VERSION
 
 
 def create(
@@ -241,28 +240,9 @@ def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: 
         connection = lock_to_manage(tx, who, connection_id)
         if not connection.is_enabled:
             raise Conflict("The connection is disabled.", "Enable it first.")
-        now = tx.now()
-        tx.run(
-            update(provider_connections)
-            .where(provider_connections.c.id == connection_id)
-            .values(
-                consent_status=ConsentStatus.GRANTED.value,
-                consent_changed_at=now,
-                consent_granted_at=now,
-                consent_manifest_version=MANIFEST_VERSION,
-                consent_doubt_since=None,
-                verification_status=VerificationStatus.PENDING.value,
-                verification_changed_at=now,
-                generation=provider_connections.c.generation + 1,
-                updated_at=now,
-            )
-        )
         before: dict[str, audit.DetailValue] = {"consent_status_before": connection.consent_status}
         note(tx, who, "consent.record", connection_id, connection.workspace_id, ticket, before)
-        changed = lock_connection(tx, connection_id)
-        assert changed is not None
-        check = operations.find(operations.CONNECTION_CHECK)
-        start_in(tx, who, changed, check, Origin(RunCause.PERSON, run_after=True, ticket=ticket))
+        grant_in(tx, who, connection, ticket=ticket)
         return rows_by_id(tx, [connection_id])[0]
 
     return audit.attempt(db, who, "consent.record", work, target_kind="connection", target_id=connection_id)

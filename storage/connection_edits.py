@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
-from storage import audit, edits
+from storage import audit, credential_changes, credential_owners, edits
 from storage.access import Principal
 from storage.connection_changes import read_client_id
 from storage.connection_locks import lock_to_manage, note, read_to_manage, refuse_archived, title
@@ -24,7 +24,14 @@ from storage.errors import InvalidInput
 from storage.fields import read_guid, read_name
 from storage.gate import unfinished_runs
 from storage.schema import connection_permissions, consent_requests, credentials, platform_apps, provider_connections
-from storage.states import ConnectionType, ConsentRequestStatus, ConsentStatus, RunStatus, VerificationStatus
+from storage.states import (
+    ConnectionType,
+    ConsentRequestStatus,
+    ConsentStatus,
+    CredentialOwner,
+    RunStatus,
+    VerificationStatus,
+)
 from storage.tenants import sort_name
 
 FIELDS: Final = ("display_name", "connection_type", "client_id")
@@ -87,10 +94,8 @@ def edit(
         detail |= dict(plan.after)
         if plan.new_identity:
             forget_identity(tx, provider_connections.c.id == connection_id)
-            destroyed = tx.run(
-                delete(credentials).where(credentials.c.connection_id == connection_id).returning(credentials.c.id)
-            ).all()
-            detail |= {"new_identity": True, "credentials_destroyed": len(destroyed)}
+            destroyed = discard_own_credentials(tx, who, connection, ticket)
+            detail |= {"new_identity": True, "credentials_destroyed": destroyed}
             if destroyed:
                 plan.columns["credential_changed_at"] = now
         tx.run(
@@ -177,6 +182,14 @@ def forget_identity(tx: Transaction, which: ColumnElement[bool]) -> int:
         .returning(provider_connections.c.id)
     ).all()
     return len(changed)
+
+
+def discard_own_credentials(tx: Transaction, who: Principal, connection: Row[Any], ticket: str | None) -> int:
+    """Destroys the credentials of a locked connection; what Microsoft may still accept stays a reminder. Returns how many."""
+    if connection.connection_type != ConnectionType.DEDICATED:
+        return 0
+    owner = credential_owners.see(tx, who, CredentialOwner.CONNECTION, connection.id)
+    return credential_changes.discard_all(tx, who, owner, ticket=ticket)
 
 
 def _read_changes(changes: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -49,6 +49,7 @@ class ConnectionQuery:
         text: the filter line.
         problems_only: leave out what is enabled, granted and healthy at once.
         tenant_id: only this tenant's.
+        platform_app_id: only those that sign in with this platform app.
         sort: one of `SORTS`.
         descending: the other way round.
     """
@@ -59,6 +60,7 @@ class ConnectionQuery:
     tenant_id: int | None = None
     sort: str = "tenant"
     descending: bool = False
+    platform_app_id: int | None = None
 
 
 def sort_keys(query: ConnectionQuery) -> list[SortKey]:
@@ -121,6 +123,8 @@ def conditions_of(rights: Authority, query: ConnectionQuery, wanted: filters.Fil
     ]
     if query.tenant_id is not None:
         conditions.append(pc.c.tenant_id == query.tenant_id)
+    if query.platform_app_id is not None:
+        conditions.append(pc.c.platform_app_id == query.platform_app_id)
     # Word for word the predicate of the partial index, so that it is used.
     content = and_(
         pc.c.is_enabled,

@@ -12,6 +12,7 @@ from sqlalchemy import Row, delete, func, select, update
 
 from storage import audit
 from storage.access import Principal
+from storage.connection_edits import discard_own_credentials
 from storage.connection_locks import lock_to_manage, lock_with_siblings, note, read_to_manage, title
 from storage.connections import ConnectionRow, rows_by_id
 from storage.consequences import Consequences, count
@@ -33,7 +34,7 @@ def delete_draft(db: Database, who: Principal, connection_id: int, *, ticket: st
     def work(tx: Transaction) -> None:
         connection = lock_with_siblings(tx, who, connection_id)
         _refuse_kept(tx, connection)
-        destroyed = tx.run(select(credentials.c.id).where(credentials.c.connection_id == connection_id)).scalars().all()
+        destroyed = discard_own_credentials(tx, who, connection, ticket)
         note(
             tx,
             who,
@@ -45,10 +46,9 @@ def delete_draft(db: Database, who: Principal, connection_id: int, *, ticket: st
                 "name": connection.display_name,
                 "type": connection.connection_type,
                 "client_id": connection.client_id,
-                "credentials_destroyed": len(destroyed),
+                "credentials_destroyed": destroyed,
             },
         )
-        tx.run(delete(credentials).where(credentials.c.connection_id == connection_id))
         tx.run(delete(provider_connections).where(provider_connections.c.id == connection_id))
         tx.touch(Topic.TENANTS)
 

@@ -33,7 +33,7 @@ from storage.schema import (
     workspaces,
 )
 from storage.schema import provider_connections as pc
-from storage.states import Cloud, ConnectionType, ConsentStatus, RunStatus, VerificationStatus
+from storage.states import Cloud, ConnectionType, ConsentStatus, CredentialSlot, RunStatus, VerificationStatus
 
 __all__ = [
     "SORTS",
@@ -110,6 +110,10 @@ class ConnectionDetail:
         who_may_run: who could, when the principal may not; empty otherwise.
         who_may_manage: the same for changing it.
         check_obstacle: what would stop a connection check now.
+        consent_manifest_version: what the permission manifest asked for when consent was granted; older than `manifest_version` means
+            that it may cover less than is needed today.
+        checked_with_previous_credential: the credential in use is newer than the last check, whose badges stand all the same (a
+            platform app's rotation resets nobody).
     """
 
     row: ConnectionRow
@@ -129,6 +133,8 @@ class ConnectionDetail:
     who_may_run: str
     who_may_manage: str
     check_obstacle: Obstacle | None
+    consent_manifest_version: int | None
+    checked_with_previous_credential: bool
 
 
 def page(db: Database, who: Principal, query: ConnectionQuery, place: Place, limit: int = 100) -> Page[ConnectionRow]:
@@ -165,7 +171,7 @@ def _total(
     wanted: filters.Filter,
     conditions: list[ColumnElement[bool]],
 ) -> tuple[int, bool]:
-    plain = query.tenant_id is None and not query.problems_only
+    plain = query.tenant_id is None and query.platform_app_id is None and not query.problems_only
     if plain and wanted.is_empty and rights.reaches_whole(query.workspace_id, Capability.PROVIDER_VIEW):
         return rollups.maintained(tx, query.workspace_id).total, True
     some = select(pc.c.id).select_from(pc).where(*conditions).limit(COUNT_LIMIT + 1)
@@ -266,6 +272,7 @@ def get(db: Database, who: Principal, connection_id: int) -> ConnectionDetail:
             .where(connection_permissions.c.connection_id == connection_id)
             .order_by(connection_permissions.c.is_granted, connection_permissions.c.permission)
         ).all()
+        held = credentials.infos(tx, owner_clause(connection))
         return ConnectionDetail(
             row=rows_by_id(tx, [connection_id])[0],
             workspace_slug=connection.slug,
@@ -277,14 +284,22 @@ def get(db: Database, who: Principal, connection_id: int) -> ConnectionDetail:
             consent_granted_at=connection.consent_granted_at,
             consent_checked_at=connection.consent_checked_at,
             created_at=connection.created_at,
-            credentials=credentials.infos(tx, owner_clause(connection)),
+            credentials=held,
             permissions=tuple(PermissionTruth(p.permission, p.is_granted, p.checked_at) for p in permissions),
             may_run=may_run,
             may_manage=may_manage,
             who_may_run="" if may_run else who_may(tx, Capability.PROVIDER_RUN, *place),
             who_may_manage="" if may_manage else who_may(tx, Capability.PROVIDER_MANAGE, *place),
             check_obstacle=find_obstacle(tx, connection, operations.find(operations.CONNECTION_CHECK)),
+            consent_manifest_version=connection.consent_manifest_version,
+            checked_with_previous_credential=_is_older_than_credential(connection.last_checked_at, held),
         )
+
+
+def _is_older_than_credential(checked_at: datetime | None, held: tuple[credentials.CredentialInfo, ...]) -> bool:
+    """Compares with when the active credential was stored: a promotion carries one that was stored before, and is itself a check."""
+    active = [info.stored_at for info in held if info.slot is CredentialSlot.ACTIVE]
+    return checked_at is not None and bool(active) and checked_at < active[0]
 
 
 def find_by_name(db: Database, who: Principal, workspace_id: int, text: str) -> ConnectionRow:
