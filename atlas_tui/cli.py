@@ -16,7 +16,9 @@ from typing import NoReturn
 
 from atlas_tui.arguments import (
     apps,
+    audit,
     connections,
+    consent,
     credentials,
     installation,
     members,
@@ -27,7 +29,7 @@ from atlas_tui.arguments import (
 from atlas_tui.arguments.kinds import Parser, common_into, common_options
 from storage.errors import AtlasError
 
-_TOPICS = (reading, running, tenants, apps, connections, credentials, members, installation)
+_TOPICS = (reading, running, tenants, apps, connections, consent, credentials, members, audit, installation)
 _ROOMS = {
     "worker": ("tasks", "worker"),
     "consent-page": ("tasks", "consent-page"),

@@ -30,7 +30,7 @@ MEANINGS: Final = {
     6: "conflict: it exists already, or changed meanwhile",
     7: "the database cannot be used",
     8: "the key that opens credentials is missing or wrong",
-    BLOCKED: "the start gate blocked it; the reason code says why",
+    BLOCKED: "the start gate blocked it, or a consent answer was not recorded; the reason code says why",
     BUSY: "another operation is active on the connection, or the run went on when --timeout was over",
     20: "the run partially succeeded (a check: degraded)",
     21: "the run failed (an outage, throttling or a fault of ours; badges unchanged)",
