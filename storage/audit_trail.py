@@ -112,7 +112,9 @@ def page(db: Database, who: Principal, query: AuditQuery, place: Place, limit: i
         statement = select(audit_entries).where(*conditions_of(tx, query), *reach)
         keys = [SortKey(audit_entries.c.id, "id", descending=True)]
         found = read_page(tx, statement, keys, place, limit, lambda row: row, audit_entries.c.id)
-        return Page(_entries(tx, found.rows), found.cursors, found.has_before, found.has_after, position=found.position)
+        return Page(
+            entries_of(tx, found.rows), found.cursors, found.has_before, found.has_after, position=found.position
+        )
 
 
 def reach_of(tx: Transaction, who: Principal, workspace_id: int | None) -> list[ColumnElement[bool]]:
@@ -169,7 +171,7 @@ def get(db: Database, who: Principal, entry_id: int) -> AuditDetail:
             raise missing
         older = select(audit_entries.c.id).where(*mine, audit_entries.c.id < entry_id)
         newer = select(audit_entries.c.id).where(*mine, audit_entries.c.id > entry_id)
-        (entry,) = _entries(tx, (row,))
+        (entry,) = entries_of(tx, (row,))
         canonical = bytes(row.canonical)
         document = _document(canonical)
         changes, facts = split_changes(entry.detail)
@@ -258,7 +260,7 @@ def of_connection(db: Database, who: Principal, connection_id: int, *, limit: in
             .order_by(audit_entries.c.id.desc())
             .limit(limit)
         ).all()
-        return _entries(tx, rows)
+        return entries_of(tx, rows)
 
 
 def verify_trail(
@@ -275,7 +277,8 @@ def verify_trail(
     return verify(db, chain_of(workspace_id), progress)
 
 
-def _entries(tx: Transaction, rows: Sequence[Any]) -> tuple[AuditEntry, ...]:
+def entries_of(tx: Transaction, rows: Sequence[Any]) -> tuple[AuditEntry, ...]:
+    """Makes what people read of rows of the table: the action in words, the names of target and tenant."""
     names = names_of(tx, rows)
     tenant_names = lookup(tx, tenants.c.id, tenants.c.name, {row.tenant_id for row in rows} - {None})
     made = []
