@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import insert, select, update
 
-from storage import audit, filters, operations, reasons
+from storage import audit, operations, reasons
 from storage.access import Principal
 from storage.capabilities import Role
 from storage.database import Database, Transaction, chunks
@@ -45,7 +45,7 @@ from storage.states import (
     Topic,
     VerificationStatus,
 )
-from storage.tenants import sort_name
+from storage.tenants import sort_name, tenant_sort_name
 from storage.verification import MANIFEST_VERSION
 
 DEMO_MARK: Final = "demo"
@@ -249,7 +249,7 @@ class _Seeder:
                     workspace_id=workspace_id,
                     entra_tenant_id=guid,
                     name=name,
-                    sort_name=filters.fold(name),
+                    sort_name=tenant_sort_name(name, tenant.domains[0] if tenant.domains else None),
                     primary_domain=tenant.domains[0] if tenant.domains else None,
                     cloud=tenant.cloud.value,
                     lifecycle=TenantLifecycle.ACTIVE.value,

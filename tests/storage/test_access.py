@@ -23,11 +23,17 @@ from storage import (
     connections,
     credentials,
     member_changes,
+    offboarding,
     platform_apps,
     reports,
     rollups,
     runs,
     starting,
+    tenant_archive,
+    tenant_changes,
+    tenant_detail,
+    tenant_search,
+    tenant_tags,
     tenants,
     workspaces,
 )
@@ -205,8 +211,51 @@ CASES: dict[str, Case] = {
         "entrance",
         lambda f, who, _: tenants.page(f.db, who, tenants.TenantQuery(f.north), Place.first()),
     ),
-    "tenants.rename": Case(
-        "provider.manage", "contoso", lambda f, who, _: tenants.rename(f.db, who, f.tenant["contoso"], "Renamed")
+    "offboarding.offboard": Case(
+        "provider.manage", "contoso", lambda f, who, _: offboarding.offboard(f.db, who, f.tenant["contoso"])
+    ),
+    "offboarding.preview": Case(
+        "provider.view", "contoso", lambda f, who, _: offboarding.preview(f.db, who, f.tenant["contoso"])
+    ),
+    "offboarding.restore": Case(
+        "provider.manage",
+        "contoso",
+        lambda f, who, _: offboarding.restore(f.db, who, f.tenant["contoso"]),
+        lambda f: offboarding.offboard(f.db, f.dana, f.tenant["contoso"]) and None,
+    ),
+    "offboarding.sheet": Case(
+        "provider.view",
+        "contoso",
+        lambda f, who, _: offboarding.sheet(f.db, who, f.tenant["contoso"]),
+        lambda f: offboarding.offboard(f.db, f.dana, f.tenant["contoso"]) and None,
+    ),
+    "tenant_archive.archive": Case(
+        "provider.manage",
+        "contoso",
+        lambda f, who, _: tenant_archive.archive(f.db, who, f.tenant["contoso"]),
+        lambda f: connection_changes.set_enabled(f.db, f.dana, _contoso(f), False) and None,
+    ),
+    "tenant_archive.unarchive": Case(
+        "provider.manage", "contoso", lambda f, who, _: tenant_archive.unarchive(f.db, who, f.tenant["contoso"])
+    ),
+    "tenant_changes.edit": Case(
+        "provider.manage",
+        "contoso",
+        lambda f, who, _: tenant_changes.edit(f.db, who, f.tenant["contoso"], changes={"name": "Renamed"}),
+    ),
+    "tenant_detail.get": Case(
+        "tenant.view", "contoso", lambda f, who, _: tenant_detail.get(f.db, who, f.tenant["contoso"])
+    ),
+    "tenant_search.search": Case(
+        "tenant.view",
+        "entrance",
+        lambda f, who, _: tenant_search.search(f.db, who, "contoso", workspace_id=f.north),
+    ),
+    "tenant_tags.of_workspace": Case(
+        "tenant.view", "entrance", lambda f, who, _: tenant_tags.of_workspace(f.db, who, f.north)
+    ),
+    "tenant_tags.rename": Case(
+        "provider.manage", "workspace", lambda f, who, _: tenant_tags.rename(f.db, who, f.north, "gold", "Gold")
     ),
     "member_changes.add": Case(
         "member.manage",
@@ -225,6 +274,7 @@ CASES: dict[str, Case] = {
 }
 
 OWN_TESTS = {
+    "tenant_tags.change": "takes the whole workspace, on a tenant that must be visible: tests/storage/test_tenant_tags.py",
     "access.entered_workspaces": "answers with nothing instead of refusing",
     "drafts.save": "is about the principal's own",
     "drafts.load": "is about the principal's own",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from storage import leases, notifications, tenants, workers
+from storage import leases, notifications, tenant_changes, workers
 from storage.errors import DatabaseError
 from storage.feed import SLOW_POLL_SECONDS, ChangeFeed
 from storage.states import Topic
@@ -52,7 +52,7 @@ def test_nothing_happened_nothing_is_told(feed: ChangeFeed) -> None:
 
 
 def test_only_what_changed_is_told_and_once(fleet: Any, feed: ChangeFeed) -> None:
-    tenants.rename(fleet.db, fleet.dana, fleet.tenant["contoso"], "Renamed")
+    tenant_changes.edit(fleet.db, fleet.dana, fleet.tenant["contoso"], changes={"name": "Renamed"})
     assert told(feed, {Topic.TENANTS, Topic.CONNECTIONS, Topic.AUDIT}) == {
         Topic.TENANTS,
         Topic.CONNECTIONS,
