@@ -39,8 +39,35 @@ def _answer(answer: Any) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
 
 
-def test_the_page_offers_accept_and_cancel_and_changes_nothing(microsoft: Any, home: Any, newcomer: Any) -> None:
+def test_a_browser_is_asked_for_the_account_first(microsoft: Any, home: Any, newcomer: Any) -> None:
     page = _open(microsoft, newcomer.id, home)
+    assert page.status_code == 200
+    for account in ("global_administrator", "application_administrator", "user", "foreign"):
+        assert f"account={account}" in page.text
+    assert "answer=" not in page.text
+
+
+@pytest.mark.parametrize("account", ["application_administrator", "user"])
+def test_who_may_not_consent_is_offered_a_request_that_grants_nothing(
+    microsoft: Any, home: Any, newcomer: Any, account: str
+) -> None:
+    page = _open(microsoft, newcomer.id, home, account=account)
+    assert (page.status_code, "Need admin approval" in page.text, "answer=accept" in page.text) == (200, True, False)
+    requested = _answer(_open(microsoft, newcomer.id, home, account=account, answer="admin_requested"))
+    returned = _answer(_open(microsoft, newcomer.id, home, account=account, answer="admin_required"))
+    assert "AADSTS90095" in requested["error_description"]
+    assert "AADSTS90094" in returned["error_description"]
+    assert microsoft.sign_in(home, tenant=newcomer.id).status_code == 400
+
+
+def test_another_organizations_administrator_is_sent_back(microsoft: Any, home: Any, newcomer: Any) -> None:
+    answer = _answer(_open(microsoft, newcomer.id, home, account="foreign"))
+    assert answer["error_description"].startswith("AADSTS50020: ")
+    assert "tenant" not in answer
+
+
+def test_the_page_offers_accept_and_cancel_and_changes_nothing(microsoft: Any, home: Any, newcomer: Any) -> None:
+    page = _open(microsoft, newcomer.id, home, account="global_administrator")
     assert page.status_code == 200
     assert "answer=accept" in page.text
     assert "answer=decline" in page.text
@@ -75,6 +102,11 @@ def test_version_1_answers_without_a_scope(microsoft: Any, home: Any, newcomer: 
         ("consent_documented_denial", "consent_required", "65004"),
         ("consent_wrong_account", "access_denied", "50020"),
         ("consent_admin_required", "access_denied", "90094"),
+        ("consent_admin_requested", "access_denied", "90095"),
+        ("consent_admin_required_90093", "access_denied", "90093"),
+        ("consent_app_not_found", "unauthorized_client", "700016"),
+        ("consent_unavailable", "temporarily_unavailable", "90033"),
+        ("consent_unlisted", "invalid_request", "999999"),
         ("consent_service_not_subscribed", "access_denied", "650052"),
     ],
 )
@@ -115,6 +147,12 @@ def test_the_scenario_for_a_missing_reply_address(microsoft: Any, home: Any, new
     microsoft.change(newcomer, scenarios=["consent_no_reply_address"])
     answer = _open(microsoft, newcomer.id, home)
     assert (answer.status_code, "AADSTS500113" in answer.text) == (400, True)
+
+
+def test_a_mismatch_can_be_switched_on_and_leads_nowhere(microsoft: Any, home: Any, newcomer: Any) -> None:
+    microsoft.change(newcomer, scenarios=["consent_redirect_mismatch"])
+    answer = _open(microsoft, newcomer.id, home, answer="accept")
+    assert (answer.status_code, "AADSTS50011" in answer.text, "location" in answer.headers) == (400, True, False)
 
 
 @pytest.mark.parametrize(
