@@ -82,10 +82,19 @@ def verify(
         StartedCheck(
             connection_id,
             name,
-            starting.start(db, who, connection_id, operations.CONNECTION_CHECK, run_after=True, ticket=ticket),
+            start_check(db, who, connection_id, ticket=ticket),
         )
         for connection_id, name in chosen
     )
+
+
+def start_check(db: Database, who: Principal, connection_id: int, *, ticket: str | None = None) -> StartResult:
+    """Starts the check that carries a connection's newest credential; it waits for another operation that is active.
+
+    Raises:
+        NotFound, Forbidden: not visible, or not allowed.
+    """
+    return starting.start(db, who, connection_id, operations.CONNECTION_CHECK, run_after=True, ticket=ticket)
 
 
 def _connections_of_app(tx: Transaction, app: Owner, wanted: Sequence[int]) -> list[tuple[int, str]]:

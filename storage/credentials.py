@@ -155,6 +155,17 @@ def _put(
     )
 
 
+def of_owner(db: Database, who: Principal, owner: CredentialOwner, owner_id: int) -> tuple[CredentialInfo, ...]:
+    """Returns what is known about the stored credentials of a dedicated connection or a platform app, the active one first.
+
+    Raises:
+        Conflict: the connection signs in with its platform app's credential.
+        NotFound: not visible.
+    """
+    with db.read() as tx:
+        return infos(tx, credential_owners.see(tx, who, owner, owner_id).clause)
+
+
 def infos(tx: Transaction, clause: ColumnElement[bool]) -> tuple[CredentialInfo, ...]:
     """Returns what is known about the credentials that a condition selects, the active one first."""
     rows = tx.run(

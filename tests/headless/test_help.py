@@ -24,7 +24,8 @@ def _commands(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> It
     yield path
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            for name, child in action.choices.items():
+            # Backwards, so that of an alias and the command's own name the own name stays: it is added first.
+            for child, name in {child: name for name, child in reversed(action.choices.items())}.items():
                 yield from _commands(child, (*path, name))
 
 

@@ -1,0 +1,46 @@
+"""Waiting for several runs at once, looking only when something changed."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from atlas_tui.headless.opening import Opened
+from storage import runs, workers
+from storage.feed import ChangeFeed
+from storage.states import RunStatus
+
+_LOOK_EVERY: Final = 0.2
+
+
+def wait_for(here: Opened, run_ids: Sequence[int], timeout: float) -> bool:
+    """Waits until all these runs have completed. Returns False when the time was over before that."""
+    left = set(run_ids)
+
+    def done() -> bool:
+        for run_id in sorted(left):
+            if runs.get(here.db, here.who, run_id).row.status is RunStatus.COMPLETED:
+                left.discard(run_id)
+        return not left
+
+    return wait_until(here, done, timeout)
+
+
+def wait_until(here: Opened, done: Callable[[], bool], timeout: float) -> bool:
+    """Waits until a condition on the database holds. Returns False when the time was over before that."""
+    if done():
+        return True
+    if workers.status(here.db).alive == 0:
+        sys.stderr.write("No worker is running, so nothing will happen until one does: atlas-tui worker\n")
+    feed, pause, until = ChangeFeed(here.db), threading.Event(), time.monotonic() + timeout
+    try:
+        while time.monotonic() < until:
+            if feed.poll() and done():
+                return True
+            pause.wait(_LOOK_EVERY)
+        return done()
+    finally:
+        feed.close()
