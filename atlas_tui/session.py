@@ -8,10 +8,11 @@ Must not know: screens, widgets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from storage.errors import Forbidden, NotFound
+from atlas_tui import keyboard
+from storage.errors import AtlasError, NotFound
 
 if TYPE_CHECKING:
     from storage.access import Principal, WorkspaceMembership
@@ -28,14 +29,18 @@ class Session:
         who: Who asks.
         workspaces: Every workspace they may enter.
         workspace: The one on the screen.
+        id: The session's row in the database; None for one that nobody keeps, as in tests.
         place: Where the database is, for people; empty when its own address says it.
+        state_directory: Where exports go; empty when nothing may be written.
     """
 
     db: Database
     who: Principal
     workspaces: tuple[WorkspaceMembership, ...]
     workspace: WorkspaceMembership
+    id: str | None = field(default=None, kw_only=True)
     place: str = ""
+    state_directory: str = ""
 
     def entered(self, slug: str) -> Session:
         """The same in another workspace.
@@ -60,12 +65,19 @@ def open_session(settings: Settings, workspace: str | None = None) -> Session:
     Raises:
         AtlasError: The database cannot be used, or the account is no member of anything in it.
     """
-    from storage.access import local_principal
+    from storage import sessions
     from storage.database import open_database
 
     db = open_database(settings.database, shared=settings.shared)
-    session = session_of(db, local_principal(db), workspace or settings.workspace or None)
-    return replace(session, place="" if "://" in settings.database else settings.database)
+    try:
+        who = keyboard.principal(db)
+        session = session_of(db, who, workspace or settings.workspace or None)
+        id = sessions.begin(db, who, keyboard.host())
+    except AtlasError:
+        db.close()
+        raise
+    place = "" if "://" in settings.database else settings.database
+    return replace(session, place=place, state_directory=settings.state_directory, id=id)
 
 
 def session_of(db: Database, who: Principal, workspace: str | None = None) -> Session:
@@ -76,12 +88,11 @@ def session_of(db: Database, who: Principal, workspace: str | None = None) -> Se
         NotFound: They are not one of the named workspace.
         DatabaseError: The database cannot be asked.
     """
-    from storage.access import entered_workspaces
+    from storage.access import entered_workspaces, nobody
 
     workspaces = entered_workspaces(db, who)
     if not workspaces:
-        raise Forbidden(
-            f"The account {who.login} is not a member of any workspace here.", "Ask an Owner of one to add you."
-        )
+        keyboard.turned_away(db, who, refusal := nobody(who.login))
+        raise refusal
     session = Session(db, who, workspaces, workspaces[0])
     return session.entered(workspace) if workspace is not None else session

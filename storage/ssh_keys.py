@@ -274,7 +274,7 @@ def _require_whole_say(tx: Transaction, who: Principal, user_id: int, workspace_
     if granted is not None or not all(rights.reaches_whole(one, Capability.MEMBER_MANAGE) for one in elsewhere):
         refusal = Forbidden(
             f"{who.login} may not add a key for {login}.",
-            "Whoever owns the database adds this one, with the same command.",
+            "Whoever owns the database can, with --system.",
         )
         refusal.workspace_id = workspace_id
         raise refusal

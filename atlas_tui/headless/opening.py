@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage import access
+from atlas_tui import keyboard
+from storage import access, ownership
 from storage.access import Principal, WorkspaceMembership
 from storage.configuration import Settings, load
 from storage.database import Database, open_database
@@ -48,15 +49,37 @@ def opened(config: Path | None, workspace: str | None) -> Iterator[Opened]:
     settings = load(config)
     db = open_database(settings.database, shared=settings.shared)
     try:
-        who = access.local_principal(db)
-        yield Opened(settings, db, who, _choose(access.entered_workspaces(db, who), workspace or settings.workspace))
+        who = keyboard.principal(db)
+        entered = access.entered_workspaces(db, who)
+        if not entered:
+            keyboard.turned_away(db, who, refusal := access.nobody(who.login))
+            raise refusal
+        yield Opened(settings, db, who, _choose(entered, workspace or settings.workspace))
+    finally:
+        db.close()
+
+
+@contextmanager
+def opened_by_owner(config: Path | None) -> Iterator[tuple[Database, Principal]]:
+    """Opens the database for whoever owns it, and closes it again.
+
+    Args:
+        config: the configuration file; the default place when None.
+
+    Raises:
+        InvalidInput: the configuration cannot be used.
+        DatabaseError: the database cannot be used.
+        Forbidden: the account does not own the database.
+    """
+    settings = load(config)
+    db = open_database(settings.database, shared=settings.shared)
+    try:
+        yield db, ownership.database_owner(db)
     finally:
         db.close()
 
 
 def _choose(entered: tuple[WorkspaceMembership, ...], slug: str | None) -> WorkspaceMembership:
-    if not entered:
-        raise NotFound("You are in no workspace.", "Ask an Owner to add you.")
     if slug:
         for membership in entered:
             if membership.slug == slug:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from atlas_tui import keyboard
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
 from storage import access, connections, operations, platform_apps, reasons, reports, runs, tenants, workers
@@ -247,7 +248,7 @@ def list_workspaces(options: argparse.Namespace) -> int:
     settings = load(options.config)
     db = open_database(settings.database, shared=settings.shared)
     try:
-        found = access.entered_workspaces(db, access.local_principal(db))
+        found = access.entered_workspaces(db, keyboard.principal(db))
     finally:
         db.close()
     if options.json:

@@ -1,0 +1,95 @@
+"""Who is at the keyboard of this process, and whether they came in through sshd's forced command.
+
+Promise: decided once, before anything is opened, by how the process was started; nothing that its user can set later changes it. Over
+a forced command nothing leaves the program but its screen: no suspending to a shell, no writing of files, no other configuration.
+
+Must not know: screens, commands.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from storage.errors import Forbidden
+
+if TYPE_CHECKING:
+    from storage.access import Principal
+    from storage.database import Database
+
+_key_id: int | None = None
+
+
+@contextmanager
+def with_key(key_id: int) -> Iterator[None]:
+    """Let this process be that of the member whose SSH key logged in, and confine it."""
+    global _key_id
+    before, _key_id = _key_id, key_id
+    try:
+        yield
+    finally:
+        _key_id = before
+
+
+def is_confined() -> bool:
+    """Whether the person came in through a forced command, and so has no account of their own on this host."""
+    return _key_id is not None
+
+
+def principal(db: Database) -> Principal:
+    """Who is at the keyboard. Blocks; not for the event loop.
+
+    Raises:
+        Forbidden: Nobody that this database knows, or a key that may not log in any more. The trail says so.
+        DatabaseError: The database cannot be asked.
+    """
+    from storage import access, sessions, ssh_keys
+
+    try:
+        return access.local_principal(db) if _key_id is None else ssh_keys.principal_of(db, _key_id)
+    except Forbidden as error:
+        if _key_id is not None:
+            sessions.refused(db, f"key {_key_id}", "ssh", error.message)
+        else:
+            account = access.account_of(db)
+            sessions.refused(db, account.login, account.via, error.message)
+        raise
+
+
+def turned_away(db: Database, who: Principal, why: Forbidden) -> None:
+    """Write down that somebody who is known here has nowhere to go. Blocks; not for the event loop."""
+    from storage import sessions
+
+    sessions.refused(db, who.login, who.via, why.message)
+
+
+def host() -> str:
+    """Where the person sits: this host, or over a forced command the address that sshd saw.
+
+    sshd sets SSH_CONNECTION itself; it is shown beside a session, and nothing is decided by it.
+    """
+    address = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
+    try:
+        return str(ipaddress.ip_address(address.partition("%")[0]))
+    except ValueError:
+        return socket.gethostname()
+
+
+def forbid_files(what: str) -> None:
+    """Refuse to write a file for somebody who came in through a forced command: it would land in the service's account.
+
+    Args:
+        what: What was to be written, for the sentence: `An export`.
+
+    Raises:
+        Forbidden: They did.
+    """
+    if is_confined():
+        raise Forbidden(
+            f"{what} cannot be written to a file over this connection.",
+            "Run the headless command on your own machine: ssh HOST COMMAND --json > FILE",
+        )
