@@ -19,12 +19,13 @@ from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingsMap
 
-from atlas_tui import crash, theme
+from atlas_tui import crash, hangup, theme
 from atlas_tui.feed import Changed, Feed, Freshness, Poller, Reached, open_feed
 from atlas_tui.keymap import Keymap, resolve
 from atlas_tui.links import Link, to_run
 from atlas_tui.notices import Notice
 from atlas_tui.screens.app_commands import AppCommands
+from atlas_tui.screens.form_drafts import DraftKeeper
 from atlas_tui.screens.opening import OpeningScreen
 from atlas_tui.screens.prose import Times
 from atlas_tui.threads import Asks, use_daemon_threads
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from atlas_tui.session import Session
     from atlas_tui.standing import Standing
     from atlas_tui.worker_process import WorkerProcess
+
+DRAFT_SECONDS: Final = 3.0
+"""How long the end of the program waits for drafts to be written."""
 
 TICK_SECONDS: Final = 5.0
 """How often ages and the workers are looked at. Paints nothing unless something reads differently."""
@@ -91,6 +95,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.standing: Standing | None = None
         self.worker = worker
         self.worker_problem = ""
+        self.drafts = DraftKeeper(lambda error: self.call_from_thread(self.flash, str(error), "bad"))
         self._opener = opener
         self._make_feed = make_feed
         self._session: Session | None = None
@@ -179,6 +184,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
     async def on_mount(self) -> None:
         """Paint, then open the database beside it."""
         use_daemon_threads()
+        hangup.listen(self.hang_up)
         await self.push_screen(OpeningScreen(self.keymap))
         self.call_after_refresh(self.open_database)
 
@@ -199,7 +205,10 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
             self.screen.show_error(error)
 
     async def _enter_first(self) -> None:
+        from atlas_tui.screens.form_opening import remind_of_drafts
+
         await self.navigation.start()
+        remind_of_drafts(self)
 
     def _opened(self, session: Session) -> None:
         from atlas_tui.screens.navigation import Navigation
@@ -320,6 +329,19 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
 
     # The end
 
+    def keep_drafts(self) -> None:
+        """Write down what is typed into forms, and wait for it a little: the program is about to end."""
+        for screen in self.screen_stack:
+            if (keep := getattr(screen, "keep_draft", None)) is not None:
+                keep()
+        self.drafts.flush(DRAFT_SECONDS)
+
+    def hang_up(self) -> None:
+        """The line dropped, or somebody ends the program: keep the drafts, then quit."""
+        self.keep_drafts()
+        self.stop_listening()
+        self.exit(0)
+
     def stop_listening(self) -> None:
         """End the feed's thread."""
         if self._poller is not None:
@@ -327,6 +349,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """The app ends."""
+        hangup.stop_listening()
         self.stop_listening()
 
     def _handle_exception(self, error: Exception) -> None:

@@ -24,6 +24,7 @@ class Where(StrEnum):
     TENANTS = "Tenants"
     TENANT = "A tenant"
     HEALTH = "Health"
+    FORM = "In a form"
     ACTION = "In the actions menu (x)"
 
 

@@ -171,5 +171,6 @@ SCREENS: Final[tuple[frozenset[Where], ...]] = (
     *(frozenset({Where.EVERYWHERE, Where.LIST, where}) for where in _LISTS),
     *(frozenset({Where.EVERYWHERE, Where.DETAIL, where}) for where in _PAGES),
     frozenset({Where.EVERYWHERE, Where.HEALTH}),
+    frozenset({Where.EVERYWHERE, Where.FORM}),
 )
 """The places that each screen is in: no key may mean two things within one of these."""

@@ -43,7 +43,7 @@ GOING: Final = (
 )
 LOOKING: Final = (
     command("actions", "x", "actions", "What can be done with the marked rows, or with this one.", *_PAGES,
-             Where.CONNECTIONS, Where.RUNS, hint=2),
+             Where.CONNECTIONS, Where.RUNS, Where.FORM, hint=2),
     command("filter", "/", "filter", "Filter the list: word, !word, key:value (help lists the keys).", Where.LIST,
              hint=3),
     command("problems", "!", "problems", "Only connections with a problem, or all again.", Where.CONNECTIONS, hint=4),

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from atlas_tui.command import Command
 from atlas_tui.commands import REGISTRY, actions
+from atlas_tui.screens import connection_actions
 from atlas_tui.screens.connection_text import name_of
 from atlas_tui.screens.frame import AtlasScreen
 from atlas_tui.screens.starting import Start, StartFlow
 from atlas_tui.screens.starting_many import start_many, targets_in
 from atlas_tui.widgets.confirm import Confirm
 from atlas_tui.widgets.menu import Menu, MenuItem
-from storage import cancelling, connection_changes, connections, operations, runs, starting
+from storage import cancelling, connections, operations, runs, starting
 from storage.cancelling import CancelResult
 from storage.capabilities import CAPABILITIES_OF, Capability
 from storage.connections import ConnectionDetail, ConnectionRow
@@ -110,12 +111,10 @@ class Acts(AtlasScreen):
         cancel = "" if detail.may_run else f"Your role may not. {detail.who_may_run}"
         if row.active_run_id is None:
             cancel = cancel or "Nothing is queued or running."
-        toggle = "disable" if row.is_enabled else "enable"
-        manage = "" if detail.may_manage else f"Your role may not. {detail.who_may_manage}"
         labels = {}
         if row.active_run_id is not None and row.active_run_type is not None:
             labels["cancel"] = f"Cancel run #{row.active_run_id} ({operations.find(row.active_run_type).label})"
-        self._open_menu(name_of(row), {"check": check, "cancel": cancel, toggle: manage}, labels)
+        self._open_menu(name_of(row), {"check": check, "cancel": cancel} | connection_actions.refusals(detail), labels)
 
     def _menu_for_run(self, detail: RunDetail) -> None:
         completed = detail.row.status is RunStatus.COMPLETED
@@ -238,32 +237,31 @@ class Acts(AtlasScreen):
 
     def command_enable(self) -> None:
         """Use the connection again."""
-        self._with_target(lambda detail: self._set_enabled(detail, True), self._not_for_a_run, self._only_one)
+        self._with_target(
+            lambda detail: connection_actions.set_enabled(self, detail, True), self._not_for_a_run, self._only_one
+        )
 
     def command_disable(self) -> None:
         """Stop using the connection."""
-        self._with_target(lambda detail: self._set_enabled(detail, False), self._not_for_a_run, self._only_one)
-
-    def _set_enabled(self, detail: ConnectionDetail, enabled: bool) -> None:
-        session, row, name = self.session, detail.row, name_of(detail.row)
-        verb = "Enable" if enabled else "Disable"
-
-        def go(yes: bool | None) -> None:
-            if yes:
-                self.ask(
-                    "enable",
-                    lambda: connection_changes.set_enabled(session.db, session.who, row.id, enabled),
-                    lambda _: self.atlas.flash(f"{name} is {'enabled' if enabled else 'disabled'}", "ok"),
-                    self.tell_error,
-                    keep_all=True,
-                )
-
-        effect = (
-            "Verification starts anew from unknown; consent stays as it is. Check it afterwards."
-            if enabled
-            else "Queued and waiting runs are cancelled and no new ones start. Consent and verification stay as they are."
+        self._with_target(
+            lambda detail: connection_actions.set_enabled(self, detail, False), self._not_for_a_run, self._only_one
         )
-        self.app.push_screen(Confirm(f"{verb} {name}?", (effect,), confirm_label=verb), go)
+
+    def command_set_default(self) -> None:
+        """Make the connection its tenant's default."""
+        self._with_target(
+            lambda detail: connection_actions.set_default(self, detail), self._not_for_a_run, self._only_one
+        )
+
+    def command_revoke_consent(self) -> None:
+        """Stop using the customer's consent on our side."""
+        self._with_target(
+            lambda detail: connection_actions.revoke_consent(self, detail), self._not_for_a_run, self._only_one
+        )
+
+    def command_delete_connection(self) -> None:
+        """Delete a connection that never ran."""
+        self._with_target(lambda detail: connection_actions.delete(self, detail), self._not_for_a_run, self._only_one)
 
 
 def _many(targets: Targets) -> str:

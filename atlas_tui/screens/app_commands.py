@@ -37,7 +37,8 @@ class AppCommands:
     # Going
 
     def command_quit(self) -> None:
-        """Quit."""
+        """Quit; what was typed into forms is written down first."""
+        self._app.keep_drafts()
         self._app.stop_listening()
         self._app.exit(0)
 
@@ -234,4 +235,19 @@ class AppCommands:
         """Say that this screen has nothing to act on."""
         self._app.flash("There is nothing here to do that with; go to a connection or a run.")
 
+    # Forms
+
+    def command_drafts(self) -> None:
+        """Go on with a form that was left."""
+        from atlas_tui.screens.form_opening import choose_draft
+
+        choose_draft(self._app)
+
+    def no_form_here(self) -> None:
+        """Say that no form is open."""
+        self._app.flash("No form is open here.")
+
+    command_save = command_take_theirs = command_discard_draft = no_form_here
+
     command_check = command_cancel = command_retry = command_enable = command_disable = nothing_to_act_on
+    command_set_default = command_revoke_consent = command_delete_connection = nothing_to_act_on

@@ -20,6 +20,7 @@ from atlas_tui.command import Where
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_run, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
+from atlas_tui.screens.connection_form import EditConnection
 from atlas_tui.screens.connection_text import (
     audit_lines,
     credential_lines,
@@ -30,6 +31,7 @@ from atlas_tui.screens.connection_text import (
     summary,
 )
 from atlas_tui.screens.copying import copy_text
+from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.paging import PageScreen
 from atlas_tui.screens.prose import wrapped
 from atlas_tui.screens.runs import USUAL
@@ -243,6 +245,11 @@ class ConnectionScreen(Acts, PageScreen):
     @on(RowOpened)
     def _row_opened(self, event: RowOpened) -> None:
         self.atlas.navigation.go(to_run(event.row.id))
+
+    def command_edit(self) -> None:
+        """Edit the connection in a form."""
+        if self.subject is not None:
+            open_form(self.atlas, EditConnection(self.subject))
 
     def linked(self) -> Link | None:
         """The connection's runs."""

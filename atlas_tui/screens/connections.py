@@ -14,7 +14,9 @@ from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_connection, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.connection_columns import USUAL, WIDE
+from atlas_tui.screens.connection_form import EditConnection, NewConnection
 from atlas_tui.screens.connection_text import name_of, overview, summary
+from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.list_filter import asked, sort_key
 from atlas_tui.screens.listing import ListScreen
 from atlas_tui.screens.prose import blank
@@ -89,6 +91,20 @@ class ConnectionsScreen(Acts, ListScreen[ConnectionRow]):
     def command_problems(self) -> None:
         """Only problems, or all."""
         self.set_filter(replace(self.filter, problems=not self.filter.problems))
+
+    def command_new(self) -> None:
+        """A connection of the tenant under the cursor, or of the pinned one."""
+        row, pin = self.table.cursor_row, self.atlas.navigation.pin
+        tenant_id = row.tenant_id if row is not None else pin[0] if pin is not None else None
+        if tenant_id is None:
+            self.atlas.flash("A connection belongs to a tenant: go to one (4), then N.")
+        else:
+            open_form(self.atlas, NewConnection(tenant_id))
+
+    def command_edit(self) -> None:
+        """The connection under the cursor."""
+        if (row := self.table.cursor_row) is not None:
+            open_form(self.atlas, EditConnection(row.id))
 
     def linked(self) -> Link | None:
         """The connection's runs."""

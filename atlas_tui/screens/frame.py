@@ -26,6 +26,7 @@ from atlas_tui.widgets.flash_line import FlashLine
 from atlas_tui.widgets.key_hints import Hint, KeyHints
 from atlas_tui.widgets.status_line import StatusLine
 from atlas_tui.widgets.tab_line import Tab, TabLine
+from storage.capabilities import CAPABILITIES_OF
 from storage.errors import AtlasError
 from storage.states import Topic
 
@@ -88,7 +89,7 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
         shown = [command for command in self.commands if command.hint and self.offers(command.id)]
         shown.sort(key=lambda command: command.hint)
         return [
-            Hint(key_word(self.keymap[command.id][0]), command.label)
+            Hint(key_word(self.keymap[command.id][0]), command.label, self.allows(command))
             for command in shown
             if self.keymap.get(command.id)
         ]
@@ -96,6 +97,10 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
     def offers(self, id: str) -> bool:
         """Whether a command does something here and now; one that does not is left out of the hints."""
         return True
+
+    def allows(self, command: Command) -> bool:
+        """Whether the role on line 1 may do a command; what it may not is dimmed, and says who may when it is asked for."""
+        return command.capability is None or command.capability in CAPABILITIES_OF[self.session.workspace.role]
 
     def crumb(self) -> str:
         """What is open here, behind the tabs."""

@@ -55,8 +55,10 @@ class Navigation:
         """What was typed in the command bar, oldest first."""
 
     def screens(self) -> tuple[AtlasScreen, ...]:
-        """Every screen there is so far."""
-        return tuple(self._made.values())
+        """Every screen there is so far, and the form that is open."""
+        made = tuple(self._made.values())
+        forms = [screen for screen in self._app.screen_stack if isinstance(screen, AtlasScreen) and screen not in made]
+        return (*made, *forms)
 
     def of(self, view: View) -> AtlasScreen:
         """The screen of a view, made when it is first asked for."""

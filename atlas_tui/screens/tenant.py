@@ -10,9 +10,12 @@ from atlas_tui.command import Where
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_connection, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
+from atlas_tui.screens.connection_form import NewConnection
 from atlas_tui.screens.connection_text import name_of
 from atlas_tui.screens.copying import copy_text
+from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.paging import PageScreen
+from atlas_tui.screens.tenant_form import EditTenant
 from atlas_tui.screens.tenant_text import TenantRead, read_tenant, tenant_lines
 from storage.connections import ConnectionRow
 from storage.states import Topic
@@ -73,6 +76,16 @@ class TenantScreen(Acts, PageScreen):
         """Open the connection under the cursor."""
         if (row := self.connection) is not None:
             self.atlas.navigation.go(to_connection(row.id))
+
+    def command_new(self) -> None:
+        """A connection of this tenant."""
+        if self.subject is not None:
+            open_form(self.atlas, NewConnection(self.subject))
+
+    def command_edit(self) -> None:
+        """Edit the tenant in a form."""
+        if self.subject is not None:
+            open_form(self.atlas, EditTenant(self.subject))
 
     def step(self, rows: int) -> Link | None:
         """The next connection, for its page on top of this one."""

@@ -66,8 +66,7 @@ def tenant_lines(read: TenantRead, times: Times, width: int, chosen: int | None 
     lines += [blank(), heading("Connections")]
     if not read.connections:
         lines += field("", "None yet: nothing can be checked or collected here.", width, style="warn")
-        name = tenant.primary_domain or tenant.entra_tenant_id
-        return lines + field("Next step", f"Run: atlas-tui connection add {name}", width, style="strong")
+        return lines + field("Next step", "N: add its connection", width, style="strong")
     for row in read.connections:
         lines += _connection(row, times, width, chosen)
     return lines

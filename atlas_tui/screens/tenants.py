@@ -13,10 +13,12 @@ from atlas_tui.badges import badge
 from atlas_tui.cells import Cell, Line, Part, cell
 from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_tenant
+from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.list_filter import asked
 from atlas_tui.screens.listing import ListScreen
 from atlas_tui.screens.prose import blank
 from atlas_tui.screens.scrolled import Composer
+from atlas_tui.screens.tenant_form import EditTenant, NewTenant
 from atlas_tui.screens.tenant_text import TenantRead, read_tenant, tenant_lines
 from atlas_tui.widgets.columns import Column
 from atlas_tui.widgets.pages import PageRequest
@@ -58,7 +60,7 @@ class TenantsScreen(ListScreen[TenantRow]):
     PLACES = (Where.LIST, Where.TENANTS)
     TOPICS = frozenset({Topic.TENANTS, Topic.CONNECTIONS})
     FILTER_HINT: ClassVar[str] = "word  !word  tag:gold  lifecycle:active  cloud:global  archived:yes"
-    TEXTS = ListTexts(empty="No tenant yet.", empty_hint="Run: atlas-tui tenant add")
+    TEXTS = ListTexts(empty="No tenant yet.", empty_hint="N adds one; or run: atlas-tui tenant add")
 
     def columns(self, wide: bool) -> Sequence[Column[TenantRow]]:
         """Those that fit."""
@@ -98,3 +100,12 @@ class TenantsScreen(ListScreen[TenantRow]):
             return [*head, *tenant_lines(read, self.times, width)]
 
         return lines
+
+    def command_new(self) -> None:
+        """A tenant of this workspace."""
+        open_form(self.atlas, NewTenant(self.session.workspace.workspace_id))
+
+    def command_edit(self) -> None:
+        """The tenant under the cursor."""
+        if (row := self.table.cursor_row) is not None:
+            open_form(self.atlas, EditTenant(row.id))

@@ -114,7 +114,7 @@ async def test_brackets_go_through_the_views(lived_in: Any, dashboard: Any) -> N
 async def test_help_is_searched_and_does_what_is_chosen(lived_in: Any, dashboard: Any) -> None:
     async with dashboard(lived_in) as terminal:
         await terminal.press("question_mark")
-        assert terminal.shows("In every list")
+        assert terminal.shows("Connections")
         await terminal.type("problem")
         assert terminal.shows("Only connections with a problem")
         assert not terminal.shows("In every list")
