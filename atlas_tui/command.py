@@ -23,6 +23,8 @@ class Where(StrEnum):
     RUN = "A run"
     TENANTS = "Tenants"
     TENANT = "A tenant"
+    AUDIT = "Audit"
+    AUDIT_ENTRY = "An audit entry"
     HEALTH = "Health"
     FORM = "In a form"
     ACTION = "In the actions menu (x)"

@@ -15,6 +15,7 @@ from typing import Final
 
 from atlas_tui.command import Command, Where
 from atlas_tui.command_sets.acting import ACTING
+from atlas_tui.command_sets.audit import AUDIT
 from atlas_tui.command_sets.forms import CHANGING, FORMS
 from atlas_tui.command_sets.going import FINDING, GOING, LOOKING
 from atlas_tui.widgets.virtual_table import VirtualTable
@@ -30,7 +31,10 @@ def _list_commands() -> Iterable[Command]:
 
 
 REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
-    {command.id: command for command in (*GOING, *_list_commands(), *LOOKING, *FINDING, *FORMS, *ACTING, *CHANGING)}
+    {
+        command.id: command
+        for command in (*GOING, *_list_commands(), *LOOKING, *FINDING, *AUDIT, *FORMS, *ACTING, *CHANGING)
+    }
 )
 """Every command by its id, in the order people read them."""
 

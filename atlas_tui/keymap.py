@@ -165,8 +165,8 @@ def _meet(one: Command, other: Command) -> bool:
     return any(a & one.where and a & other.where for a in SCREENS)
 
 
-_LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS)
-_PAGES: Final = (Where.CONNECTION, Where.RUN, Where.TENANT)
+_LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT)
+_PAGES: Final = (Where.CONNECTION, Where.RUN, Where.TENANT, Where.AUDIT_ENTRY)
 SCREENS: Final[tuple[frozenset[Where], ...]] = (
     *(frozenset({Where.EVERYWHERE, Where.LIST, where}) for where in _LISTS),
     *(frozenset({Where.EVERYWHERE, Where.DETAIL, where}) for where in _PAGES),

@@ -13,21 +13,23 @@ from enum import StrEnum
 
 
 class View(StrEnum):
-    """The screens that can be gone to. The first four are tabs."""
+    """The screens that can be gone to. The first five are tabs."""
 
     CONNECTIONS = "connections"
     RUNS = "runs"
     TENANTS = "tenants"
+    AUDIT = "audit"
     HEALTH = "health"
     CONNECTION = "connection"
     RUN = "run"
     TENANT = "tenant"
+    AUDIT_ENTRY = "audit_entry"
 
 
-TABS = (View.CONNECTIONS, View.RUNS, View.TENANTS, View.HEALTH)
+TABS = (View.CONNECTIONS, View.RUNS, View.TENANTS, View.AUDIT, View.HEALTH)
 """The views at the top, in their order."""
 
-TAB_NUMBERS = {View.CONNECTIONS: "2", View.RUNS: "3", View.TENANTS: "4", View.HEALTH: "6"}
+TAB_NUMBERS = {View.CONNECTIONS: "2", View.RUNS: "3", View.TENANTS: "4", View.AUDIT: "5", View.HEALTH: "6"}
 """The numbers people know; they do not move when a tab is missing."""
 
 
@@ -63,6 +65,21 @@ def to_run(id: int) -> Link:
 def to_tenant(id: int) -> Link:
     """A tenant's page."""
     return Link(View.TENANT, id)
+
+
+def to_audit_entry(id: int) -> Link:
+    """An audit entry's page."""
+    return Link(View.AUDIT_ENTRY, id)
+
+
+def to_audit_of(kind: str, id: int) -> Link:
+    """The audit trail of one run, tenant or connection.
+
+    Args:
+        kind: The filter's key: `run`, `tenant` or `connection`.
+        id: Which.
+    """
+    return Link(View.AUDIT, filter=f"{kind}:{id}")
 
 
 def to_runs_of(connection_id: int, title: str) -> Link:

@@ -127,9 +127,7 @@ def _about_tenants(tx: Transaction, query: AuditQuery, value: str) -> ColumnElem
         if found:
             return ae.c.tenant_id == number
     pattern = filters.like(value)
-    named = or_(
-        func.lower(tenants.c.name).like(pattern, escape="\\"), tenants.c.primary_domain.like(pattern, escape="\\")
-    )
+    named = tenants.c.sort_name.like(pattern, escape="\\")
     return and_(ae.c.tenant_id.is_not(None), ae.c.tenant_id.in_(select(tenants.c.id).where(mine, named)))
 
 

@@ -11,7 +11,15 @@ _PAGES = (Where.CONNECTION, Where.RUN, Where.TENANT)
 
 GOING: Final = (
     command(
-        "open", "enter", "open", "Open the row under the cursor.", Where.LIST, Where.TENANT, Where.CONNECTION, hint=1
+        "open",
+        "enter",
+        "open",
+        "Open the row under the cursor.",
+        Where.LIST,
+        Where.TENANT,
+        Where.CONNECTION,
+        Where.AUDIT_ENTRY,
+        hint=1,
     ),
     command("back", "escape", "back", "Close what is open, or go back; never quits.", _ALL, hint=8),
     command("leave", "q", "back", "Go back; at the top: quit.", _ALL),
@@ -39,7 +47,6 @@ GOING: Final = (
         "Open what the last message is about; else the runs of this connection, or the connection of this run.",
         _ALL,
     ),
-    command("audit", "a", "audit", "Show the audit trail of this connection.", Where.CONNECTION),
 )
 LOOKING: Final = (
     command("actions", "x", "actions", "What can be done with the marked rows, or with this one.", *_PAGES,
@@ -48,15 +55,15 @@ LOOKING: Final = (
              hint=3),
     command("problems", "!", "problems", "Only connections with a problem, or all again.", Where.CONNECTIONS, hint=4),
     command("pin", "@", "pin tenant", "Show only this tenant in all views, or all tenants again.",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, *_PAGES),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, *_PAGES),
     command("wide", "w", "wide columns", "Show every column, as far as they fit, or the usual ones.",
-             Where.CONNECTIONS, Where.RUNS),
+             Where.CONNECTIONS, Where.RUNS, Where.AUDIT),
     command("panel", "d", "detail panel", "Show or hide the panel beside the list (from 120 columns on).",
-             Where.CONNECTIONS, Where.RUNS, hint=6),
+             Where.CONNECTIONS, Where.RUNS, Where.AUDIT, hint=6),
     command("copy_id", "y", "copy id", "Copy the Entra tenant id, or the run's number, to the clipboard (OSC 52).",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, *_PAGES),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_PAGES),
     command("copy_json", "Y", "copy JSON", "Copy this as JSON; what is too long for a terminal goes into a file.",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, *_PAGES),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_PAGES),
     command("reload", "ctrl+r", "reload", "Read the screen from the local database again.", _ALL, word="reload"),
     command("pause", "p", "pause", "Stop repainting, or go on.", _ALL, word="pause"),
     command("zone", "Z", "UTC/local", "Show times in UTC or in this machine's time zone.", _ALL, word="zone"),

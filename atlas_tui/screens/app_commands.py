@@ -71,6 +71,10 @@ class AppCommands:
         """Tenants."""
         self.go_to_tab(View.TENANTS)
 
+    def command_audit(self) -> None:
+        """The audit trail."""
+        self.go_to_tab(View.AUDIT)
+
     def command_health(self) -> None:
         """Health."""
         self.go_to_tab(View.HEALTH)
@@ -192,7 +196,7 @@ class AppCommands:
             self.do_with_argument(command, argument)
 
     def do_with_argument(self, command: Command, argument: str) -> None:
-        """`:conn NAME`, `:run 1842`, `:workspace NAME`, `:runs FILTER`, `:connections FILTER`, `:tenants FILTER`."""
+        """`:conn NAME`, `:run 1842`, `:workspace NAME`, `:runs FILTER`, `:connections FILTER`, `:tenants FILTER`, `:audit FILTER`."""
         if command.id == "connection":
             self.find_connection(argument)
         elif command.id == "run":
@@ -203,7 +207,7 @@ class AppCommands:
                 self._app.flash("A run is named by its number, such as :run 1842.", "bad")
         elif command.id == "workspace":
             self.try_workspace(argument)
-        elif command.id in (View.RUNS, View.CONNECTIONS, View.TENANTS):
+        elif command.id in (View.RUNS, View.CONNECTIONS, View.TENANTS, View.AUDIT):
             self._app.navigation.go(Link(View(command.id), filter=argument))
         else:
             self._app.flash(f":{command.word} takes nothing behind it.", "bad")
@@ -231,10 +235,6 @@ class AppCommands:
             lambda error: self._app.flash(str(error), "bad"),
         )
 
-    def nothing_to_act_on(self) -> None:
-        """Say that this screen has nothing to act on."""
-        self._app.flash("There is nothing here to do that with; go to a connection or a run.")
-
     # Forms
 
     def command_drafts(self) -> None:
@@ -248,6 +248,10 @@ class AppCommands:
         self._app.flash("No form is open here.")
 
     command_save = command_take_theirs = command_discard_draft = no_form_here
+
+    def nothing_to_act_on(self) -> None:
+        """Say that this screen has nothing to act on."""
+        self._app.flash("There is nothing here to do that with; go to a connection or a run.")
 
     command_check = command_cancel = command_retry = command_enable = command_disable = nothing_to_act_on
     command_set_default = command_revoke_consent = command_delete_connection = nothing_to_act_on

@@ -27,6 +27,17 @@ KEPT: Final = 50
 _FILTER_WORDS: Final = {
     "connections": ("consent:", "verification:", "lifecycle:", "reason:", "tenant:", "type:", "cloud:", "problems:yes"),
     "runs": ("status:", "outcome:failed", "outcome:", "reason:", "since:1h", "tenant:", "by:", "type:"),
+    "audit": (
+        "action:",
+        "actor:",
+        "target:",
+        "outcome:refused",
+        "tenant:",
+        "connection:",
+        "run:",
+        "ticket:",
+        "since:7d",
+    ),
     "tenants": ("tag:", "lifecycle:", "cloud:", "archived:yes"),
 }
 _OUTCOMES: Final = frozenset({"succeeded", "failed", "blocked", "cancelled", "lost"})

@@ -222,8 +222,8 @@ class ConnectionScreen(Acts, PageScreen):
         sections = list(Section)
         self.open_section(sections[(sections.index(self.section) + step) % len(sections)])
 
-    def command_audit(self) -> None:
-        """The audit trail."""
+    def command_linked_audit(self) -> None:
+        """The audit trail, on its tab."""
         self.open_section(Section.AUDIT)
 
     # The keys that move go to the runs while they are seen.

@@ -19,7 +19,7 @@ from textual.widget import Widget
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link
 from atlas_tui.screens.copying import copy_json, copy_text
-from atlas_tui.screens.frame import AtlasScreen
+from atlas_tui.screens.exports import Exports
 from atlas_tui.screens.list_filter import ListFilter
 from atlas_tui.screens.scrolled import Composer, Scrolled
 from atlas_tui.widgets.columns import Column
@@ -51,7 +51,7 @@ WIDE_FROM = 120
 NOTHING_FITS = ListTexts(empty="Nothing fits.", empty_hint="Esc shows all again.")
 
 
-class ListScreen(AtlasScreen, Generic[Row]):
+class ListScreen(Exports, Generic[Row]):
     """A list, the whole screen."""
 
     TEXTS: ClassVar[ListTexts] = ListTexts()

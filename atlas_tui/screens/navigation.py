@@ -21,10 +21,12 @@ _CLASSES: Final = {
     View.CONNECTIONS: ("connections", "ConnectionsScreen"),
     View.RUNS: ("runs", "RunsScreen"),
     View.TENANTS: ("tenants", "TenantsScreen"),
+    View.AUDIT: ("audit", "AuditScreen"),
     View.HEALTH: ("health", "HealthScreen"),
     View.CONNECTION: ("connection", "ConnectionScreen"),
     View.RUN: ("run", "RunScreen"),
     View.TENANT: ("tenant", "TenantScreen"),
+    View.AUDIT_ENTRY: ("audit_entry", "AuditEntryScreen"),
 }
 FIRST: Final = View.CONNECTIONS
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from atlas_tui.cells import Line, Part
 from atlas_tui.command import Where
-from atlas_tui.links import Link, View, to_connection
+from atlas_tui.links import Link, View, to_audit_of, to_connection
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.copying import copy_text
 from atlas_tui.screens.paging import PageScreen
@@ -45,6 +45,11 @@ class RunScreen(Acts, PageScreen):
     def linked(self) -> Link | None:
         """The run's connection."""
         return None if self.read is None else to_connection(self.read.row.connection_id)
+
+    def command_linked_audit(self) -> None:
+        """What the audit trail tells of this run."""
+        if self.subject is not None:
+            self.atlas.navigation.go(to_audit_of("run", self.subject))
 
     def command_pin(self) -> None:
         """Only this tenant in all views, or all again."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from atlas_tui.cells import Line
 from atlas_tui.command import Where
 from atlas_tui.keymap import Keymap
-from atlas_tui.links import Link, View, to_connection, to_runs_of
+from atlas_tui.links import Link, View, to_audit_of, to_connection, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.connection_form import NewConnection
 from atlas_tui.screens.connection_text import name_of
@@ -98,6 +98,11 @@ class TenantScreen(Acts, PageScreen):
         """The runs of the connection under the cursor."""
         row = self.connection
         return None if row is None else to_runs_of(row.id, name_of(row))
+
+    def command_linked_audit(self) -> None:
+        """What the audit trail tells of this tenant."""
+        if self.subject is not None:
+            self.atlas.navigation.go(to_audit_of("tenant", self.subject))
 
     def command_pin(self) -> None:
         """Only this tenant in all views, or all again."""
