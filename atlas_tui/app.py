@@ -19,7 +19,7 @@ from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingsMap
 
-from atlas_tui import crash, hangup, theme
+from atlas_tui import crash, hangup, staying, theme
 from atlas_tui.feed import Changed, Feed, Freshness, Poller, Reached, open_feed
 from atlas_tui.keymap import Keymap, resolve
 from atlas_tui.links import Link, to_run
@@ -95,6 +95,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.standing: Standing | None = None
         self.worker = worker
         self.worker_problem = ""
+        self.attendance = staying.Attendance()
         self.drafts = DraftKeeper(lambda error: self.call_from_thread(self.flash, str(error), "bad"))
         self._opener = opener
         self._make_feed = make_feed
@@ -248,6 +249,12 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.call_next(self.navigation.start_over)
         self.ask_standing()
 
+    def rights_changed(self, session: Session) -> None:
+        """The person may do more, or less, than before: every page asks again."""
+        self._session = session
+        self._spread(frozenset(Topic))
+        self.show_status()
+
     # Changes
 
     def on_changed(self, message: Changed) -> None:
@@ -258,6 +265,8 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
             self.ask_standing()
         if Topic.NOTIFICATIONS in message.topics:
             self.ask_notifications()
+        if Topic.MEMBERS in message.topics:
+            staying.ask(self)
         self.show_status()
 
     def _spread(self, topics: frozenset[Topic]) -> None:
@@ -284,6 +293,8 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         if (screen := self.seen) is not None and not self.freshness.is_paused:
             screen.show_ages()
         self._tell_of_a_dead_worker()
+        if self.attendance.is_due():
+            staying.ask(self)
         self.ask_standing()
         self.show_status()
 

@@ -22,6 +22,8 @@ from atlas_tui.arguments import (
     credentials,
     installation,
     members,
+    people,
+    permissions,
     reading,
     running,
     tenants,
@@ -29,7 +31,20 @@ from atlas_tui.arguments import (
 from atlas_tui.arguments.kinds import Parser, common_into, common_options
 from storage.errors import AtlasError
 
-_TOPICS = (reading, running, tenants, apps, connections, consent, credentials, members, audit, installation)
+_TOPICS = (
+    reading,
+    running,
+    tenants,
+    apps,
+    connections,
+    consent,
+    credentials,
+    permissions,
+    members,
+    people,
+    audit,
+    installation,
+)
 _ROOMS = {
     "worker": ("tasks", "worker"),
     "consent-page": ("tasks", "consent-page"),

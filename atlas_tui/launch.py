@@ -9,6 +9,8 @@ Must not know: screens, storage (which is imported after the first paint).
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,6 +26,10 @@ ENVIRONMENT: Final = {
     "ESCDELAY": "100",
 }
 """What Textual and the terminal driver read at import. The person's own values win, but for those in `NEVER_INHERITED`."""
+
+NEVER_OVER_SSH: Final = ("ATLAS_", "PYTHON", "TEXTUAL", "RICH_", "XDG_", "PAGER", "EDITOR", "VISUAL", "BROWSER")
+"""Beginnings of names that a forced command forgets: what would change which code, files or programs are used. The interpreter has
+looked at PYTHON… by then, which is why it is started with `-I`."""
 
 NEVER_INHERITED: Final = (
     "TEXTUAL_PRESS",
@@ -42,6 +48,19 @@ def prepare_environment() -> None:
         os.environ.pop(name, None)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+
+
+def confine() -> None:
+    """Make this process safe for somebody who came in through a forced command. Call before anything else of ours is imported.
+
+    Without job control and quit, no key ends or stops the process beside its own; without core files, no crash leaves its memory.
+    """
+    for name in [name for name in os.environ if name.startswith(NEVER_OVER_SSH)]:
+        del os.environ[name]
+    os.umask(0o077)
+    for number in (signal.SIGTSTP, signal.SIGQUIT, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def run_dashboard(
@@ -69,7 +88,7 @@ def run_dashboard(
     """
     prepare_environment()
     # Now, not at the top: Textual reads the environment while it is imported.
-    from atlas_tui import crash
+    from atlas_tui import crash, staying
     from atlas_tui.app import AtlasApp
     from atlas_tui.session import open_session
     from atlas_tui.theme import THEMES
@@ -97,6 +116,7 @@ def run_dashboard(
     except Exception as error:
         print(crash.message_for(error), file=sys.stderr)
     finally:
+        staying.finish(app)
         if worker is not None:
             stop_worker(worker)
     return code

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
+from atlas_tui import keyboard
 from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_connection, to_run
 from storage.errors import AtlasError
@@ -125,7 +126,10 @@ class AppCommands:
             widget.refresh()
 
     def command_suspend(self) -> None:
-        """Give the terminal back to the shell."""
+        """Give the terminal back to the shell; there is none behind a forced command."""
+        if keyboard.is_confined():
+            self._app.flash("There is no shell to go back to over this connection.", "warn")
+            return
         with suppress(SuspendNotSupported):
             self._app.action_suspend_process()
 

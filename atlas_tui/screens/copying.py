@@ -12,6 +12,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING, Any, Final
 
+from atlas_tui import keyboard
 from atlas_tui.cells import cut, plain
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def copy_json(app: AtlasApp, value: Any) -> None:
     if len(document) <= MAX_BYTES:
         app.copy_to_clipboard(document.decode("utf-8"))
         app.flash(f"Copied {len(document):,} bytes of JSON", "ok")
+        return
+    if keyboard.is_confined():
+        app.flash("Too long for the clipboard, and no file can be written over this connection.", "warn")
         return
     handle, path = tempfile.mkstemp(prefix="atlas-", suffix=".json")
     with os.fdopen(handle, "wb") as file:
