@@ -137,7 +137,7 @@ def read_note(text: str) -> str:
         InvalidInput: it is too long or holds control characters.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return _text("note", "\n".join(line.rstrip() for line in lines).strip("\n"), MAX_NOTE, "\n\t")
+    return _text("note", "\n".join(line.rstrip() for line in lines).strip(), MAX_NOTE, "\n\t")
 
 
 def _text(field: str, text: str, limit: int, allowed: str) -> str:

@@ -147,7 +147,7 @@ def rename(
         authority(tx, who).require(tx, Capability.PROVIDER_MANAGE, workspace_id, what=f"Workspace {workspace_id}")
         tag_id = find_tag(tx, workspace_id, old)
         if tag_id is None:
-            raise NotFound(f"There is no tag {old!r} in this workspace.", "See `atlas-tui tenant tag --list`.")
+            raise NotFound(f"There is no tag {old!r} in this workspace.", "See `atlas-tui tenant tags`.")
         if old == new:
             return
         if find_tag(tx, workspace_id, new) is not None:

@@ -1,14 +1,20 @@
-"""Looking after what nobody else does: dead workers' runs, waiting runs whose time has come, pending badge counts.
+"""Looking after what nobody else does: dead workers' runs, waiting runs whose time has come, pending badge counts, due purges.
 
 Promise: every worker sweeps and any number of them may; what is done is guarded in storage, so two sweeps never do one thing twice.
 """
 
 from __future__ import annotations
 
-from storage import reaping, rollups
+from typing import Final
+
+from storage import purging, reaping, rollups
 from storage.database import Database
+from tasks.held_runs import steady_clock
 from tasks.logs import Log
 from tasks.timing import Timing
+
+PURGE_EVERY: Final = 60.0
+"""Seconds between looks for offboarded tenants whose purge is due; while there is something to delete, every sweep goes on."""
 
 
 class Sweep:
@@ -24,6 +30,7 @@ class Sweep:
         self._db = db
         self._timing = timing
         self._log = log
+        self._purge_at = steady_clock()
 
     def step(self) -> float:
         """Sweeps once; returns seconds until the next time.
@@ -36,4 +43,13 @@ class Sweep:
             self._log.warning("runs_reaped", count=reaped)
         reaping.promote_waiting(self._db)
         rollups.fold(self._db)
+        self._purge()
         return self._timing.sweep
+
+    def _purge(self) -> None:
+        if steady_clock() < self._purge_at:
+            return
+        purged = purging.purge_due(self._db)
+        if purged.tenants:
+            self._log.info("tenants_purged", count=len(purged.tenants))
+        self._purge_at = steady_clock() + (0.0 if purged.rows else PURGE_EVERY)
