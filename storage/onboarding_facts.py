@@ -1,6 +1,6 @@
 """Reading the facts that onboarding steps are derived from, for many onboardings at once.
 
-Promise: four queries however many there are. Judges nothing; asks for no authority, since its callers have.
+Promise: five queries however many there are. Judges nothing; asks for no authority, since its callers have.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import Row, and_, or_, select
 from storage import operations
 from storage.database import Transaction
 from storage.onboarding_steps import ConnectionFacts, CredentialFacts, Facts
-from storage.schema import credentials, operation_runs, tenants
+from storage.schema import credentials, operation_runs, platform_apps, tenants
 from storage.schema import provider_connections as pc
 from storage.states import (
     Cloud,
@@ -41,6 +41,11 @@ def read_facts(tx: Transaction, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
     tenant_ids = sorted({row.tenant_id for row in rows})
     tenant_rows = {row.id: row for row in tx.run(select(tenants).where(tenants.c.id.in_(tenant_ids)))}
     connections = _connections(tx, tenant_ids)
+    workspace_ids = sorted({row.workspace_id for row in rows})
+    of_workspaces = select(platform_apps.c.workspace_id, platform_apps.c.cloud).where(
+        platform_apps.c.workspace_id.in_(workspace_ids)
+    )
+    apps = {(app.workspace_id, app.cloud) for app in tx.run(of_workspaces)}
     return {
         row.id: Facts(
             tenant_name=tenant_rows[row.tenant_id].name,
@@ -50,6 +55,7 @@ def read_facts(tx: Transaction, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
             status=OnboardingStatus(row.status),
             permissions_seen_at=row.permissions_seen_at,
             connection=connections.get(row.tenant_id),
+            has_platform_app=(row.workspace_id, tenant_rows[row.tenant_id].cloud) in apps,
         )
         for row in rows
     }

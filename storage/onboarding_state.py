@@ -30,6 +30,7 @@ class OnboardingState:
     Attributes:
         held_by: who began it, or took it over last.
         connection_id: the tenant's default connection, which the steps are about.
+        has_platform_app: a new connection would be of type platform.
         check_run_id: its unfinished connection check, if any.
         steps: the seven steps, in order.
         may_manage: whether the principal may go on with it.
@@ -51,6 +52,7 @@ class OnboardingState:
     ended_reason: str
     connection_id: int | None
     connection_type: ConnectionType | None
+    has_platform_app: bool
     check_run_id: int | None
     steps: tuple[Step, ...]
     may_manage: bool
@@ -144,6 +146,7 @@ def states_of(tx: Transaction, who: Principal, rows: Sequence[Row[Any]]) -> tupl
                 ended_reason=row.ended_reason,
                 connection_id=None if connection is None else connection.id,
                 connection_type=None if connection is None else connection.connection_type,
+                has_platform_app=facts.has_platform_app,
                 check_run_id=None if connection is None else connection.check_run_id,
                 steps=onboarding_steps.derive(facts, now),
                 may_manage=may_manage,

@@ -110,7 +110,7 @@ class ConnectionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the steps are read from."""
+    """Everything the steps are read from, and whether a new connection would find a platform app for its cloud."""
 
     tenant_name: str
     entra_tenant_id: str
@@ -119,6 +119,7 @@ class Facts:
     status: OnboardingStatus
     permissions_seen_at: datetime | None
     connection: ConnectionFacts | None
+    has_platform_app: bool = False
 
 
 def derive(facts: Facts, now: datetime) -> tuple[Step, ...]:

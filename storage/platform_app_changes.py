@@ -153,12 +153,7 @@ def delete_unused(db: Database, who: Principal, app_id: int, *, ticket: str | No
 
     def work(tx: Transaction) -> None:
         app = require_app(tx, who, app_id, locked=True)
-        used = _users(tx, app_id)
-        if used:
-            raise Conflict(
-                f"{count(used, 'connection')} sign in with this platform app.",
-                "Make them dedicated, or delete them, first.",
-            )
+        _refuse_used(tx, app_id)
         owner = credential_owners.see(tx, who, CredentialOwner.PLATFORM_APP, app_id)
         destroyed = credential_changes.discard_all(tx, who, owner, ticket=ticket)
         detail: dict[str, audit.DetailValue] = {
@@ -171,6 +166,31 @@ def delete_unused(db: Database, who: Principal, app_id: int, *, ticket: str | No
         tx.run(delete(platform_apps).where(platform_apps.c.id == app_id))
 
     audit.attempt(db, who, "platform_app.delete", work, target_kind="platform_app", target_id=app_id)
+
+
+def preview_delete(db: Database, who: Principal, app_id: int) -> Consequences:
+    """Says what deleting a platform app would destroy.
+
+    Raises:
+        NotFound, Forbidden, Conflict: as `delete_unused` would.
+    """
+    with db.read() as tx:
+        app = require_app(tx, who, app_id)
+        _refuse_used(tx, app_id)
+        sentences = ["No connection signs in with it.", "The app registration at Microsoft stays; delete it there."]
+        held = _number(tx, credentials, credentials.c.platform_app_id == app_id)
+        if held:
+            sentences.insert(0, f"Its {count(held, 'credential')} here is destroyed.")
+        return Consequences(f"Delete platform app {app.id} {app.display_name}", tuple(sentences), hurts=True)
+
+
+def _refuse_used(tx: Transaction, app_id: int) -> None:
+    used = _users(tx, app_id)
+    if used:
+        raise Conflict(
+            f"{count(used, 'connection')} sign in with this platform app.",
+            "Make them dedicated, or delete them, first.",
+        )
 
 
 def _read_changes(changes: Mapping[str, str]) -> dict[str, str]:

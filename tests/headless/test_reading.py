@@ -129,7 +129,7 @@ def test_a_filter_that_cannot_be_read_is_refused_by_its_key(
 
 def test_filters_limits_and_orders_are_those_of_the_dashboard(atlas: Any) -> None:
     numbers = [atlas.connection(name) for name in ("Beta", "alpha", "Gamma")]
-    atlas("connection", "disable", str(numbers[0]))
+    atlas("connection", "disable", str(numbers[0]), "--yes")
 
     def names(*arguments: str) -> list[str]:
         return [row["tenant_name"] for row in atlas("connections", *arguments, "--json").json]

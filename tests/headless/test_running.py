@@ -52,7 +52,7 @@ def test_a_connection_that_is_disabled_or_has_no_credential_is_blocked_with_the_
         blocked = atlas("check", number, "--json")
         assert (blocked.code, blocked.json["result"], blocked.json["reason"]["code"]) == (10, "blocked", reason)
         assert blocked.json["reason"]["next_step"]
-        atlas("connection", "disable", number)
+        atlas("connection", "disable", number, "--yes")
     assert atlas("runs", "--json").json == []
 
 
@@ -78,6 +78,6 @@ def test_another_operation_on_the_connection_is_named_and_can_be_waited_for(atla
 def test_disabling_cancels_what_is_queued(atlas: Any) -> None:
     number = str(atlas.connection())
     run = atlas("check", number, "--no-wait", "--json").json["run"]["id"]
-    atlas("connection", "disable", number)
+    atlas("connection", "disable", number, "--yes")
     row = atlas("run", str(run), "--json").json["row"]
     assert (row["status"], row["outcome"]) == ("completed", "cancelled")

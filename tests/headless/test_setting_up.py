@@ -179,7 +179,7 @@ def test_a_connection_is_disabled_and_enabled_and_keeps_its_badges(atlas: Any) -
     granted = atlas("connection", "consent-granted", number, "--ticket", "CHG-1", "--json").json
     assert granted["consent_status"] == "granted"
 
-    disabled = atlas("connection", "disable", number, "--json").json
+    disabled = atlas("connection", "disable", number, "--yes", "--json").json
     assert (disabled["is_enabled"], disabled["consent_status"]) == (False, "granted")
     assert "lifecycle enabled" in atlas("connection", "enable", number).out
     assert atlas("connection", "set-default", number).code == 0
