@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 import storage
 from storage import (
+    audit_export,
     audit_trail,
     cancelling,
     connection_changes,
@@ -85,7 +86,8 @@ class Case:
     Attributes:
         capability: what the work needs.
         see: what is needed to know that the thing exists.
-        reach: `contoso` when it is about that tenant, `workspace` when about the whole workspace, `entrance` when any membership will do.
+        reach: `contoso` when it is about that tenant, `workspace` when about the whole workspace, `entrance` when any membership will do,
+            `somewhere` when any membership with the capability will do.
         call: does it; gets the fleet, the principal and what `prepare` gave.
         prepare: makes what the call needs, as the Owner.
     """
@@ -102,6 +104,8 @@ class Case:
             return NotFound
         if self.reach == "entrance":
             return None
+        if self.reach == "somewhere":
+            return None if role in RULE[self.capability] else Forbidden
         if self.reach == "workspace":
             return None if reached == "workspace" and role in RULE[self.capability] else Forbidden
         if reached not in ("workspace", self.reach):
@@ -121,11 +125,36 @@ def _queued_run(fleet: Any) -> int:
     return int(fleet.start(_contoso(fleet)).run.id)
 
 
+def _entry(fleet: Any) -> int:
+    about = (audit_entries.c.target_kind == "connection", audit_entries.c.target_id == str(_contoso(fleet)))
+    return int(fleet.one(select(func.min(audit_entries.c.id)).where(*about)))
+
+
 def _membership(fleet: Any) -> int:
     return int(fleet.one(select(memberships.c.id).where(memberships.c.user_id == fleet.people["omar"].user_id)))
 
 
 CASES: dict[str, Case] = {
+    "audit_export.begin": Case(
+        "audit.view",
+        "somewhere",
+        lambda f, who, _: audit_export.begin(f.db, who, audit_trail.AuditQuery(f.north), format="csv"),
+    ),
+    "audit_export.read": Case(
+        "audit.view",
+        "somewhere",
+        lambda f, who, export: list(audit_export.read(f.db, who, export)),
+        lambda f: audit_export.begin(f.db, f.dana, audit_trail.AuditQuery(f.north), format="csv"),
+    ),
+    "audit_trail.get": Case("audit.view", "contoso", lambda f, who, entry: audit_trail.get(f.db, who, entry), _entry),
+    "audit_trail.page": Case(
+        "audit.view",
+        "somewhere",
+        lambda f, who, _: audit_trail.page(f.db, who, audit_trail.AuditQuery(f.north), Place.first()),
+    ),
+    "audit_trail.verify_trail": Case(
+        "audit.view", "workspace", lambda f, who, _: audit_trail.verify_trail(f.db, who, f.north)
+    ),
     "audit_trail.of_connection": Case(
         "audit.view", "contoso", lambda f, who, _: audit_trail.of_connection(f.db, who, _contoso(f))
     ),
@@ -342,6 +371,16 @@ def test_what_does_not_exist_reads_like_what_one_may_not_see(sqlite_fleet: Any, 
         sentences[login] = caught.value.message
     assert len(set(sentences.values())) == 1
     assert "contoso.example" not in str(sentences)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_whatever_changes_something_is_told_in_the_audit_trail(sqlite_fleet: Any, name: str) -> None:
+    case, unaudited = CASES[name], ("audit_entries", "audit_heads", "change_topics")
+    prepared = case.prepare(sqlite_fleet)
+    before, entries = sqlite_fleet.contents(without=unaudited), sqlite_fleet.count(audit_entries)
+    case.call(sqlite_fleet, sqlite_fleet.dana, prepared)
+    changed = sqlite_fleet.contents(without=unaudited) != before
+    assert not changed or sqlite_fleet.count(audit_entries) > entries
 
 
 REFUSABLE = sorted(
