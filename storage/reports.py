@@ -49,6 +49,24 @@ class Report:
     limited_operations: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ReportSummary:
+    """One line of a connection's list of reports.
+
+    Attributes:
+        verdict, reason_code, is_superseded: as in `Report`.
+    """
+
+    id: int
+    run_id: int
+    created_at: datetime
+    verdict: VerificationStatus | None
+    reason_code: str | None
+    is_superseded: bool
+    generation: int
+    manifest_version: int
+
+
 class _Document(msgspec.Struct):
     steps: list[ReportStep]
     organization: OrganizationFacts | None = None
@@ -89,12 +107,7 @@ def latest(db: Database, who: Principal, connection_id: int) -> Report | None:
         NotFound: the connection is not visible.
     """
     with db.read() as tx:
-        place = tx.run(
-            select(provider_connections.c.workspace_id, provider_connections.c.tenant_id).where(
-                provider_connections.c.id == connection_id
-            )
-        ).first()
-        _see(tx, who, place, f"Connection {connection_id}")
+        _see_connection(tx, who, connection_id)
         return _one(
             tx,
             select(verification_reports)
@@ -116,6 +129,96 @@ def of_run(db: Database, who: Principal, run_id: int) -> Report | None:
         ).first()
         _see(tx, who, place, f"Run {run_id}")
         return _one(tx, select(verification_reports).where(verification_reports.c.run_id == run_id))
+
+
+def by_id(db: Database, who: Principal, connection_id: int, report_id: int) -> Report:
+    """Returns one report of a connection.
+
+    Raises:
+        NotFound: the connection is not visible, or has no such report.
+    """
+    with db.read() as tx:
+        _see_connection(tx, who, connection_id)
+        found = _one(
+            tx,
+            select(verification_reports).where(
+                verification_reports.c.id == report_id, verification_reports.c.connection_id == connection_id
+            ),
+        )
+    if found is None:
+        raise NotFound(
+            f"Connection {connection_id} has no report {report_id}.", "See: atlas-tui report CONNECTION --list"
+        )
+    return found
+
+
+def before(db: Database, who: Principal, report: Report) -> Report | None:
+    """Returns the report before this one that was believed (not superseded); None when there is none.
+
+    Raises:
+        NotFound: the connection is not visible.
+    """
+    with db.read() as tx:
+        _see_connection(tx, who, report.connection_id)
+        return _one(
+            tx,
+            select(verification_reports)
+            .where(
+                verification_reports.c.connection_id == report.connection_id,
+                verification_reports.c.id < report.id,
+                ~verification_reports.c.is_superseded,
+            )
+            .order_by(verification_reports.c.id.desc())
+            .limit(1),
+        )
+
+
+def of_connection(db: Database, who: Principal, connection_id: int, *, limit: int = 100) -> tuple[ReportSummary, ...]:
+    """Returns a connection's reports, newest first.
+
+    Raises:
+        NotFound: the connection is not visible.
+    """
+    r = verification_reports.c
+    with db.read() as tx:
+        _see_connection(tx, who, connection_id)
+        rows = tx.run(
+            select(
+                r.id,
+                r.run_id,
+                r.created_at,
+                r.verdict,
+                r.reason_code,
+                r.is_superseded,
+                r.generation,
+                r.manifest_version,
+            )
+            .where(r.connection_id == connection_id)
+            .order_by(r.id.desc())
+            .limit(limit)
+        ).all()
+    return tuple(
+        ReportSummary(
+            row.id,
+            row.run_id,
+            row.created_at,
+            None if row.verdict is None else VerificationStatus(row.verdict),
+            row.reason_code,
+            row.is_superseded,
+            row.generation,
+            row.manifest_version,
+        )
+        for row in rows
+    )
+
+
+def _see_connection(tx: Transaction, who: Principal, connection_id: int) -> None:
+    place = tx.run(
+        select(provider_connections.c.workspace_id, provider_connections.c.tenant_id).where(
+            provider_connections.c.id == connection_id
+        )
+    ).first()
+    _see(tx, who, place, f"Connection {connection_id}")
 
 
 def _see(tx: Transaction, who: Principal, place: Row[Any] | None, what: str) -> None:

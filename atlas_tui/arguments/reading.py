@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from atlas_tui.arguments.kinds import Commands, Parser, command, limit, run_number
+from pathlib import Path
+
+from atlas_tui.arguments.kinds import Commands, Parser, command, limit, number, run_number
 
 
 def add(commands: Commands, common: Parser) -> None:
@@ -21,8 +23,18 @@ def add(commands: Commands, common: Parser) -> None:
     limit(found)
     found = command(commands, common, "run", "headless.reading:show_run", "show one run")
     run_number(found)
-    found = command(commands, common, "report", "headless.reading:show_report", "show the last report of a connection")
+    found = command(
+        commands,
+        common,
+        "report",
+        "headless.reports:show_report",
+        "show a connection's verification report, and what changed",
+    )
     found.add_argument("connection", help="number, tenant name, domain or tenant id")
+    found.add_argument("--id", type=number, help="this report; the newest when left out")
+    found.add_argument("--list", action="store_true", help="list the connection's reports, newest first")
+    found.add_argument("--file", type=Path, help="write it to this new file, as Markdown or with --json as JSON")
+    limit(found)
     found = command(commands, common, "tenants", "headless.reading:list_tenants", "list tenants")
     found.add_argument("filter", nargs="*", help="words, tag:, cloud:, archived:yes …")
     limit(found)

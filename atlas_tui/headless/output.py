@@ -18,7 +18,12 @@ from atlas_tui.cells import fit, plain, width_of
 
 def write_json(value: Any) -> None:
     """Writes a dataclass, a list of them, or plain data as one line of JSON."""
-    sys.stdout.write(msgspec.json.encode(value, enc_hook=_encode).decode("utf-8") + "\n")
+    sys.stdout.write(json_line(value))
+
+
+def json_line(value: Any) -> str:
+    """Makes one line of JSON of a dataclass, a list of them, or plain data."""
+    return msgspec.json.encode(value, enc_hook=_encode).decode("utf-8") + "\n"
 
 
 def _encode(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from atlas_tui import keyboard
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
-from storage import access, connections, operations, platform_apps, reasons, reports, runs, tenants, workers
+from storage import access, connections, platform_apps, reasons, runs, tenants, workers
 from storage.configuration import load
 from storage.connections import ConnectionQuery, ConnectionRow
 from storage.database import open_database
@@ -151,29 +151,6 @@ def show_run(options: argparse.Namespace) -> int:
         write_line(f"  {failure.reason_code} x{failure.count}: {failure.sentence}{identity}")
     if detail.summary_counts:
         write_line(", ".join(f"{key} {value}" for key, value in detail.summary_counts.items()))
-    return 0
-
-
-def show_report(options: argparse.Namespace) -> int:
-    """`atlas-tui report CONNECTION`: the newest verification report."""
-    with opened(options.config, options.workspace) as here:
-        row = _find(here, options.connection)
-        report = reports.latest(here.db, here.who, row.id)
-    if report is None:
-        raise NotFound(f"{row.tenant_name} was never checked.", f"Run: atlas-tui check {row.id}")
-    if options.json:
-        write_json(report)
-        return 0
-    verdict = report.verdict.value if report.verdict else "unchanged"
-    write_line(f"{row.tenant_name}: verification {verdict}, run #{report.run_id}, {moment(report.created_at)}")
-    if report.is_superseded:
-        write_line("superseded: the connection changed while the check ran, so nothing of this was believed")
-    for step in report.steps:
-        code = f" [{step.reason_code}]" if step.reason_code else ""
-        write_line(f"  {step.status.value:5} {step.label:24} {step.sentence}{code}")
-    if report.limited_operations:
-        labels = ", ".join(operations.find(name).label for name in report.limited_operations)
-        write_line(f"cannot work now: {labels}")
     return 0
 
 
