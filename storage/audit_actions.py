@@ -63,7 +63,7 @@ _ALL: Final = (
     Action("platform.grant", "platform role given[: {login}][ {capability}]"),
     Action("platform.revoke", "platform role taken away[: {login}][ {capability}]"),
     Action("platform_app.delete", "platform app deleted[: {name}]"),
-    Action("platform_app.edit", "platform app edited[: {display_name}][, client id {client_id}][, home {home_tenant_id}][, to {redirect_uri}]"),
+    Action("platform_app.edit", "platform app edited[: {display_name}][, client {client_id}][, home {home_tenant_id}][, {redirect_uri}]"),
     Action("platform_app.register", "platform app registered"),
     Action("platform_app.verify", "platform app verified on connections[ {connections}]"),
     Action("run.cancel", "run[ #{run}] cancelled"),
