@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from simulator.demo_fleet import demo_fleet
+from simulator.demo_newcomers import customer_list, newcomers
 from simulator.fleet import FleetError, add_tenant, read_fleet
+from simulator.memory import Memory
 from simulator.server import open_listeners, serve
 from simulator.tls import open_authority, write_private
 from simulator.world import World
@@ -34,11 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "fleet":
-            json.dump(
-                {"tenants": demo_fleet(options.size, options.seed, options.anchor)}, sys.stdout, ensure_ascii=False
-            )
-            sys.stdout.write("\n")
-            return 0
+            return _print_fleet(options)
         return _serve(options)
     except FleetError as error:
         print(f"simulator: {error}", file=sys.stderr)
@@ -46,6 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"simulator: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
         return 2
+
+
+def _print_fleet(options: argparse.Namespace) -> int:
+    fleet, new = demo_fleet(options.size, options.seed, options.anchor), newcomers(options.seed)
+    if options.customers is not None:
+        write_private(options.customers, customer_list(new, fleet).encode())
+    json.dump({"tenants": fleet, "newcomers": new}, sys.stdout, ensure_ascii=False)
+    sys.stdout.write("\n")
+    return 0
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -63,6 +70,10 @@ def _serve_in(directory: Path, options: argparse.Namespace) -> int:
         except FleetError as error:
             name = entry.get("name", entry.get("id")) if isinstance(entry, dict) else entry
             raise FleetError(f"tenant {name!r}: {error}") from None
+    if options.remember is not None:
+        memory = Memory(world.directory, options.remember)
+        memory.recall()
+        world.remember = memory.remember
     authority, certificate = open_authority(directory)
     sockets = open_listeners(world, options.host, options.port)
     line = json.dumps(world.endpoints(str(certificate.resolve())))
@@ -86,7 +97,7 @@ def _fleet(options: argparse.Namespace) -> list[dict[str, object]]:
     if options.fleet is None:
         return []
     if options.fleet == "demo":
-        return demo_fleet(options.size, options.seed, options.anchor)
+        return demo_fleet(options.size, options.seed, options.anchor) + newcomers(options.seed)
     return read_fleet(Path(options.fleet))
 
 
@@ -98,9 +109,12 @@ def _parser() -> _Parser:
     server.add_argument("--fleet", help='"demo", or the path of a fleet in JSON (default: no tenants)')
     server.add_argument("--host", default="127.0.0.1", help="address to bind (default: 127.0.0.1)")
     server.add_argument("--port", type=_port, default=0, help="first of five ports (default: free ones)")
+    server.add_argument("--remember", type=Path, metavar="FILE", help="keep what is changed here for the next start")
     server.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends")
     fleet = commands.add_parser("fleet", help="print a fleet as JSON")
     fleet.add_argument("name", choices=["demo"], help="which fleet")
+    fleet.add_argument("--customers", type=Path, metavar="FILE",
+                       help="write the newcomers' customer list, as Partner Center exports it, to this file")  # fmt: skip
     for command in (server, fleet):
         command.add_argument("--size", type=_size, default=200, help="tenants in the demo fleet (default: 200)")
         command.add_argument("--seed", type=int, default=1, help="varies the demo fleet (default: 1)")

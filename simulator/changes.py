@@ -70,6 +70,16 @@ def change_tenant(world: World, tenant: Tenant, body: Any) -> None:
             raise FleetError(str(error)) from None
     for change in changes:
         change()
+    world.remember(tenant)
+    for client_id in {guid(app.get("client_id"), "client_id") for app in objects(body, "apps")}:
+        _remember_home(world, tenant, client_id)
+
+
+def _remember_home(world: World, tenant: Tenant, client_id: str) -> None:
+    """An app may be changed through any tenant that knows it; what it has stands with its home."""
+    home = world.directory.tenants.get(world.directory.registrations[client_id].home_tenant)
+    if home is not None and home is not tenant:
+        world.remember(home)
 
 
 def _app_changes(world: World, tenant: Tenant, app: dict[str, Any]) -> list[Change]:

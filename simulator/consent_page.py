@@ -18,6 +18,7 @@ from simulator.answers import Answer
 from simulator.clock import iso
 from simulator.consent_html import Pages, error_page
 from simulator.model import Registration, ServicePrincipal, Tenant
+from simulator.redirects import is_registered
 from simulator.scenarios import active
 from simulator.world import World
 
@@ -129,6 +130,7 @@ def grant_consent(world: World, tenant: Tenant, registration: Registration) -> N
         enabled=known.enabled if known else True,
         consented_at=world.clock.now(),
     )
+    world.remember(tenant)
 
 
 def _accepted(
@@ -174,7 +176,7 @@ def _registered(registration: Registration, redirect: str) -> bool:
         parts = urlsplit(redirect)
         loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
         return bool(parts.netloc) and (parts.scheme == "https" or (parts.scheme == "http" and loopback))
-    return redirect in registration.redirect_uris
+    return is_registered(registration.redirect_uris, redirect)
 
 
 def _scenario_answer(tenant: Tenant) -> str | None:

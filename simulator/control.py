@@ -1,6 +1,7 @@
 """The control endpoint: change tenants, switch scenarios, read the request log, move the clock.
 
-Promise: everything but ``/healthz`` needs the control key; a refused change changes nothing and says which field is wrong.
+Promise: everything but ``/healthz`` needs the control key (the portal, which is served here as well, has its own); a refused change
+changes nothing and says which field is wrong.
 Must not know: sign-in or Graph; it changes the world they read.
 """
 
@@ -21,6 +22,7 @@ from simulator.changes import change_tenant
 from simulator.clock import iso, parse_iso
 from simulator.fleet import FleetError, add_tenant, dump_tenant, scenario_uses, script
 from simulator.model import Tenant
+from simulator.portal import portal_routes
 from simulator.world import World
 
 _LONGEST_ADVANCE = 10 * 365 * 86_400.0
@@ -39,7 +41,7 @@ def build_control(world: World) -> Starlette:
     """Return the control application of a world."""
     routes = [Route(path, _guarded(world, handler, open_to_all=path == "/healthz"), methods=[method])
               for method, path, handler in _ROUTES]  # fmt: skip
-    return Starlette(routes=routes)
+    return Starlette(routes=[*routes, *portal_routes(world)])
 
 
 def _guarded(world: World, handler: Handler, *, open_to_all: bool) -> Callable[[Request], Awaitable[Response]]:
@@ -71,6 +73,7 @@ async def _scenarios(_world: World, _: Request) -> Response:
 
 async def _add(world: World, request: Request) -> Response:
     tenant = add_tenant(world.directory, await _body(request))
+    world.remember(tenant)
     return _json(dump_tenant(world.directory, tenant), 201)
 
 
@@ -85,29 +88,37 @@ async def _change(world: World, request: Request) -> Response:
 
 
 async def _remove(world: World, request: Request) -> Response:
-    world.directory.remove(_tenant(world, request).id)
+    tenant = _tenant(world, request)
+    world.directory.remove(tenant.id)
+    world.remember(tenant)
     return Response(status_code=204)
 
 
 async def _set_scenarios(world: World, request: Request) -> Response:
     tenant, body = _tenant(world, request), await _body(request)
     tenant.scenarios = scenario_uses(body.get("scenarios") if isinstance(body, dict) else body)
+    world.remember(tenant)
     return _json(dump_tenant(world.directory, tenant))
 
 
 async def _clear_scenarios(world: World, request: Request) -> Response:
-    _tenant(world, request).scenarios = []
+    tenant = _tenant(world, request)
+    tenant.scenarios = []
+    world.remember(tenant)
     return Response(status_code=204)
 
 
 async def _add_script(world: World, request: Request) -> Response:
     tenant = _tenant(world, request)
     tenant.scripts.append(script(await _body(request)))
+    world.remember(tenant)
     return _json(dump_tenant(world.directory, tenant), 201)
 
 
 async def _clear_scripts(world: World, request: Request) -> Response:
-    _tenant(world, request).scripts = []
+    tenant = _tenant(world, request)
+    tenant.scripts = []
+    world.remember(tenant)
     return Response(status_code=204)
 
 

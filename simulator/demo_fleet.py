@@ -53,6 +53,9 @@ ROLES = (
 CONSENT = ("unknown", "required", "granted", "failed", "revoked")
 VERIFICATION = ("unknown", "pending", "healthy", "degraded", "blocked", "error")
 MINIMUM = 100
+CONSENT_REDIRECT = "http://localhost/atlas-consent"
+"""What the platform apps have registered. Entra takes any port of it (``redirects``), as a page that listens on a free one needs."""
+
 _PLATFORM = (("north-msp", "global"), ("north-msp", "usgov"), ("harbor-it", "global"), ("sandbox", "global"))
 _WORKSPACE_NAMES = {"north-msp": "North MSP", "harbor-it": "Harbor IT", "sandbox": "Sandbox"}
 _TAGS = ("gold", "silver", "bronze", "finance", "health", "retail", "public", "education")
@@ -75,6 +78,30 @@ def demo_fleet(size: int, seed: int, anchor: datetime) -> list[Entry]:
     return _Maker(seed, anchor).fleet(size)
 
 
+def demo_guid(seed: int, *parts: object) -> str:
+    """Return the GUID that the demo of a seed gives to something."""
+    text = stable_guid("demo", seed, *parts)
+    return f"{text[:14]}4{text[15:]}"
+
+
+def platform_app(seed: int, workspace: str, cloud: str) -> Entry:
+    """Return a workspace's platform app of a cloud as a tenant that has consented to it knows it, without its secret."""
+    name = f"Atlas for {_WORKSPACE_NAMES[workspace]}" + (" (Government)" if cloud == "usgov" else "")
+    return {
+        "client_id": demo_guid(seed, "platform", workspace, cloud),
+        "display_name": name,
+        "multi_tenant": True,
+        "home_tenant": demo_guid(seed, "home", workspace, cloud),
+        "secrets": [],
+        "certificates": [],
+        "consented": True,
+        "granted_roles": list(ROLES),
+        "required_roles": list(ROLES),
+        "redirect_uris": [CONSENT_REDIRECT],
+        "enabled": True,
+    }
+
+
 class _Maker:
     def __init__(self, seed: int, anchor: datetime) -> None:
         self.seed, self.anchor, self.dice = seed, anchor, random.Random(seed)
@@ -82,7 +109,7 @@ class _Maker:
         known = [name for name in (*ODD, *FICTIONAL) if name not in reserved]
         self.names = iter(known + company_names(self.dice))
         self.labels: set[str] = set()
-        self.platform = {key: self._platform_app(*key) for key in _PLATFORM}
+        self.platform = {key: platform_app(seed, *key) for key in _PLATFORM}
 
     def fleet(self, size: int) -> list[Entry]:
         tenants = [self._home(workspace, cloud) for workspace, cloud in _PLATFORM]
@@ -94,23 +121,7 @@ class _Maker:
         return tenants
 
     def guid(self, *parts: object) -> str:
-        text = stable_guid("demo", self.seed, *parts)
-        return f"{text[:14]}4{text[15:]}"
-
-    def _platform_app(self, workspace: str, cloud: str) -> Entry:
-        name = f"Atlas for {_WORKSPACE_NAMES[workspace]}" + (" (Government)" if cloud == "usgov" else "")
-        return {
-            "client_id": self.guid("platform", workspace, cloud),
-            "display_name": name,
-            "multi_tenant": True,
-            "home_tenant": self.guid("home", workspace, cloud),
-            "secrets": [],
-            "certificates": [],
-            "consented": True,
-            "granted_roles": list(ROLES),
-            "required_roles": list(ROLES),
-            "enabled": True,
-        }
+        return demo_guid(self.seed, *parts)
 
     def _home(self, workspace: str, cloud: str) -> Entry:
         app = {**self.platform[workspace, cloud], "secrets": [self._secret("platform", workspace, cloud)]}

@@ -46,7 +46,7 @@ class FleetError(ValueError):
 
 
 def read_fleet(path: Path) -> list[dict[str, Any]]:
-    """Read a fleet file and return its tenants, not yet checked one by one.
+    """Read a fleet file and return its tenants and its newcomers (who have no connection yet), not yet checked one by one.
 
     Raises:
         FleetError: unreadable, not JSON, or without a list of tenants.
@@ -58,9 +58,10 @@ def read_fleet(path: Path) -> list[dict[str, Any]]:
     except msgspec.DecodeError as error:
         raise FleetError(f"the fleet {path} is not JSON: {error}") from None
     tenants = content.get("tenants") if isinstance(content, dict) else None
-    if not isinstance(tenants, list):
-        raise FleetError(f'the fleet {path} must be an object with a list "tenants"')
-    return tenants
+    newcomers = content.get("newcomers", []) if isinstance(content, dict) else []
+    if not isinstance(tenants, list) or not isinstance(newcomers, list):
+        raise FleetError(f'the fleet {path} must be an object with a list "tenants", and may have a list "newcomers"')
+    return tenants + newcomers
 
 
 def add_tenant(directory: Directory, entry: Any) -> Tenant:

@@ -66,6 +66,11 @@ def role_id(permission: str) -> str:
     return _KNOWN_IDS.get(permission) or stable_guid("app-role", permission)
 
 
+def permission_of(identifier: str) -> str | None:
+    """Return the permission that an app role id belongs to, or None when it is not known here."""
+    return next((name for name in known_permissions() if role_id(name) == identifier.lower()), None)
+
+
 def known_permissions() -> list[str]:
     """Return every permission this simulator knows, sorted."""
     tables = (ORGANIZATION, SUBSCRIBED_SKUS, APPLICATIONS, DEVICES, ROLE_DEFINITIONS, ROLE_ELIGIBILITIES,

@@ -7,6 +7,7 @@ Must not know: how a request is parsed or answered.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +50,10 @@ CLOUD_FACTS = {
 
 @dataclass
 class World:
-    """The whole simulated Microsoft."""
+    """The whole simulated Microsoft.
+
+    ``remember`` is called with every tenant that was changed, or whose app was; ``portal_key`` opens the portal and nothing else.
+    """
 
     clock: Clock = field(default_factory=Clock)
     directory: Directory = field(default_factory=Directory)
@@ -57,6 +61,8 @@ class World:
     log: RequestLog = field(default_factory=RequestLog)
     listeners: dict[int, Listener] = field(default_factory=dict)
     control_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    portal_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    remember: Callable[[Tenant], None] = field(default=lambda _: None)
     page_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     met_challenges: set[str] = field(default_factory=set)
     throttle: Throttle = field(init=False)
@@ -86,5 +92,6 @@ class World:
             "ca": ca,
             "control": self.url("control", ""),
             "control_key": self.control_key,
+            "portal": f"{self.url('control', '')}/portal?key={self.portal_key}",
             "clouds": {c: {"login": self.url("login", c), "graph": self.url("graph", c)} for c in CLOUDS},
         }

@@ -36,7 +36,7 @@ def test_the_ready_line_and_endpoints_json_say_the_same(start_simulator: Start, 
     line = _ready(process)
     written = json.loads((tmp_path / "sim" / "endpoints.json").read_text())
     assert line == written
-    assert set(line) == {"ca", "control", "control_key", "clouds"}
+    assert set(line) == {"ca", "control", "control_key", "portal", "clouds"}
     assert set(line["clouds"]) == {"global", "usgov"}
     assert stat.S_IMODE((tmp_path / "sim").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "sim" / "endpoints.json").stat().st_mode) == 0o600
