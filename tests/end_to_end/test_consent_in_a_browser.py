@@ -95,13 +95,13 @@ class Practice:
     def who(self) -> Principal:
         return access.local_principal(self.estate.db)
 
-    def quick_link(self, name: str, scenario: str) -> ConsentLink:
-        """A customer with a scenario, and a link, without starting a process for each step."""
+    def quick_link(self, name: str, *scenarios: Any) -> ConsentLink:
+        """A customer with scenarios, and a link, without starting a process for each step."""
         microsoft, db = self.estate.microsoft, self.estate.db
         app = {"client_id": self.client_id, "multi_tenant": True, "home_tenant": self.home, "consented": False}
         model = microsoft.tenants["The Practice"]["apps"][0]
         more = {"secrets": [self.secret], "required_roles": model["required_roles"], "redirect_uris": [self.page_url]}
-        tenant = microsoft.new_tenant(name, app={**app, **more}, scenarios=[scenario])
+        tenant = microsoft.new_tenant(name, app={**app, **more}, scenarios=list(scenarios))
         workspace = workspaces.find_workspace(db, self.who, "main")
         domain = tenant["domains"][0]
         row = tenants.create(db, self.who, workspace, entra_tenant_id=tenant["id"], name=name, primary_domain=domain)
@@ -353,6 +353,21 @@ def test_an_approval_whose_answer_never_came_back_is_found_by_a_check(
     link = practice.quick_link("Lost Answer Ltd", "consent_no_reply_address")
     practice.microsoft_answers("Lost Answer Ltd", {"url": link.url})
     starting.start(practice.estate.db, practice.who, link.connection_id, "provider.connection.check")
+    until(lambda: practice.badges(str(link.connection_id)) == ("granted", "healthy"), "the check's verdict", 60)
+
+
+def test_the_check_waits_until_microsoft_has_spread_the_consent(practice: Practice, until: Callable[..., Any]) -> None:
+    """For some seconds after consent tokens lack the permissions: that is waited out in sight, and is no verdict."""
+    name = "Spreading Slowly Ltd"
+    link = practice.quick_link(name, "consent_accepted", {"name": "propagation_delay", "seconds": 4})
+    practice.microsoft_answers(name, {"url": link.url})
+
+    def phase() -> str:
+        (row,) = practice.estate.sql("SELECT phase FROM operation_runs WHERE connection_id = :c", c=link.connection_id)
+        return row.phase or ""
+
+    until(lambda: "waiting until Microsoft knows" in phase(), "a wait that can be seen", 30)
+    assert practice.badges(str(link.connection_id)) == ("granted", "pending")
     until(lambda: practice.badges(str(link.connection_id)) == ("granted", "healthy"), "the check's verdict", 60)
 
 
