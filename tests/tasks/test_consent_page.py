@@ -432,6 +432,19 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
     assert "cannot be listened on" in said
 
 
+def test_nothing_else_in_the_room_listens_and_the_worker_loads_no_server() -> None:
+    others = [file for file in (ROOT / "tasks").rglob("*.py") if not file.name.startswith("consent_page")]
+    assert len(others) > 20
+    assert [
+        file.name
+        for file in others
+        if re.search(r"import (starlette|uvicorn)|from (starlette|uvicorn)", file.read_text())
+    ] == []
+    program = "import tasks.__main__, tasks.worker, sys; print({'uvicorn', 'starlette'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def _luminance(colour: str) -> float:
     """Relative luminance (WCAG 2.2)."""
     parts = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
