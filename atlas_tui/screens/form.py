@@ -175,7 +175,7 @@ class FormScreen(AtlasScreen):
         return ("warn" if remark is None else remark.level), text
 
     def _consequences(self) -> tuple[str, ...]:
-        if self.form.IS_EDIT and not self.state.changed() and not self.body.secrets():
+        if self.form.IS_EDIT and not self.state.changed() and not self.state.has_secrets:
             return ("Nothing has been changed yet.",)
         return tuple(self.looked_up.consequences)
 

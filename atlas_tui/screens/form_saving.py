@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from atlas_tui.screens.form_definition import LookedUp, Saved
 from atlas_tui.widgets.confirm_name import Confirmed, ConfirmName
-from atlas_tui.widgets.form_field import Kind
 from storage.errors import AtlasError, Conflict, Forbidden, InvalidInput
 
 if TYPE_CHECKING:
@@ -36,17 +35,15 @@ class SaveFlow:
         if self.is_under_way:
             return
         state.touch(field.key for field in state.fields)
-        missing = self._missing_secret()
-        if (bad := state.first_bad()) is not None or missing is not None:
-            key = bad.key if bad is not None else str(missing)
-            screen.body.enter(key)
+        if (bad := state.first_bad()) is not None:
+            screen.body.enter(bad.key)
             screen.show_form()
             count = sum((remark := state.remark(f.key)) is not None and remark.level == "bad" for f in state.visible())
             screen.atlas.flash(
                 "Not saved: " + ("1 field is" if count < 2 else f"{count} fields are") + " marked x.", "bad"
             )
             return
-        if screen.form.IS_EDIT and not state.changed() and not screen.body.secrets():
+        if screen.form.IS_EDIT and not state.changed() and not state.has_secrets:
             screen.atlas.flash("Nothing has been changed, so there is nothing to save.")
             return
         self.is_under_way = True
@@ -54,17 +51,6 @@ class SaveFlow:
         session, form, filled = screen.session, screen.form, screen.filled()
         screen.atlas.flash("Saving...")
         screen.atlas.ask("form look up", lambda: form.look_up(session, filled), self._looked_up, self._refused)
-
-    def _missing_secret(self) -> str | None:
-        filled = self._screen.body.secrets()
-        return next(
-            (
-                f.key
-                for f in self._screen.state.visible()
-                if f.kind is Kind.SECRET and f.is_required and f.key not in filled
-            ),
-            None,
-        )
 
     def _looked_up(self, found: LookedUp) -> None:
         screen = self._screen

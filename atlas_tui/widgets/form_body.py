@@ -129,7 +129,7 @@ class FormBody(Widget):
             if row.is_mounted and row.input.is_mounted:
                 row.show(self.state)
 
-    def focusable(self) -> Iterator[Widget]:
+    def to_fill_in(self) -> Iterator[Widget]:
         """The fields that can be filled in now."""
         for row in self.rows.values():
             if row.display and row.input.can_focus:
@@ -146,7 +146,7 @@ class FormBody(Widget):
         Args:
             key: Which; the first one that can be filled in when None.
         """
-        wanted = self.rows[key].input if key is not None and self.rows[key].display else next(self.focusable(), None)
+        wanted = self.rows[key].input if key is not None and self.rows[key].display else next(self.to_fill_in(), None)
         if wanted is None or not wanted.can_focus:
             return
         self.screen.set_focus(wanted)
@@ -177,6 +177,8 @@ class FormBody(Widget):
     @on(SecretEdited)
     def _secret_edited(self, event: SecretEdited) -> None:
         event.stop()
+        self.state.fill(event.key, event.is_filled)
+        self.show_state()
         self.post_message(FormEdited(event.key))
 
     @on(SecretLeft)

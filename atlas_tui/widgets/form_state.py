@@ -66,6 +66,7 @@ class FormState:
         self._put_aside: dict[str, str] = {}
         self._refused: dict[str, Remark] = {}
         self._touched: set[str] = set()
+        self._filled: set[str] = set()
 
     @staticmethod
     def _shown(field: Field, value: Any) -> str:
@@ -92,6 +93,20 @@ class FormState:
         self._mine[key] = text
         self._touched.add(key)
         self._refused.pop(key, None)
+
+    def fill(self, key: str, is_filled: bool) -> None:
+        """There is something in a secret field now, or nothing any more; what it is is not known here."""
+        self._touched.add(key)
+        self._refused.pop(key, None)
+        if is_filled:
+            self._filled.add(key)
+        else:
+            self._filled.discard(key)
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether there is something in a secret field that applies."""
+        return any(field.key in self._filled for field in self.visible())
 
     def touch(self, keys: Iterable[str]) -> None:
         """These fields were left, or shall be saved: what is missing in them may be said."""
@@ -133,7 +148,8 @@ class FormState:
         """What there is to say about a field, the worst first."""
         field = self._by_key[key]
         if not field.fixed:
-            text = self._mine[key]
+            # What is in a secret field is not here; that there is something is all that can be asked.
+            text = "filled" if key in self._filled else self._mine[key]
             if (problem := field.problem(text)) and (text.strip() or key in self._touched):
                 return Remark(problem)
         if (refused := self._refused.get(key)) is not None:

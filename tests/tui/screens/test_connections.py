@@ -258,7 +258,7 @@ async def test_enabling_asks_first_and_says_what_it_does(small_fleet: Any, dashb
     northwind = small_fleet.connection["Northwind"]
     async with dashboard(small_fleet) as terminal:
         await terminal.press("j", "j", "j", "x", "e")
-        assert terminal.shows("Verification starts anew from unknown")
+        assert terminal.shows("Verification becomes unknown")
         await terminal.press("enter")
         assert terminal.shows("- disabled")
         await terminal.press("x", "e", "right", "enter")

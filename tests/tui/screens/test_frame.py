@@ -318,7 +318,7 @@ async def test_a_tenant_without_a_connection_calls_for_one(lived_in: Any, dashbo
     async with dashboard(lived_in) as terminal:
         await terminal.press("4", "enter")
         assert terminal.shows("None yet: nothing can be checked or collected here.")
-        assert terminal.shows("atlas-tui connection add")
+        assert terminal.shows("N: add its connection")
 
 
 async def test_a_tenants_page_leads_to_each_of_its_connections(lived_in: Any, dashboard: Any) -> None:

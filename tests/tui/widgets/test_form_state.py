@@ -140,6 +140,17 @@ def test_a_secret_is_neither_remembered_nor_in_a_draft(state: FormState) -> None
     assert "hunter2" not in repr((state.texts(), state.document(), state.values(), state.changes()))
 
 
+def test_a_required_secret_is_missing_until_there_is_something_in_its_field() -> None:
+    state = FormState((Field("key", "Key", Kind.SECRET, is_required=True),), {})
+    state.touch(["key"])
+    assert text_of(state, "key") == "Key: is needed."
+    state.fill("key", True)
+    assert state.remark("key") is None
+    assert state.has_secrets
+    state.fill("key", False)
+    assert text_of(state, "key") == "Key: is needed."
+
+
 def test_a_draft_from_another_version_of_the_form_does_no_harm(state: FormState) -> None:
     state.resume({"gone": "x", "kind": "purple", "key": "hunter2", "name": "Kept"})
     assert state.texts() == {"name": "Kept", "kind": "own", "port": "443", "tags": "gold, vip", "key": ""}
