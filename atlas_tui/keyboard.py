@@ -79,17 +79,18 @@ def host() -> str:
         return socket.gethostname()
 
 
-def forbid_files(what: str) -> None:
-    """Refuse to write a file for somebody who came in through a forced command: it would land in the service's account.
+def forbid_files(what: str, verb: str = "written to") -> None:
+    """Refuse to use a file for somebody who came in through a forced command: it would be the service account's.
 
     Args:
-        what: What was to be written, for the sentence: `An export`.
+        what: What was to be written or read, for the sentence: `An export`.
+        verb: `written to`, or `read from`.
 
     Raises:
         Forbidden: They did.
     """
     if is_confined():
         raise Forbidden(
-            f"{what} cannot be written to a file over this connection.",
-            "Run the headless command on your own machine: ssh HOST COMMAND --json > FILE",
+            f"{what} cannot be {verb} a file over this connection.",
+            "Name a command and use your own side of it: ssh HOST COMMAND > FILE, or - for standard input.",
         )

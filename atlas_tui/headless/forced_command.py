@@ -25,33 +25,26 @@ from storage.errors import Forbidden, InvalidInput
 from storage.openssh import base64_of, fingerprint_of
 
 ALLOWED: Final = frozenset(
-    {
-        "headless.connections:change_connection",
-        "headless.members:change_member",
-        "headless.members:leave",
-        "headless.members:list_members",
-        "headless.members:remove_member",
-        "headless.members:show_member",
-        "headless.people:end_session",
-        "headless.people:list_sessions",
-        "headless.reading:explain_reason",
-        "headless.reading:list_apps",
-        "headless.reading:list_connections",
-        "headless.reading:list_runs",
-        "headless.reading:list_tenants",
-        "headless.reading:list_workers",
-        "headless.reading:list_workspaces",
-        "headless.reading:show_connection",
-        "headless.reading:show_report",
-        "headless.reading:show_run",
-        "headless.running:cancel",
-        "headless.running:check",
-        "headless.running:retry",
-        "headless.ssh_keys:list_keys",
-        "headless.ssh_keys:revoke_key",
-    }
+    f"headless.{module}:{function}"
+    for module, functions in {
+        "apps": "show_app",
+        "audit": "export list_entries show_entry verify",
+        "connections": "add_connection change_connection edit_connection resolve take_away",
+        "consent": "list_requests make_link revoke_link show_evidence",
+        "credentials": "confirm_removed expiring promote remove roll_back show verify",
+        "members": "add_member change_member leave list_members remove_member show_member",
+        "people": "end_session list_sessions rename_workspace",
+        "permissions": "show",
+        "reading": "explain_reason list_apps list_connections list_runs list_tenants list_workers list_workspaces show_connection show_run",
+        "reports": "show_report",
+        "running": "cancel check retry",
+        "ssh_keys": "add_key list_keys revoke_key",
+        "tenants": "add_tenant archive_tenant edit_tenant list_tags rename_tag search show_tenant tag_tenant",
+    }.items()
+    for function in functions.split()
 )
-"""Handlers that may be asked for over a forced command: none reads or writes a file, takes a secret, or starts a process."""
+"""Handlers that may be asked for over a forced command: none takes a secret or starts a process. Of those that can read or write a file
+(`audit export --output`, `member key add FILE`), only the forms without one are let through."""
 
 MAX_COMMAND: Final = 4096
 _FINGERPRINT: Final = re.compile(r"^SHA256:[A-Za-z0-9+/]{43}$")
@@ -144,7 +137,7 @@ def read_command(asked: str) -> argparse.Namespace:
         asked: its text; `atlas-tui` in front may be left out.
 
     Raises:
-        Forbidden: it is none of the commands that may be asked for, or names a configuration.
+        Forbidden: it is none of the commands that may be asked for, or names a file or a configuration.
         InvalidInput: it cannot be read.
     """
     from atlas_tui.cli import parser
@@ -158,9 +151,10 @@ def read_command(asked: str) -> argparse.Namespace:
     if words and words[0] == "atlas-tui":
         words = words[1:]
     options = parser().parse_args(words)
-    if options.handler not in ALLOWED or options.config is not None:
+    names_file = any(isinstance(value, Path) for value in vars(options).values())
+    if options.handler not in ALLOWED or options.config is not None or names_file:
         raise Forbidden(
             "This command may not be asked for over SSH.",
-            "Allowed are reading (connections, runs, tenants, member list …) and check, cancel, retry, connection enable.",
+            "It takes a secret or names a file, or it is for whoever owns the installation. Use the dashboard: ssh -t HOST",
         )
     return options

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from atlas_tui import keyboard
 from atlas_tui.headless.given import read_end, read_file
 from atlas_tui.headless.opening import opened, opened_by_owner
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
@@ -89,6 +90,8 @@ def _acting(options: argparse.Namespace) -> Iterator[tuple[Database, Principal, 
 
 
 def _read_key(place: str) -> str:
+    if place != "-":
+        keyboard.forbid_files("A key", verb="read from")
     raw = sys.stdin.buffer.read(MAX_LENGTH + 1) if place == "-" else read_file("FILE", Path(place))[: MAX_LENGTH + 1]
     try:
         return raw.decode("utf-8")
