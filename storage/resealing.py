@@ -6,7 +6,9 @@ is never overwritten. What passes through here is sealed. For the key rotation o
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, select, update
 
 from storage import audit
 from storage.access import WORKER
@@ -14,6 +16,41 @@ from storage.credential_slots import as_sealed
 from storage.database import Database
 from storage.schema import credentials
 from storage.sealing import SealedCredential
+from storage.states import CredentialSlot
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCount:
+    """How many credentials are sealed for one key.
+
+    Attributes:
+        key_id: the public key's fingerprint.
+        alert_channels: how many of them belong to alert channels.
+    """
+
+    key_id: str
+    active: int
+    staged: int
+    previous: int
+    alert_channels: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.active + self.staged + self.previous
+
+
+def count_by_key(db: Database) -> tuple[SealedCount, ...]:
+    """Returns how many credentials are sealed for which key, the one with the most first."""
+    slots = {slot: func.sum(case((credentials.c.slot == slot.value, 1), else_=0)) for slot in CredentialSlot}
+    of_channels = func.count(credentials.c.alert_channel_id)
+    with db.read() as tx:
+        rows = tx.run(
+            select(credentials.c.seal_key_id, *slots.values(), of_channels)
+            .group_by(credentials.c.seal_key_id)
+            .order_by(func.count().desc(), credentials.c.seal_key_id)
+        ).all()
+    return tuple(SealedCount(row[0], *map(int, row[1:])) for row in rows)
 
 
 def count_sealed(db: Database) -> int:

@@ -4,10 +4,11 @@ Promise: whatever goes wrong is one sentence and a hint on stderr and an exit co
 of its own and rely on these commands:
 
     worker --config PATH [--slots N] [--exit-with-parent] [--local]
-    consent-page --config PATH (--certificate FILE [--key FILE] | --behind-proxy)
+    consent-page --config PATH (--certificate FILE [--key FILE] | --behind-proxy) [--port N] [--exit-with-parent]
     keys create --key-file PATH [--config PATH] [--passphrase]
     keys public --key-file PATH
-    keys rotate --config PATH
+    keys rotate [--config PATH]
+    keys status [--config PATH] [--json]
 """
 
 from __future__ import annotations
@@ -79,7 +80,13 @@ def _public_key(chosen: argparse.Namespace) -> None:
 def _rotate_key(chosen: argparse.Namespace) -> None:
     from tasks import key_rotation
 
-    key_rotation.print_key(key_rotation.rotate(chosen.config))
+    key_rotation.print_key(key_rotation.rotate(chosen.config or configuration.default_path()))
+
+
+def _key_status(chosen: argparse.Namespace) -> int:
+    from tasks import key_status
+
+    return key_status.write(key_status.status(chosen.config), as_json=chosen.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,8 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     public.add_argument("--key-file", type=Path, required=True)
     public.set_defaults(command=_public_key)
     rotate = keys.add_parser("rotate", help="change the key, or go on with an interrupted change")
-    rotate.add_argument("--config", type=Path, required=True)
+    rotate.add_argument("--config", type=Path, help="the configuration file; the default place when left out")
     rotate.set_defaults(command=_rotate_key)
+    status = keys.add_parser("status", help="show which key seals what, and whether it is here")
+    status.add_argument("--config", type=Path, help="the configuration file; the default place when left out")
+    status.add_argument("--json", action="store_true", help="write JSON")
+    status.set_defaults(command=_key_status)
     return parser
 
 
