@@ -42,7 +42,7 @@ def commands() -> str:
         lines.append("")
 
     describe(cli.parser(), 1)
-    lines.append("## `atlas-tui worker`, `atlas-tui simulator`, `atlas-tui keys`\n")
+    lines.append("## `atlas-tui worker`, `atlas-tui consent-page`, `atlas-tui simulator`, `atlas-tui keys`\n")
     lines.append("These become processes of their own; each has `--help`.\n")
     lines.append("## Exit codes\n\n| code | meaning |\n|---|---|")
     lines += [f"| {code} | {meaning} |" for code, meaning in sorted(exit_codes.MEANINGS.items())]

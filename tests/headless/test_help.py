@@ -30,7 +30,7 @@ def _commands(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> It
 
 
 COMMANDS = list(_commands(cli.parser()))
-ROOMS = {("worker",), ("simulator",), ("keys",)}
+ROOMS = {("worker",), ("consent-page",), ("simulator",), ("keys",)}
 
 
 def test_there_are_commands() -> None:
