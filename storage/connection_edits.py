@@ -205,8 +205,8 @@ def _read_changes(changes: Mapping[str, str | None]) -> dict[str, str | None]:
             read[name] = read_guid("client id", value) if value and value.strip() else None
         else:
             raise InvalidInput(name, "cannot be edited", f"Use some of: {', '.join(FIELDS)}.")
-    if read.get("connection_type") == ConnectionType.PLATFORM and "client_id" not in read:
-        read["client_id"] = None
+    if read.get("connection_type") == ConnectionType.PLATFORM:
+        read["client_id"] = read_client_id(ConnectionType.PLATFORM, read.get("client_id"), None)
     return read
 
 
