@@ -155,6 +155,7 @@ def _calls(node: ast.AST, within: tuple[ast.FunctionDef, ...] = ()) -> Iterator[
         yield from _calls(child, inner)
 
 
+@cache
 def recorded() -> dict[str, set[str]]:
     """Every action that some code records, and where."""
     found: dict[str, set[str]] = {}
