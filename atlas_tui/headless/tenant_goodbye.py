@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
 
+from atlas_tui.headless.confirming import confirm
 from atlas_tui.headless.naming import find_tenant
 from atlas_tui.headless.opening import opened
 from atlas_tui.headless.output import moment, write_json, write_line
 from storage import offboarding
+from storage.consequences import Consequences, count
 from storage.customer_sheet import CustomerSheet
 from storage.errors import InvalidInput
 from storage.offboarding import OffboardingPreview
@@ -22,12 +26,7 @@ def offboard(options: argparse.Namespace) -> int:
         preview = offboarding.preview(here.db, here.who, tenant_id, purge_days=options.purge_days)
         if options.dry_run:
             return _write_preview(options, preview)
-        if options.confirm is None or options.confirm.strip() != preview.tenant.name:
-            raise InvalidInput(
-                "--confirm",
-                "must be the tenant's name, since credentials are destroyed",
-                f"--confirm {preview.tenant.name!r}; see what happens with --dry-run.",
-            )
+        _confirm(options.confirm, preview)
         sheet = offboarding.offboard(here.db, here.who, tenant_id, purge_days=options.purge_days, ticket=options.ticket)
     return _write_sheet(options, sheet)
 
@@ -41,19 +40,37 @@ def _write_sheet(options: argparse.Namespace, sheet: CustomerSheet) -> int:
     return 0
 
 
+def _confirm(given: str | None, preview: OffboardingPreview) -> None:
+    """Lets pass when the tenant's name was given, or is typed now."""
+    name = preview.tenant.name
+    if given is None and sys.stdin.isatty():
+        confirm(Consequences(f"Offboard {name}", tuple(_sentences(preview)), hurts=True), name, yes=False)
+    elif given is None or given.strip() != name:
+        raise InvalidInput(
+            "--confirm",
+            "must be the tenant's name, since credentials are destroyed",
+            f"--confirm {name!r}; see what happens with --dry-run.",
+        )
+
+
+def _sentences(preview: OffboardingPreview) -> Iterator[str]:
+    for run in preview.runs:
+        yield f"Cancels run #{run.id} {run.label} ({run.status.value})."
+    for name in preview.disabled:
+        yield f"Disables the connection {name}."
+    yield f"Stops {count(preview.schedules, 'schedule')} and revokes {count(preview.links, 'consent link')}."
+    yield f"Destroys {count(preview.credentials_destroyed, 'credential')}, for good."
+    yield f"Deletes what was collected after {moment(preview.purge_after)}; until then it can be restored."
+
+
 def _write_preview(options: argparse.Namespace, preview: OffboardingPreview) -> int:
     if options.json:
         write_json(preview)
         return 0
-    write_line(f"Offboarding {preview.tenant.name} would")
-    for run in preview.runs:
-        write_line(f"  cancel run #{run.id} {run.label} ({run.status.value})")
-    for name in preview.disabled:
-        write_line(f"  disable the connection {name}")
-    write_line(f"  stop {preview.schedules} schedules and revoke {preview.links} consent links")
-    write_line(f"  destroy {preview.credentials_destroyed} credentials, for good")
-    write_line(f"  delete what was collected after {moment(preview.purge_after)}; until then it can be restored")
-    write_line("and the customer would be told:")
+    write_line(f"Offboarding {preview.tenant.name}, which was not done:")
+    for sentence in _sentences(preview):
+        write_line(f"  {sentence}")
+    write_line("The customer would be told:")
     for line in preview.sheet.lines:
         write_line(f"  {line}")
     return 0
