@@ -13,7 +13,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -57,7 +57,7 @@ class ConsentLink:
         entra_tenant_id: the tenant that must answer.
         client_id: the application that asks.
         app_name: what the application is called; the connection's name when the customer registered it.
-        url: what the administrator opens. Whoever has it may answer it.
+        url: what the administrator opens. Whoever has it may answer it, so it stays out of `repr`.
         roles_needed: who must open it.
         redirect_uri: where the answer goes; must be registered with the application, exactly so.
         is_pasted_back: the answer ends on an error page of the administrator's own browser, whose address is sent back to us.
@@ -72,7 +72,7 @@ class ConsentLink:
     client_id: str
     app_name: str
     cloud: Cloud
-    url: str
+    url: str = field(repr=False)
     roles_needed: str
     redirect_uri: str
     is_pasted_back: bool
@@ -168,7 +168,7 @@ def request(
             url=f"{addresses.login}/{connection.entra_tenant_id}/v2.0/adminconsent?{urlencode(query)}",
             roles_needed=ROLES_NEEDED,
             redirect_uri=uri,
-            is_pasted_back=uri.startswith("http://"),
+            is_pasted_back=_leads_nowhere(uri),
             portal_first=connection.connection_type == ConnectionType.DEDICATED,
             created_at=now,
             expires_at=row.expires_at,
@@ -208,19 +208,6 @@ def revoke_request(db: Database, who: Principal, request_id: int, *, ticket: str
         return rows_in(tx, consent_requests.c.id == request_id)[0]
 
     return audit.attempt(db, who, "consent.revoke_link", work, target_kind="consent_request", target_id=request_id)
-
-
-def revoke_all_in(tx: Transaction, connection_id: int) -> int:
-    """Revokes every open link of a connection inside its offboarding, and returns how many. The caller holds the lock and audits."""
-    done = tx.run(
-        update(consent_requests)
-        .where(
-            consent_requests.c.connection_id == connection_id,
-            consent_requests.c.status == ConsentRequestStatus.OPEN.value,
-        )
-        .values(status=ConsentRequestStatus.REVOKED.value)
-    )
-    return int(done.rowcount)
 
 
 def lock_for_manager(tx: Transaction, who: Principal, connection_id: int, *, what: str = "") -> Row[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -93,6 +94,11 @@ def test_any_manager_of_the_tenant_may_finish_what_another_began(fleet: Any, ask
     assert consent_answers.answer(fleet.db, fleet.people["gina"], address).outcome is AnswerOutcome.GRANTED
 
 
+def test_a_link_is_not_in_what_a_crash_would_show(ask: Any) -> None:
+    link = ask()
+    assert state_of(link) not in repr(link)
+
+
 def test_the_callback_page_acts_by_the_state_alone(fleet: Any, ask: Any) -> None:
     link = ask()
     result = _page(fleet, granted(link))
@@ -113,6 +119,18 @@ def test_a_double_click_gives_the_same_answer_and_changes_nothing(fleet: Any, as
     assert (again.outcome, again.reason_code) == (AnswerOutcome.ALREADY_RECORDED, None)
     assert fleet.contents(without=("audit_entries", "audit_heads", "change_topics")) == contents
     assert [event[2] for event in _events(fleet)] == ["already_recorded"] * 3 + ["granted"]
+
+
+def test_of_many_answers_at_once_one_is_recorded(fleet: Any, ask: Any) -> None:
+    link = ask()
+    found: list[AnswerOutcome] = []
+    threads = [threading.Thread(target=lambda: found.append(_page(fleet, granted(link)).outcome)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [AnswerOutcome.ALREADY_RECORDED] * 7 + [AnswerOutcome.GRANTED]
+    assert len(fleet.unfinished(fleet.connection["contoso"])) == 1
 
 
 @pytest.mark.parametrize("second", ["another tenant", "an error"])

@@ -199,16 +199,6 @@ def test_revoking_twice_is_revoking_once(fleet: Any) -> None:
     assert actions.count("consent.revoke_link") == 1
 
 
-def test_offboarding_revokes_every_open_link(fleet: Any) -> None:
-    contoso = fleet.connection["contoso"]
-    for _ in range(3):
-        consent_requests.request(fleet.db, fleet.dana, contoso)
-    other = consent_requests.request(fleet.db, fleet.dana, fleet.connection["fabrikam"])
-    assert fleet.db.write(lambda tx: consent_requests.revoke_all_in(tx, contoso)) == 3
-    assert consent_history.open_requests(fleet.db, fleet.dana, contoso) == ()
-    assert consent_history.open_requests(fleet.db, fleet.dana, fleet.connection["fabrikam"])[0].id == other.request_id
-
-
 def test_the_mail_says_who_opens_what_and_what_comes_back(sqlite_fleet: Any) -> None:
     link = consent_requests.request(sqlite_fleet.db, sqlite_fleet.dana, sqlite_fleet.connection["contoso"])
     mail = consent_texts.message_text(link)
