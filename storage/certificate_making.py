@@ -20,7 +20,7 @@ from storage.fields import read_name
 SIZES: Final = (2048, 3072, 4096)
 LONGEST_DAYS: Final = 730
 _MAX_COMMON_NAME: Final = 64
-"""X.520's upper bound `ub-common-name` (RFC 5280, appendix A)."""
+"""X.520's upper bound `ub-common-name` (RFC 5280, appendix A), counted in bytes here, as `cryptography` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def make(name: str, *, now: datetime, days: int = 365, key_size: int = 2048) -> 
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-    common_name = read_name("certificate name", name)[:_MAX_COMMON_NAME].rstrip()
+    common_name = read_name("certificate name", name).encode()[:_MAX_COMMON_NAME].decode(errors="ignore").rstrip()
     if not 1 <= days <= LONGEST_DAYS:
         raise InvalidInput("--days", f"must be from 1 to {LONGEST_DAYS}", "Short lives are safer: rotate more often.")
     if key_size not in SIZES:
