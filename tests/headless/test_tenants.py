@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from atlas_tui import cli
 
 A, B = str(uuid.UUID(int=2**127 + 1)), str(uuid.UUID(int=2**127 + 2))
 FLEET = (
@@ -115,7 +118,7 @@ def test_a_tenant_without_a_connection_says_what_to_do(atlas: Any) -> None:
 def test_archiving_is_refused_while_something_is_enabled(atlas: Any) -> None:
     connection = str(atlas.connection("Contoso"))
     atlas.refuses("tenant", "archive", "contoso", code=6, says=("enabled connections", "disable them first"))
-    done(atlas("connection", "disable", connection, "--yes"))
+    assert atlas("connection", "disable", connection, "--yes").code == 0
     assert done(atlas("tenant", "archive", "contoso", "--json")).json["lifecycle"] == "archived"
     assert done(atlas("search", "contoso", "--json")).json["hits"] == []
     assert len(done(atlas("search", "contoso", "archived:yes", "--json")).json["hits"]) == 1
@@ -161,12 +164,19 @@ def test_an_export_is_no_formula_and_json_says_the_same(atlas: Any) -> None:
     assert done(atlas("tenant", "export", "nothing-like-it", "--json")).json == []
 
 
-def test_at_a_terminal_offboarding_asks_for_the_name(atlas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+class Terminal(io.StringIO):
+    """Somebody at a keyboard."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_at_a_terminal_offboarding_asks_for_the_name(
+    atlas: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     atlas.connection("Contoso")
-    monkeypatch.setattr(io.TextIOWrapper, "isatty", lambda self: True)
-    said = atlas("tenant", "offboard", "contoso", stdin=b"no\n")
-    assert said.code == 6
-    assert "Destroys 1 credential" in said.err
-    assert len(atlas.sql("SELECT id FROM credentials")) == 1
-    assert atlas("tenant", "offboard", "contoso", stdin=b"Contoso\n").code == 0
-    assert atlas.sql("SELECT id FROM credentials") == []
+    for typed, code, left in (("no\n", 6, 1), ("Contoso\n", 0, 0)):
+        monkeypatch.setattr(sys, "stdin", Terminal(typed))
+        assert cli.main(["tenant", "offboard", "contoso", "--config", str(atlas.config)]) == code
+        assert "Destroys 1 credential" in capsys.readouterr().err
+        assert len(atlas.sql("SELECT id FROM credentials")) == left
