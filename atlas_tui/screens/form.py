@@ -9,38 +9,34 @@ Must not know: which forms there are (`form_opening`), what their fields mean (`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from textual import events, on
 from textual.containers import Horizontal
-from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Button
+from textual.widgets import Button, Input, TextArea
 
 from atlas_tui.command import Where
 from atlas_tui.keymap import Keymap, key_word
 from atlas_tui.links import Link, View
 from atlas_tui.screens.form_definition import Filled, Form, Loaded, LookedUp
-from atlas_tui.screens.form_drafts import TITLE, DraftKey
+from atlas_tui.screens.form_drafting import KeepsDraft
 from atlas_tui.screens.form_fields import ticket_field
 from atlas_tui.screens.form_saving import SaveFlow
 from atlas_tui.screens.form_text import foot_lines, head_lines
-from atlas_tui.screens.frame import AtlasScreen
 from atlas_tui.screens.scrolled import Scrolled
-from atlas_tui.widgets.confirm import Confirm
 from atlas_tui.widgets.form_body import FormBody, FormEdited
 from atlas_tui.widgets.form_inputs import FieldLeft
+from atlas_tui.widgets.form_secret import SecretField
 from atlas_tui.widgets.form_state import FormState
+from atlas_tui.widgets.key_hints import Hint
 from atlas_tui.widgets.menu import Menu, MenuItem
 from storage.errors import AtlasError
 from storage.states import Topic
 
 if TYPE_CHECKING:
     from storage.drafts import Draft
-
-PAUSE: Final = 0.4
-"""Seconds without a key after which the draft is kept and the database is asked."""
 
 AROUND: Final = 7
 """Lines that are neither head, fields nor consequences: four around every screen, two about the field, the buttons."""
@@ -54,7 +50,7 @@ _HERE: Final = frozenset(
 """Commands of the whole dashboard that a form has too; letters and digits belong to the fields."""
 
 
-class FormScreen(AtlasScreen):
+class FormScreen(KeepsDraft):
     """The form.
 
     Args:
@@ -81,9 +77,7 @@ class FormScreen(AtlasScreen):
             command for command in self.commands if command.id in _HERE or Where.FORM in command.where
         )
         self.saving = SaveFlow(self)
-        self._pause: Timer | None = None
-        self._had_draft = draft is not None
-        self._is_left = False
+        self.had_draft = draft is not None
         self._rebind()
 
     def _rebind(self) -> None:
@@ -122,11 +116,6 @@ class FormScreen(AtlasScreen):
         """The fields."""
         return self.query_one("#form-body", FormBody)
 
-    @property
-    def draft_key(self) -> DraftKey:
-        """Where its draft is."""
-        return DraftKey(self.form.name, self.form.subject, self.loaded.workspace_id)
-
     def tab(self) -> View:
         """The form's."""
         return self.form.TAB
@@ -139,6 +128,17 @@ class FormScreen(AtlasScreen):
         """The page behind it: a form is no place to come back to by `-`."""
         behind = self.atlas.navigation.behind()
         return behind.link() if behind is not None else Link(self.form.TAB)
+
+    def hints(self) -> Sequence[Hint]:
+        """The keys that work where the focus is: a key that would be typed into the field is not offered."""
+        is_typing = isinstance(self.focused, Input | TextArea | SecretField)
+        shown = sorted((command for command in self.commands if command.hint), key=lambda command: command.hint)
+        found = []
+        for command in shown:
+            keys = [key for key in self.keymap.get(command.id, ()) if len(key) > 1 or not is_typing]
+            if keys:
+                found.append(Hint(key_word(keys[0]), command.label))
+        return found
 
     # Painting
 
@@ -189,6 +189,7 @@ class FormScreen(AtlasScreen):
 
     def on_descendant_focus(self) -> None:
         """Another field: what is to be said is about that one."""
+        self.show_hints()
         self.show_form()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
@@ -202,22 +203,11 @@ class FormScreen(AtlasScreen):
     def _edited(self, event: FormEdited) -> None:
         event.stop()
         self.show_form()
-        self._wait_for_pause()
+        self.wait_for_pause()
 
-    def _wait_for_pause(self) -> None:
-        if self._pause is not None:
-            self._pause.stop()
-        self._pause = self.set_timer(PAUSE, self._paused)
-
-    def _paused(self) -> None:
-        self._pause = None
-        self.keep_draft()
+    def after_pause(self) -> None:
+        """What was typed so far is worth a question."""
         self._ask_database()
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a pause in typing is being waited for. Tests wait for its end."""
-        return self._pause is not None
 
     def _ask_database(self) -> None:
         session, form, filled = self.session, self.form, self.filled()
@@ -246,28 +236,6 @@ class FormScreen(AtlasScreen):
         changes.pop("ticket", None)
         seen = {key: value for key, value in self.state.seen().items() if key != "ticket"}
         return Filled(seen, changes, values, ticket, secrets or {})
-
-    # Drafts
-
-    def keep_draft(self) -> None:
-        """Hand what was typed to be written down; nothing when nothing was typed."""
-        if self._is_left:
-            return
-        document = self.state.document()
-        if document:
-            document[TITLE] = self.form.title
-        if document or self._had_draft:
-            self._had_draft = bool(document)
-            self.atlas.drafts.keep(self.session, self.draft_key, document)
-
-    def drop_draft(self) -> None:
-        """Throw the draft away."""
-        self._had_draft, self.draft = False, None
-        self.atlas.drafts.discard(self.session, self.draft_key)
-
-    def on_unmount(self) -> None:
-        """However the form ends, what was typed is kept."""
-        self.keep_draft()
 
     # Moving
 
@@ -313,7 +281,7 @@ class FormScreen(AtlasScreen):
         Args:
             is_done: It was saved: there is nothing to keep.
         """
-        self._is_left = is_done
+        self.is_done = is_done
         self.body.forget_secrets()
         if self.app.screen is self:
             self.app.pop_screen()
@@ -326,24 +294,7 @@ class FormScreen(AtlasScreen):
             return
         self.body.show_state()
         self.show_form()
-        self._wait_for_pause()
-
-    def command_discard_draft(self) -> None:
-        """Back to what is stored, after a question."""
-        if not self.state.document():
-            self.atlas.flash("There is no draft: nothing was changed here.")
-            return
-
-        def go(yes: bool | None) -> None:
-            if yes:
-                self.state.forget()
-                self.body.forget_secrets()
-                self.drop_draft()
-                self.show_form()
-                self.atlas.flash("Draft discarded.", "ok")
-
-        words = ("What you typed into this form is gone then, and its fields show what is stored.",)
-        self.app.push_screen(Confirm(f"Discard the draft of {self.form.title}?", words, confirm_label="Discard"), go)
+        self.wait_for_pause()
 
     def command_actions(self) -> None:
         """What can be done with the form."""

@@ -19,7 +19,7 @@ from atlas_tui.widgets.form_state import Remark
 from storage import allowance, tenant_changes, tenants
 from storage.capabilities import Capability
 from storage.pages import Place
-from storage.states import Cloud, Topic
+from storage.states import Cloud, TenantLifecycle, Topic
 from storage.tenant_fields import read_cloud, read_contact, read_note, read_primary_domain, read_tags, read_time_zone
 from storage.tenants import TenantQuery, TenantRow
 
@@ -62,7 +62,10 @@ _FIELDS: Final = (
     Field("note", "Note", Kind.NOTE, read=read_note, hint="What the next person should know. No secrets."),
 )
 _SETTLED: Final = frozenset({"entra_tenant_id", "cloud"})
-_SETTLED_WHY: Final = "settled: Microsoft gave a token for it"
+"""What stays as it is once Microsoft gave a token for it; `tenant_changes` refuses it too."""
+
+_IN_THE_ARCHIVE: Final = frozenset({"contact", "note"})
+"""What can be changed of an archived tenant."""
 
 
 class NewTenant(Form):
@@ -132,10 +135,7 @@ class EditTenant(Form):
         answer = allowance.allowance(
             session.db, session.who, Capability.PROVIDER_MANAGE, row.workspace_id, self._tenant_id
         )
-        fields = [
-            replace(known, fixed=_SETTLED_WHY) if row.first_token_at is not None and known.key in _SETTLED else known
-            for known in _FIELDS
-        ]
+        fields = [replace(known, fixed=_why_fixed(row, known.key)) for known in _FIELDS]
         return Loaded(fields, _values(row), row.workspace_id, lambda times, width: _head(row, width), answer.refusal)
 
     def look_up(self, session: Session, filled: Filled) -> LookedUp:
@@ -165,6 +165,14 @@ class EditTenant(Form):
             ticket=filled.ticket,
         )
         return Saved(f"{row.name} is saved.", to_tenant(row.id))
+
+
+def _why_fixed(row: TenantRow, key: str) -> str:
+    if row.lifecycle is TenantLifecycle.ARCHIVED and key not in _IN_THE_ARCHIVE:
+        return "archived: restore it first"
+    if row.first_token_at is not None and key in _SETTLED:
+        return "settled: Microsoft gave a token for it"
+    return ""
 
 
 def _values(row: TenantRow) -> dict[str, Any]:

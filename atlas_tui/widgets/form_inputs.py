@@ -44,6 +44,7 @@ class TextField(Input):
 
     DEFAULT_CSS = """
     TextField { width: 1fr; height: 1; background: $surface; padding: 0; }
+    TextField:ansi { text-style: underline; }
     TextField:focus { background: $panel; background-tint: $foreground 0%; }
     """
 

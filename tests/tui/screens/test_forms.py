@@ -17,7 +17,7 @@ from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.tenant_form import EditTenant
 from atlas_tui.widgets.form_field import Field, Kind
 from atlas_tui.widgets.lines import PaintedLines
-from storage import drafts, platform_apps, tenant_changes, tenants
+from storage import drafts, platform_apps, tenant_archive, tenant_changes, tenants
 from storage.capabilities import Role
 from storage.pages import Place
 from storage.schema import memberships
@@ -26,7 +26,16 @@ from storage.tenants import TenantQuery
 
 GUID = "8a3c1f0e-1b2c-4d5e-8f90-0123456789ab"
 CANARY = "Zx9~canary-typed-into-a-form"
-_NAMES = {" ": "space", "-": "minus", "~": "tilde", ".": "full_stop", ":": "colon", ",": "comma", "@": "at"}
+_NAMES = {
+    " ": "space",
+    "-": "minus",
+    "~": "tilde",
+    ".": "full_stop",
+    ":": "colon",
+    ",": "comma",
+    "@": "at",
+    "+": "plus",
+}
 
 
 async def write(terminal: Any, text: str) -> None:
@@ -498,3 +507,31 @@ async def test_leaving_a_form_empties_its_secret(small_fleet: Any, dashboard: An
         assert field.is_filled
         await terminal.press("escape")
         assert not field.is_filled
+
+
+async def test_only_keys_that_work_where_the_focus_is_are_offered(small_fleet: Any, dashboard: Any) -> None:
+    async with dashboard(small_fleet) as terminal:
+        await terminal.press("4", "N")
+        assert not terminal.shows("x actions")
+        assert terminal.shows("F1 help")
+        await terminal.press("shift+tab")
+        assert terminal.shows("x actions")
+
+
+async def test_of_an_archived_tenant_only_contact_and_note_can_be_typed_into(small_fleet: Any, dashboard: Any) -> None:
+    id = small_fleet.add_tenant("Wingtip")
+    tenant_archive.archive(small_fleet.db, small_fleet.people["dana"], id)
+    async with dashboard(small_fleet) as terminal:
+        open_form(terminal.app, EditTenant(id))
+        await terminal.settle()
+        await terminal.settle()
+        assert [field.key for field in terminal.app.screen.state.fields if not field.fixed] == [
+            "contact",
+            "note",
+            "ticket",
+        ]
+        assert terminal.shows("archived: restore it first")
+        await write(terminal, "Ada, +49 30 123")
+        await saved(terminal)
+        assert terminal.shows("is saved")
+    assert found(small_fleet, "wingtip archived:yes")[0].contact == "Ada, +49 30 123"
