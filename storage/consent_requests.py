@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy import Row, insert, select, update
 
@@ -262,3 +262,9 @@ def record(
         detail=detail,
     )
     tx.touch(Topic.CONNECTIONS)
+
+
+def _leads_nowhere(uri: str) -> bool:
+    """Says whether nothing answers at a redirect URI: plain `http://localhost` is for pasting back; with a port, a page listens there."""
+    parts = urlsplit(uri)
+    return parts.scheme == "http" and parts.port is None

@@ -209,3 +209,17 @@ def test_the_mail_says_who_opens_what_and_what_comes_back(sqlite_fleet: Any) -> 
         sqlite_fleet.db, sqlite_fleet.dana, sqlite_fleet.connection["contoso"], redirect_uri="https://x.example/back"
     )
     assert "error page" not in consent_texts.message_text(registered)
+
+
+@pytest.mark.parametrize(
+    ("uri", "pasted"),
+    [
+        ("http://localhost/atlas-consent", True),
+        ("http://localhost:8400/atlas-consent", False),
+        ("https://consent.example.com/atlas-consent", False),
+    ],
+)
+def test_an_answer_is_pasted_back_only_where_nothing_listens(sqlite_fleet: Any, uri: str, pasted: bool) -> None:
+    contoso = sqlite_fleet.connection["contoso"]
+    link = consent_requests.request(sqlite_fleet.db, sqlite_fleet.dana, contoso, redirect_uri=uri)
+    assert link.is_pasted_back is pasted
