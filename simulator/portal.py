@@ -36,7 +36,10 @@ Page = Callable[[World, Request], Awaitable[Response]]
 
 def portal_routes(world: World) -> list[Route]:
     """Return the routes of a world's portal."""
-    routes = [Route(f"{pages.ROOT}/sign-in", _dressed(world, _sign_in), methods=["POST"])]
+    routes = [
+        Route("/", _dressed(world, _root), methods=["GET"]),
+        Route(f"{pages.ROOT}/sign-in", _dressed(world, _sign_in), methods=["POST"]),
+    ]
     for method, path, page in (
         ("GET", "", _tenants),
         ("GET", "/tenants/{id}", _tenant),
@@ -83,6 +86,10 @@ def _signed_in(page: Page) -> Page:
         return await page(world, request)
 
     return guarded
+
+
+async def _root(world: World, request: Request) -> Response:
+    return RedirectResponse(pages.ROOT, 303)
 
 
 async def _sign_in(world: World, request: Request) -> Response:

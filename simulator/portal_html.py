@@ -20,8 +20,10 @@ STYLE = (
     "header,main{max-width:64rem;margin:0 auto;padding:0 1.5rem}header nav{padding:.8rem 0;border-bottom:1px solid var(--line)}"
     "main{padding-bottom:4rem}h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2.2rem}"
     "a{color:var(--accent)}:focus-visible{outline:3px solid var(--accent);outline-offset:2px}"
-    "table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}caption{text-align:left;padding:.3rem 0}"
-    "th,td{text-align:left;padding:.4rem .6rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}"
+    "table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}"
+    # The heading above says the same to the eye; a screen reader lists tables by their captions.
+    "caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
+    "th,td{text-align:left;padding:.4rem .6rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:break-word}"
     "code,dd,textarea{font-family:ui-monospace,monospace}code,dd{overflow-wrap:anywhere}"
     "dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem}dt{font-weight:600}dd{margin:0}"
     "form{margin:.4rem 0}label{display:block;font-weight:600;margin:.6rem 0 .2rem}"
@@ -29,6 +31,7 @@ STYLE = (
     "input[type=text],input[type=search],input[type=password],textarea{width:36rem}"
     "button{font:inherit;padding:.4rem .9rem;margin:.4rem .4rem .4rem 0;border:1px solid var(--accent);border-radius:3px;"
     "background:var(--soft);color:var(--accent);cursor:pointer}td form,td button{margin:0}"
+    "textarea+button{display:block}input+button,select+button{margin-left:.6rem}"
     ".once,.said{border-left:4px solid var(--accent);background:var(--soft);padding:.6rem 1rem;margin:1rem 0}"
     ".refused{border-left-color:var(--warn)}.skip{position:absolute;left:-99rem}.skip:focus{position:static}"
 )

@@ -68,4 +68,4 @@ def addresses_of(cloud: Cloud, configured: Mapping[str, CloudHosts] | None = Non
     own = (configured or {}).get(cloud.value)
     if own is None:
         return published
-    return CloudAddresses(own.login.rstrip("/"), own.graph.rstrip("/"), published.portal)
+    return CloudAddresses(own.login.rstrip("/"), own.graph.rstrip("/"), own.portal.rstrip("/") or published.portal)

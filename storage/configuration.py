@@ -27,16 +27,18 @@ APP: Final = "atlas-tui"
 FILE_NAME: Final = "config.toml"
 
 
-class CloudHosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CloudHosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where a Microsoft cloud answers; only needed when it is not the cloud's own hosts.
 
     Attributes:
         login: base address of the sign-in service, such as `https://login.microsoftonline.com`.
         graph: base address of Microsoft Graph, such as `https://graph.microsoft.com`.
+        portal: base address of the admin centre, such as `https://entra.microsoft.com`; the cloud's own when left out.
     """
 
     login: str
     graph: str
+    portal: str = ""
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -201,6 +203,8 @@ def _checked(settings: Settings, base: Path) -> Settings:
             raise InvalidInput(f"clouds.{name}", "is not a cloud", f"Use one of: {', '.join(Cloud)}.")
         for field in ("login", "graph"):
             _check_https(f"clouds.{name}.{field}", getattr(hosts, field))
+        if hosts.portal:
+            _check_https(f"clouds.{name}.portal", hosts.portal)
     if settings.proxy:
         _check_proxy(settings.proxy)
     changes: dict[str, Any] = {
