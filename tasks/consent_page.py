@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 import ssl
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -120,6 +122,8 @@ async def _run(server: _Server, opened: socket.socket, page: PageSettings) -> No
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if page.ends_with_parent:
+        _stop_with_parent(loop, stop)
     serving = asyncio.create_task(server.serve(sockets=[opened]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
@@ -137,3 +141,18 @@ async def _run(server: _Server, opened: socket.socket, page: PageSettings) -> No
     await serving
     logs.Log("consent_page").info("consent_page_stopped")
     sys.stderr.flush()
+
+
+def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Has the end of stdin ask for a stop. A thread, since the loop cannot watch every kind of stdin."""
+
+    def wait() -> None:
+        try:
+            while os.read(0, 4096):
+                pass
+        except OSError:
+            pass  # closed already: there is no parent to wait for
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait, name="parent-watch", daemon=True).start()

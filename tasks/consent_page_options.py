@@ -26,6 +26,7 @@ class PageSettings:
         certificate: PEM file with the certificate chain; None behind a proxy.
         key: PEM file with its private key; None when it is in the certificate's file.
         trusted_proxies: whose forwarded headers are believed; empty when the page is not behind a proxy.
+        ends_with_parent: the page stops when standard input ends: its parent closed it, or died.
     """
 
     host: str
@@ -34,6 +35,7 @@ class PageSettings:
     certificate: Path | None
     key: Path | None
     trusted_proxies: tuple[str, ...]
+    ends_with_parent: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trusted-proxy", action="append", metavar="ADDRESS", help="the proxy's address (default: 127.0.0.1 and ::1)"
     )
+    parser.add_argument("--exit-with-parent", action="store_true", help="stop when stdin ends")
 
 
 def read_settings(chosen: argparse.Namespace) -> PageSettings:
@@ -74,7 +77,9 @@ def read_settings(chosen: argparse.Namespace) -> PageSettings:
             "is missing: Microsoft sends answers to https addresses only",
             "Give --certificate and --key, or --behind-proxy when a proxy speaks TLS.",
         )
-    return PageSettings(chosen.host, chosen.port, chosen.path, chosen.certificate, chosen.key, proxies)
+    return PageSettings(
+        chosen.host, chosen.port, chosen.path, chosen.certificate, chosen.key, proxies, chosen.exit_with_parent
+    )
 
 
 def _port(text: str) -> int:
