@@ -36,6 +36,8 @@ def add(commands: Commands, common: Parser) -> None:
     found.add_argument("--workspace", help="the workspace to open first")
     found.add_argument("--theme", help="the screen's theme")
     found.add_argument("--prepare-only", action="store_true", help="make the fleet and stop")
+    found.add_argument("--addresses", action="store_true", help="say where the running demo answers, and stop")
+    found.add_argument("--json", action="store_true", help="with --addresses: as one JSON document")
     for name, text in (
         ("worker", "work on runs until told to stop (see: atlas-tui worker --help)"),
         ("consent-page", "take Microsoft's answers to consent links (see: atlas-tui consent-page --help)"),

@@ -1,41 +1,34 @@
-"""The demo: a local Microsoft, a fleet, a worker and the dashboard, all of one's own and all gone at the end.
+"""The demo: a local Microsoft, a fleet, a page for consent answers, a worker and the dashboard, all of one's own and all gone at the end.
 
-Promise: everything lives in one private directory; starting again resumes the same fleet; nothing is left running, even when this process
-is killed, because simulator and worker end when their standard input does. The only difference to a real installation is the cloud's
-host names and the certificate authority.
+Promise: everything lives in one private directory; starting again resumes the same fleet, at Microsoft and here; nothing is left running,
+even when this process is killed, because the others end when their standard input does. The only difference to a real installation is the
+cloud's host names and the certificate authority.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import platformdirs
 
+from atlas_tui.headless import demo_addresses, demo_processes
+from atlas_tui.headless.demo_addresses import CUSTOMERS, addresses_of, announced
 from atlas_tui.headless.output import write_line
-from atlas_tui.headless.processes import ask, make_key, python
-from storage import access, configuration, seeding
+from atlas_tui.headless.processes import ask, make_key
+from storage import access, configuration, demo_redirects, seeding
 from storage.configuration import APP, CloudHosts, Settings, WorkerSettings
 from storage.database import open_database
-from storage.errors import AtlasError, InvalidInput
+from storage.errors import InvalidInput
 from storage.sqlite_file import make_private_directory
 from storage.upgrading import upgrade
 
 _MARK: Final = ".atlas-demo"
-_READY_WITHIN: Final = 60.0
-_STOP_WITHIN: Final = 10.0
-
-
-class SimulatorFailed(AtlasError):
-    """The simulator did not start."""
 
 
 def directory_of(options: argparse.Namespace) -> Path:
@@ -66,6 +59,10 @@ def demo(options: argparse.Namespace) -> int:
     """`atlas-tui demo`: starts everything, shows the dashboard, stops everything."""
     if options.reset:
         return reset(options)
+    if options.addresses:
+        return demo_addresses.show(options, directory_of(options))
+    if options.json:
+        raise InvalidInput("--json", "goes with --addresses only")
     if not options.prepare_only and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InvalidInput("demo", "needs a terminal", "Run it in one, or see the headless commands: atlas-tui --help")
     directory = directory_of(options)
@@ -73,20 +70,37 @@ def demo(options: argparse.Namespace) -> int:
     (directory / _MARK).touch(mode=0o600)
     _say("preparing the demo's fleet …")
     fleet = _fleet_file(directory, options.size)
-    with _simulator(directory, fleet) as endpoints:
+    config = directory / configuration.FILE_NAME
+    with ExitStack() as running:
+        endpoints = running.enter_context(demo_processes.simulator(directory, fleet))
         settings = _prepare(directory, fleet, endpoints)
         if options.prepare_only:
-            write_line(str(directory / configuration.FILE_NAME))
+            write_line(str(config))
             return 0
+        page = _consent_page(running, directory, settings)
+        running.enter_context(announced(directory, addresses_of(directory, config, endpoints, page)))
         from atlas_tui.launch import run_dashboard
 
         return run_dashboard(
-            settings,
-            config_path=directory / configuration.FILE_NAME,
-            with_worker=True,
-            theme=options.theme,
-            workspace=options.workspace,
+            settings, config_path=config, with_worker=True, theme=options.theme, workspace=options.workspace
         )
+
+
+def _consent_page(running: ExitStack, directory: Path, settings: Settings) -> str | None:
+    """Starts the page that takes consent answers and has the demo's apps send them there; without it, answers are pasted back."""
+    db = open_database(settings.database)
+    try:
+        port = demo_redirects.last_port(db)
+        try:
+            page = demo_processes.consent_page(directory, directory / configuration.FILE_NAME, port)
+            address: str | None = running.enter_context(page)
+        except (demo_processes.DidNotStart, OSError) as error:
+            address = None
+            _say(f"{error} Consent answers can be pasted back instead.")
+        demo_redirects.lead_answers_to(db, address)
+        return address
+    finally:
+        db.close()
 
 
 def _say(text: str) -> None:
@@ -97,53 +111,13 @@ def _say(text: str) -> None:
 def _fleet_file(directory: Path, size: int) -> Path:
     path = directory / "fleet.json"
     if not path.exists():
-        document = ask("simulator", "fleet", "demo", "--size", str(size))
+        customers = str(directory / CUSTOMERS)
+        document = ask("simulator", "fleet", "demo", "--size", str(size), "--customers", customers)
         part = directory / "fleet.json.part"
         part.touch(mode=0o600)
         part.write_bytes(msgspec.json.encode(document))
         part.rename(path)
     return path
-
-
-@contextmanager
-def _simulator(directory: Path, fleet: Path) -> Iterator[dict[str, Any]]:
-    home = directory / "simulator"
-    make_private_directory(home)
-    log_path = directory / "simulator.log"
-    log_path.touch(mode=0o600)
-    with log_path.open("ab") as log:
-        process = subprocess.Popen(
-            python("simulator", "serve", "--directory", str(home), "--fleet", str(fleet), "--exit-with-stdin"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        yield _endpoints(process, log_path)
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        process.terminate()
-        try:
-            process.wait(_STOP_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def _endpoints(process: subprocess.Popen[bytes], log_path: Path) -> dict[str, Any]:
-    answer: list[bytes] = []
-    assert process.stdout is not None
-    stdout = process.stdout
-    reader = threading.Thread(target=lambda: answer.append(stdout.readline()), daemon=True)
-    reader.start()
-    reader.join(_READY_WITHIN)
-    if not answer or not answer[0].strip():
-        raise SimulatorFailed("The simulator did not start.", f"See {log_path}.")
-    return msgspec.json.decode(answer[0], type=dict[str, Any])
 
 
 def _prepare(directory: Path, fleet: Path, endpoints: dict[str, Any]) -> Settings:
@@ -158,7 +132,8 @@ def _prepare(directory: Path, fleet: Path, endpoints: dict[str, Any]) -> Setting
         key_fingerprint=fingerprint,
         ca_bundle=endpoints["ca"],
         clouds={
-            name: CloudHosts(login=hosts["login"], graph=hosts["graph"]) for name, hosts in endpoints["clouds"].items()
+            name: CloudHosts(login=hosts["login"], graph=hosts["graph"], portal=endpoints["control"])
+            for name, hosts in endpoints["clouds"].items()
         },
         workspace="north-msp",
         worker=WorkerSettings(slots=8, grace_seconds=3.0),
