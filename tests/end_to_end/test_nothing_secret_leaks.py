@@ -9,6 +9,7 @@ is tried on itself: each form, planted in each kind of place, must be found.
 from __future__ import annotations
 
 import base64
+import importlib.util
 import json
 import re
 import ssl
@@ -20,7 +21,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
@@ -30,52 +30,21 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).parents[2]
+
+
+def _load_search() -> Any:
+    """Test folders are no packages, so what two of them share is loaded by its path."""
+    specification = importlib.util.spec_from_file_location("secret_search", ROOT / "tests" / "secret_search.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+search = _load_search()
+forms, found_in = search.forms, search.found_in
 FORBIDDEN = ("client_secret", "Bearer ", "access_token", "refresh_token", "Authorization")
-
-
-def _aligned(secret: bytes, encode: Any) -> Iterator[tuple[str, bytes]]:
-    """Base64 of a longer text shows a secret in one of three ways; only the characters that its neighbours cannot change count."""
-    for shift in range(3):
-        whole = encode(bytes(shift) + secret)
-        yield f"{encode.__name__}+{shift}", whole[(shift * 4 + 2) // 3 : (shift + len(secret)) * 8 // 6]
-
-
-def forms(secret: bytes) -> dict[str, bytes]:
-    """Every way of writing a secret that is searched for."""
-    text = secret.decode("latin-1")
-    found = {
-        "raw": secret,
-        "hex": secret.hex().encode(),
-        "HEX": secret.hex().upper().encode(),
-        "url": quote(text, safe="").encode(),
-        "url, every letter": "".join(f"%{byte:02X}" for byte in secret).encode(),
-        "form": quote_plus(text).encode(),
-        "utf-16-le": text.encode("utf-16-le"),
-        "utf-16-be": text.encode("utf-16-be"),
-        "json": json.dumps(text)[1:-1].encode(),
-        "repr": repr(secret)[2:-1].encode(),
-    }
-    found.update(_aligned(secret, base64.b64encode))
-    found.update(_aligned(secret, base64.urlsafe_b64encode))
-    return found
-
-
-def found_in(haystack: bytes, canaries: dict[str, bytes]) -> list[str]:
-    """Names what was found."""
-    return [
-        f"{name} as {form}"
-        for name, secret in canaries.items()
-        for form, needle in forms(secret).items()
-        if needle in haystack
-    ]
-
-
-def _files(home: Path, *, but: frozenset[str] = frozenset()) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(home)): path.read_bytes()
-        for path in home.rglob("*")
-        if path.is_file() and path.name not in but
-    }
 
 
 def _processes(pids: list[int]) -> dict[str, bytes]:
@@ -103,13 +72,7 @@ def _certificate() -> tuple[bytes, bytes, dict[str, bytes]]:
     )
     pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     pem = key.private_bytes(serialization.Encoding.PEM, pkcs8, plain)
-    numbers = key.private_numbers()
-    canaries = {
-        "a line of the private key": pem.splitlines()[-6],
-        "the private exponent": numbers.d.to_bytes(256, "big")[100:140],
-        "a prime factor": numbers.p.to_bytes(128, "big")[40:80],
-    }
-    return certificate, pem, canaries
+    return certificate, pem, search.of_key(key)
 
 
 @dataclass
@@ -132,7 +95,7 @@ class Scene:
         """Everything but the worker's key file, which is what it is."""
         log = self.estate.microsoft.control("GET", "/requests")
         return {
-            **_files(self.estate.home, but=frozenset({"worker.key"})),
+            **search.files(self.estate.home, but=frozenset({"worker.key"})),
             **{f"output of {name}": text for name, text in self.said.items()},
             **{f"process {name}": text for name, text in self.processes.items()},
             "the simulator's request log": json.dumps(log).encode(),
