@@ -306,3 +306,30 @@ def test_owning_the_database_gives_no_sight_of_a_workspace(fleet: Any) -> None:
     with pytest.raises(NotFound):
         tenants.get(fleet.db, BOSS, fleet.tenant["contoso"])
     assert access.entered_workspaces(fleet.db, BOSS) == ()
+
+
+OWNERS_OF_THE_DATABASE_ONLY = {
+    "leaving.deactivate": lambda f, who: leaving.deactivate(f.db, who, "omar"),
+    "platform_grants.grant": lambda f, who: platform_grants.grant(f.db, who, "omar", Capability.PLATFORM_RUNS_VIEW),
+    "platform_grants.of_installation": lambda f, who: platform_grants.of_installation(f.db, who),
+    "platform_grants.revoke": lambda f, who: platform_grants.revoke(f.db, who, "pat", Capability.PLATFORM_RUNS_VIEW),
+    "workspaces.create": lambda f, who: workspaces.create(
+        f.db, who, slug="west", name="West", login="mina", display_name="Mina"
+    ),
+    "workspaces.of_installation": lambda f, who: workspaces.of_installation(f.db, who),
+}
+
+
+@pytest.mark.parametrize("name", sorted(OWNERS_OF_THE_DATABASE_ONLY))
+def test_what_is_for_the_owner_of_the_database_is_refused_to_every_role(fleet: Any, name: str) -> None:
+    call = OWNERS_OF_THE_DATABASE_ONLY[name]
+    before = fleet.contents(without=("audit_entries", "audit_heads", "change_topics"))
+    for who in (*fleet.people.values(), access.WORKER):
+        with pytest.raises(Forbidden, match="owns the database"):
+            call(fleet, who)
+    assert fleet.contents(without=("audit_entries", "audit_heads", "change_topics")) == before
+    refused = fleet.rows(select(audit_entries).where(audit_entries.c.outcome == "refused"))
+    is_reading = name.endswith("of_installation")
+    assert {entry.workspace_id for entry in refused} == (set() if is_reading else {None})
+    assert len(refused) == (0 if is_reading else len(fleet.people) + 1)
+    call(fleet, BOSS)

@@ -306,7 +306,7 @@ READS = {"starting.preview"}
 
 
 def _take_in_the_topics() -> None:
-    """Adds `role_cases/*.py`: in each `CASES` (name → what `Case` takes); if need be `ONCE`, `READS`, and `OWN` for what has its own tests."""
+    """Adds `role_cases/*.py`: in each `CASES` (name → what `Case` takes); if need be `ONCE`, `READS`, and `OWN` (tested elsewhere)."""
     for path in sorted((Path(__file__).parent / "role_cases").glob("*.py")):
         topic = runpy.run_path(str(path))
         for name, what in topic["CASES"].items():
