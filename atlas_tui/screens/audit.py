@@ -51,7 +51,7 @@ class AuditScreen(ListScreen[AuditEntry]):
         """Few, or as many as fit."""
         usual: tuple[Column[AuditEntry], ...] = (
             Column("time", "TIME", self._time, 9, align="right"),
-            Column("actor", "ACTOR", lambda row, now: cell(row.actor), 10, share=1, priority=2),
+            Column("actor", "ACTOR", lambda row, now: cell(row.actor), 10, priority=2),
             Column("what", "WHAT", _what, 20, share=4),
             Column("target", "TARGET", lambda row, now: cell(row.target_name), 14, share=2, priority=1),
             Column("outcome", "OUTCOME", lambda row, now: outcome_badge(row), OUTCOME_WIDTH, priority=3),
