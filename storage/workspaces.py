@@ -174,6 +174,12 @@ def of_installation(db: Database, who: Principal) -> tuple[Workspace, ...]:
     return tuple(Workspace(row.id, row.slug, row.name, row.tenants, row.created_at) for row in rows)
 
 
+def are_there(db: Database) -> bool:
+    """Says whether any workspace was made in this database yet."""
+    with db.read() as tx:
+        return tx.run(select(workspaces.c.id).limit(1)).first() is not None
+
+
 def find_workspace(db: Database, who: Principal, slug: str) -> int:
     """Returns the id of a workspace that the principal may enter.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from atlas_tui.headless.output import write_line
 from atlas_tui.headless.processes import make_key
-from storage import access, configuration, resealing, upgrading, workspaces
+from storage import access, configuration, ownership, resealing, upgrading, workspaces
 from storage.configuration import Settings
 from storage.database import Database, open_database, read_url
 from storage.errors import AtlasError, Conflict, InvalidInput
@@ -121,13 +121,23 @@ def _prepare_place(path: Path) -> None:
 
 
 def _make_workspace(db: Database, wanted: _Wanted) -> None:
-    """Makes the workspace, unless an interrupted `init` has made it for this account already."""
+    """Makes the workspace, unless an interrupted `init` has made it for this account already.
+
+    The first one of a database belongs to whoever made that; further ones take whoever owns the database.
+    """
     try:
         entered = access.entered_workspaces(db, access.local_principal(db))
     except AtlasError:
         entered = ()  # a new database knows nobody
     if any(entry.slug == wanted.slug for entry in entered):
         return
+    account = access.account_of(db)
+    owner = ownership.database_owner(db) if workspaces.are_there(db) else None
     workspaces.initialize(
-        db, login=wanted.login, display_name=wanted.name, slug=wanted.slug, name=wanted.workspace_name
+        db,
+        login=account.login,
+        display_name=wanted.name,
+        slug=wanted.slug,
+        name=wanted.workspace_name,
+        owner=owner,
     )

@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from storage import access, connections, member_changes, notifications, rollups, runs, tenants
 from storage.capabilities import Role
+from storage.database import open_database
 from storage.errors import Conflict, Forbidden, NotFound
 from storage.pages import Place
 from storage.schema import memberships
@@ -157,6 +158,37 @@ def test_the_local_account_must_be_an_active_user(fleet: Any, monkeypatch: pytes
         monkeypatch.setattr(access, "os_login", lambda account=account: (account, None))
         with pytest.raises(Forbidden, match=account):
             access.local_principal(fleet.db)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_local"),
+    [
+        ("postgresql://postgres@/atlas?host=/run/postgresql", True),
+        ("postgresql:///atlas", True),
+        ("postgresql://db.example/atlas", False),
+        ("postgresql://localhost/atlas", False),
+        ("postgresql:///atlas?host=db.example", False),
+        ("postgresql:///atlas?host=/run/postgresql,db.example", False),
+        ("postgresql:///atlas?hostaddr=10.0.0.1", False),
+    ],
+)
+def test_a_server_is_local_only_over_its_socket(address: str, is_local: bool) -> None:
+    db = open_database(address, check=False)
+    assert access._is_local_socket(db) is is_local
+    db.close()
+
+
+def test_on_a_server_across_the_network_the_principal_is_the_role_that_logged_in(
+    postgres_fleet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "os_login", lambda: ("dana", None))
+    monkeypatch.setattr(access, "_is_local_socket", lambda db: False)
+    role = postgres_fleet.one(text("SELECT session_user"))
+    with pytest.raises(Forbidden, match=role):
+        access.local_principal(postgres_fleet.db)
+    postgres_fleet.add_member(role, Role.AUDITOR)
+    who = access.local_principal(postgres_fleet.db)
+    assert (who.login, who.via, who.real_login) == (role, "postgres", None)
 
 
 def test_the_account_is_never_what_an_environment_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
