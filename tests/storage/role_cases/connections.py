@@ -1,4 +1,4 @@
-"""Role table: connections, the resolver, platform apps, onboarding."""
+"""Role table: connections, the resolver, platform apps."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from storage import (
     connection_edits,
     connection_previews,
     connection_removal,
-    onboarding,
-    onboarding_state,
     platform_app_changes,
     platform_app_checks,
     platform_apps,
     resolver,
 )
-from storage.onboarding import NewTenant
 from storage.states import Cloud
 
 MANAGE, VIEW = "provider.manage", "provider.view"
@@ -39,10 +36,6 @@ def _unused_app(fleet: Any) -> int:
         display_name="Spare",
         home_tenant_id=fleet.guid(),
     ).id
-
-
-def _begun(fleet: Any) -> int:
-    return onboarding.begin(fleet.db, fleet.dana, fleet.tenant["contoso"]).id
 
 
 CASES = {
@@ -122,41 +115,6 @@ CASES = {
         "provider.run",
         "workspace",
         lambda f, who, _: platform_app_checks.verify(f.db, who, f.app, [f.connection["wingtip"]]),
-    ),
-    "onboarding.begin": (MANAGE, "contoso", lambda f, who, _: onboarding.begin(f.db, who, f.tenant["contoso"])),
-    "onboarding.begin_new": (
-        MANAGE,
-        "workspace",
-        lambda f, who, _: onboarding.begin_new(f.db, who, f.north, NewTenant("New", f.guid())),
-    ),
-    "onboarding.permissions_seen": (
-        MANAGE,
-        "contoso",
-        lambda f, who, begun: onboarding.permissions_seen(f.db, who, begun),
-        _begun,
-    ),
-    "onboarding.finish": (MANAGE, "contoso", lambda f, who, begun: onboarding.finish(f.db, who, begun), _begun),
-    "onboarding.cancel": (
-        MANAGE,
-        "contoso",
-        lambda f, who, begun: onboarding.cancel(f.db, who, begun, "Not now"),
-        _begun,
-    ),
-    "onboarding_state.state": (
-        "tenant.view",
-        "contoso",
-        lambda f, who, begun: onboarding_state.state(f.db, who, begun),
-        _begun,
-    ),
-    "onboarding_state.of_tenant": (
-        "tenant.view",
-        "contoso",
-        lambda f, who, _: onboarding_state.of_tenant(f.db, who, f.tenant["contoso"]),
-    ),
-    "onboarding_state.open_ones": (
-        "tenant.view",
-        "entrance",
-        lambda f, who, _: onboarding_state.open_ones(f.db, who, f.north),
     ),
 }
 
