@@ -111,7 +111,7 @@ def test_a_key_that_is_taken_in_the_same_place_is_refused() -> None:
 
 
 def test_a_key_of_another_place_may_be_used_twice() -> None:
-    assert resolve({"audit": "!"})["audit"] == ("!",)
+    assert resolve({"linked_audit": "!"})["linked_audit"] == ("!",)
 
 
 def test_the_way_back_cannot_be_taken_away() -> None:
