@@ -285,7 +285,7 @@ CASES: dict[str, Case] = {
 }
 
 OWN_TESTS = {
-    "tenant_tags.change": "takes the whole workspace, on a tenant that must be visible: tests/storage/test_tenant_tags.py",
+    "tenant_tags.change": "takes the whole workspace, on a tenant that must be visible: tests/storage/test_tenant_changes.py",
     "access.entered_workspaces": "answers with nothing instead of refusing",
     "drafts.save": "is about the principal's own",
     "drafts.load": "is about the principal's own",
