@@ -85,6 +85,8 @@ def show_connection(options: argparse.Namespace) -> int:
         ("last checked", moment(row.last_checked_at)),
         ("last good", moment(row.last_good_at)),
     ]
+    if detail.checked_with_previous_credential:
+        pairs.append(("", "checked with the previous credential"))
     if reason is not None:
         pairs += [
             ("why", f"{reason.code}: {row.reason_sentence or reason.sentence}"),
