@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -330,3 +331,22 @@ def test_a_refusal_keeps_the_ticket_and_what_was_asked_for(fleet: Any) -> None:
     assert (entry.actor, entry.action, entry.ticket) == ("rita", "run.start", "CHG-5")
     assert entry.detail["type"] == "provider.connection.check"
     assert "provider.run" in entry.detail["why"]
+
+
+def test_many_who_write_at_once_make_one_chain_without_gaps(fleet: Any) -> None:
+    before = fleet.count(audit_entries)
+    threads = [
+        threading.Thread(
+            target=lambda: [record(fleet, target_kind="tenant", target_id=fleet.tenant["contoso"]) for _ in range(5)]
+        )
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert fleet.count(audit_entries) == before + 30
+    assert first_bad(fleet) is None
+    sequences = select(audit_entries.c.sequence).where(audit_entries.c.chain == f"workspace:{fleet.north}")
+    found = sorted(row.sequence for row in fleet.rows(sequences))
+    assert found == list(range(1, len(found) + 1))
