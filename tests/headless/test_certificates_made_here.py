@@ -31,7 +31,7 @@ def opened(atlas: Any, number: str) -> Any:
         with db.read() as tx:
             row = tx.run(
                 credentials.select().where(credentials.c.connection_id == int(number)).order_by(credentials.c.id.desc())
-            ).first()
+            ).all()[0]
         return open_keyring(str(atlas.key)).open(as_sealed(row, db.database_id))
     finally:
         db.close()
@@ -87,13 +87,13 @@ def test_a_made_certificate_is_what_microsoft_asks_for() -> None:
     public = certificate.public_key()
     assert isinstance(public, rsa.RSAPublicKey)
     assert (public.key_size, public.public_numbers().e) == (2048, 65537)
+    assert isinstance(certificate.signature_hash_algorithm, hashes.SHA256)
     public.verify(
         certificate.signature,
         certificate.tbs_certificate_bytes,
         padding.PKCS1v15(),
         certificate.signature_hash_algorithm,
     )
-    assert isinstance(certificate.signature_hash_algorithm, hashes.SHA256)
     assert certificate.issuer == certificate.subject
     assert (made.starts_at, made.expires_at) == (NOW - timedelta(minutes=5), NOW + timedelta(days=30))
     usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from storage import credential_changes, credential_expiry, credentials
+from storage import credential_changes, credential_expiry, credential_owners, credentials
 from storage.credential_expiry import Bucket
 from storage.credential_material import from_secret
 from storage.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -226,10 +227,11 @@ def test_a_platform_apps_rotation_resets_nobody_and_is_tried_on_few(fleet: Any) 
     with pytest.raises(InvalidInput, match="does not sign in"):
         credential_changes.verify(fleet.db, fleet.dana, APP, fleet.app, connection_ids=[fleet.connection["contoso"]])
 
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: credential_changes.promote(fleet.db, fleet.dana, APP, fleet.app, reason="x"),
         lambda: credential_changes.roll_back(fleet.db, fleet.dana, APP, fleet.app),
-    ):
+    )
+    for change in changes:
         change()
         after = fleet.truth(fleet.connection["wingtip"])
         assert (after.generation, after.verification_status) == (before.generation, "healthy")
@@ -263,12 +265,13 @@ def test_only_who_manages_changes_credentials_and_nothing_is_half_written(
     number = fleet.connection["contoso"]
     store(fleet, number, 2)
     before = fleet.contents(without=("audit_entries", "audit_heads", "change_topics"))
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: credential_changes.promote(fleet.db, who, CONNECTION, number, reason="x"),
         lambda: credential_changes.roll_back(fleet.db, who, CONNECTION, number),
         lambda: credential_changes.remove(fleet.db, who, CONNECTION, number, CredentialSlot.ACTIVE),
         lambda: credential_changes.confirm_removed(fleet.db, who, CONNECTION, number),
-    ):
+    )
+    for change in changes:
         with pytest.raises(error):
             change()
     assert fleet.contents(without=("audit_entries", "audit_heads", "change_topics")) == before
@@ -285,11 +288,12 @@ def test_a_rolled_back_transaction_of_a_promotion_leaves_every_slot(sqlite_fleet
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(credential_changes.credential_owners, "note_change", broken)
-    for change in (
+    monkeypatch.setattr(credential_owners, "note_change", broken)
+    changes: tuple[Callable[[], object], ...] = (
         lambda: credential_changes.promote(fleet.db, fleet.dana, CONNECTION, number, reason="x"),
         lambda: credential_changes.remove(fleet.db, fleet.dana, CONNECTION, number, CredentialSlot.ACTIVE),
-    ):
+    )
+    for change in changes:
         with pytest.raises(RuntimeError):
             change()
     assert fleet.contents() == before
