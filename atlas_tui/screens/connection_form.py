@@ -48,7 +48,7 @@ def _type_field(app: PlatformApp | None, cloud: Cloud, current: str | None) -> F
     """Whose app registration: a choice when there is one."""
     dedicated = Option(ConnectionType.DEDICATED.value, "dedicated", "an app registration of its own")
     if app is None and current != ConnectionType.PLATFORM:
-        why = f"this workspace has no platform app for {cloud.value} (atlas-tui app add)"
+        why = f"there is no platform app for {cloud.value} here"
         return Field("connection_type", "Type", Kind.CHOICE, options=(dedicated,), fixed=why)
     note = f"app {app.display_name} ({app.client_id})" if app is not None else "its app is gone"
     platform = Option(ConnectionType.PLATFORM.value, "platform", note)

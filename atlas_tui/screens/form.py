@@ -144,7 +144,7 @@ class FormScreen(KeepsDraft):
 
     def show_form(self) -> None:
         """Everything around the fields, and the fields' markers."""
-        if not self.is_mounted:
+        if not self.is_whole:
             return
         width, height = self.size.width or 80, self.size.height or 24
         head = head_lines(self.loaded, self.draft, self.times, width)
@@ -153,7 +153,9 @@ class FormScreen(KeepsDraft):
         top.show(lambda _: head)
         foot = self.query_one("#form-foot", Scrolled)
         free = height - AROUND - len(head) - self.body.lines_wanted
-        lines = foot_lines(self._about_field(), self._consequences(), width, max(LEAST, free))
+        lines = foot_lines(
+            self._about_field(), self._consequences(), width, max(LEAST, free), is_unchanged=self.is_unchanged
+        )
         foot.styles.height = len(lines)
         foot.show(lambda _: lines)
         self.body.show_state()
@@ -174,10 +176,13 @@ class FormScreen(KeepsDraft):
             text = f"{text} {key_word(keys[0])} changes between yours and theirs.".strip()
         return ("warn" if remark is None else remark.level), text
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether there is nothing to save: an edit in which at most the ticket was filled in."""
+        return self.form.IS_EDIT and not set(self.state.changed()) - {"ticket"} and not self.state.has_secrets
+
     def _consequences(self) -> tuple[str, ...]:
-        if self.form.IS_EDIT and not self.state.changed() and not self.state.has_secrets:
-            return ("Nothing has been changed yet.",)
-        return tuple(self.looked_up.consequences)
+        return () if self.is_unchanged else tuple(self.looked_up.consequences)
 
     def show_ages(self) -> None:
         """Ages that read differently now."""
@@ -282,7 +287,8 @@ class FormScreen(KeepsDraft):
             is_done: It was saved: there is nothing to keep.
         """
         self.is_done = is_done
-        self.body.forget_secrets()
+        if self.is_whole:
+            self.body.forget_secrets()
         if self.app.screen is self:
             self.app.pop_screen()
 

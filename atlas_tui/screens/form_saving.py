@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atlas_tui.screens.form_definition import LookedUp, Saved
+from atlas_tui.screens.form_definition import Filled, LookedUp, Saved
 from atlas_tui.widgets.confirm_name import Confirmed, ConfirmName
 from storage.errors import AtlasError, Conflict, Forbidden, InvalidInput
 
@@ -28,6 +28,7 @@ class SaveFlow:
     def __init__(self, screen: FormScreen) -> None:
         self._screen = screen
         self.is_under_way = False
+        self._asked_about: Filled | None = None
 
     def begin(self) -> None:
         """Save, unless something is wrong or a save is under way."""
@@ -43,19 +44,26 @@ class SaveFlow:
                 "Not saved: " + ("1 field is" if count < 2 else f"{count} fields are") + " marked x.", "bad"
             )
             return
-        if screen.form.IS_EDIT and not state.changed() and not state.has_secrets:
+        if screen.is_unchanged:
             screen.atlas.flash("Nothing has been changed, so there is nothing to save.")
             return
         self.is_under_way = True
         screen.keep_draft()
         session, form, filled = screen.session, screen.form, screen.filled()
+        self._asked_about = filled
         screen.atlas.flash("Saving...")
         screen.atlas.ask("form look up", lambda: form.look_up(session, filled), self._looked_up, self._refused)
 
     def _looked_up(self, found: LookedUp) -> None:
         screen = self._screen
-        if not screen.is_mounted:
+        if not screen.is_whole:
+            # The form was left meanwhile: nothing is saved behind somebody's back, and the draft is kept.
             self.is_under_way = False
+            return
+        if screen.filled() != self._asked_about:
+            # Somebody typed on while the database was asked: its answer was about something else.
+            self.is_under_way = False
+            self.begin()
             return
         screen.take_looked_up(found)
         if (bad := screen.state.first_bad()) is not None:
@@ -133,6 +141,6 @@ class SaveFlow:
         screen.atlas.flash(f"Not saved: {error}{kept}", "bad")
 
     def _enter(self, key: str | None) -> None:
-        if self._screen.is_mounted:
+        if self._screen.is_whole:
             self._screen.body.enter(key)
             self._screen.show_form()

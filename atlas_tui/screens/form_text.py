@@ -33,7 +33,9 @@ def head_lines(loaded: Loaded, draft: Draft | None, times: Times, width: int) ->
     return [*lines, *loaded.head(times, width)] or [()]
 
 
-def foot_lines(about: tuple[str, str], consequences: Sequence[str], width: int, room: int) -> list[Line]:
+def foot_lines(
+    about: tuple[str, str], consequences: Sequence[str], width: int, room: int, *, is_unchanged: bool = False
+) -> list[Line]:
     """What is to be said about the field, and what saving will do.
 
     Args:
@@ -41,14 +43,17 @@ def foot_lines(about: tuple[str, str], consequences: Sequence[str], width: int, 
         consequences: Sentences, the most painful first.
         width: Cells.
         room: Lines for the consequences at most.
+        is_unchanged: There is nothing to save yet.
     """
     style, sentence = about
     lines: list[Line] = [*wrapped(sentence, width - 1, indent=1, style=style)[:2]]
     lines += [()] * (2 - len(lines))
+    if is_unchanged:
+        return [*lines, (Part(" Nothing has been changed yet.", "muted"),)]
     said = plain(" ".join(consequences))
     if not said:
         return [*lines, ()]
-    words = wrap(f"Saving: {said}" if consequences[0] != "Nothing has been changed yet." else said, width - 2)
+    words = wrap(f"Saving: {said}", width - 2)
     if len(words) > room:
         words = [*words[: room - 1], f"... {len(words) - room + 1} more lines; saving shows all and asks."]
     return [*lines, *((Part(" "), Part(line, "warn")) for line in words)]

@@ -193,9 +193,14 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
 
     # The lines around the body
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its lines are there: not before it is composed, and not any more while it is taken down (Textual calls both mounted)."""
+        return self.is_mounted and self.is_running and bool(self.query("#hints"))
+
     def show_frame(self) -> None:
         """Line 1, the tabs, the flash line and the hints, as they should be now."""
-        if not self.is_mounted:
+        if not self.is_whole:
             return
         self.query_one("#status", StatusLine).show(*self.atlas.status_segments())
         tabs = [Tab(TAB_NUMBERS[view], view.value.capitalize()) for view in TABS]
@@ -204,6 +209,8 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
 
     def show_notice(self) -> None:
         """The app's last message, unless it is there already."""
+        if not self.is_whole:
+            return
         line, notice = self.query_one("#flash", FlashLine), self.atlas.notice
         if notice is None:
             line.clear()
@@ -212,7 +219,8 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
 
     def show_hints(self) -> None:
         """The key hints anew."""
-        self.query_one("#hints", KeyHints).show(self.hints())
+        if self.is_whole:
+            self.query_one("#hints", KeyHints).show(self.hints())
 
     def tell_error(self, error: AtlasError) -> None:
         """Say what went wrong."""

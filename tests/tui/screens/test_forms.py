@@ -203,6 +203,80 @@ async def test_saving_twice_saves_once(small_fleet: Any, dashboard: Any, monkeyp
     assert len(found(small_fleet, "twice")) == 1
 
 
+async def test_what_is_typed_while_the_save_asks_the_database_is_saved_too(
+    small_fleet: Any, dashboard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    goes_on, asked, real = threading.Event(), threading.Event(), EditTenant.look_up
+
+    def slow(self: EditTenant, session: Any, filled: Filled) -> Any:
+        if filled.changes.get("name") == "Contoso Ltd A":
+            asked.set()
+            goes_on.wait(20)
+        return real(self, session, filled)
+
+    monkeypatch.setattr(EditTenant, "look_up", slow)
+    async with dashboard(small_fleet) as terminal:
+        await terminal.press("4", "e")
+        await terminal.pilot.press("space", "A", "ctrl+s")
+        await terminal.wait_for(asked.is_set)
+        await terminal.pilot.press("B")
+        goes_on.set()
+        await terminal.wait_for(lambda: terminal.shows("is saved"))
+    assert found(small_fleet, "contoso")[0].name == "Contoso Ltd AB"
+
+
+async def test_leaving_while_the_save_asks_the_database_saves_nothing_and_keeps_the_draft(
+    small_fleet: Any, dashboard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    goes_on, real = threading.Event(), EditTenant.look_up
+
+    def slow(self: EditTenant, session: Any, filled: Filled) -> Any:
+        if filled.changes:
+            goes_on.wait(20)
+        return real(self, session, filled)
+
+    monkeypatch.setattr(EditTenant, "look_up", slow)
+    async with dashboard(small_fleet) as terminal:
+        await terminal.press("4", "e")
+        await terminal.pilot.press("space", "A", "ctrl+s", "escape")
+        await terminal.wait_for(lambda: terminal.app.seen.VIEW is View.TENANTS)
+        goes_on.set()
+        await paused(terminal)
+        assert terminal.shows("Draft kept")
+    assert found(small_fleet, "contoso")[0].name == "Contoso Ltd"
+    assert drafts_of(small_fleet)[0].document["name"] == "Contoso Ltd A"
+
+
+async def test_leaving_while_it_is_being_saved_is_told_where_the_person_is_by_then(
+    small_fleet: Any, dashboard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    goes_on, begun, real = threading.Event(), threading.Event(), EditTenant.save
+
+    def slow(self: EditTenant, session: Any, filled: Filled) -> Any:
+        begun.set()
+        goes_on.wait(20)
+        return real(self, session, filled)
+
+    monkeypatch.setattr(EditTenant, "save", slow)
+    async with dashboard(small_fleet) as terminal:
+        await terminal.press("4", "e")
+        await terminal.pilot.press("space", "A", "ctrl+s")
+        await terminal.wait_for(begun.is_set)
+        await terminal.pilot.press("escape")
+        await terminal.wait_for(lambda: terminal.app.seen.VIEW is View.TENANTS)
+        goes_on.set()
+        await terminal.wait_for(lambda: terminal.shows("Contoso Ltd A is saved"))
+        await paused(terminal)
+        assert terminal.app.seen.VIEW is View.TENANTS
+    assert drafts_of(small_fleet) == ()
+
+
 async def test_w_in_the_command_bar_saves(small_fleet: Any, dashboard: Any) -> None:
     async with dashboard(small_fleet) as terminal:
         await terminal.press("4", "e")
@@ -219,6 +293,11 @@ async def test_saving_without_a_change_writes_nothing(small_fleet: Any, dashboar
         assert terminal.shows("Nothing has been changed yet.")
         await saved(terminal)
         assert terminal.shows("nothing to save")
+        await terminal.press("shift+tab", "shift+tab", "shift+tab", "shift+tab")
+        assert terminal.app.screen.body.current.key == "ticket"
+        await write(terminal, "INC-7")
+        await saved(terminal)
+        assert terminal.shows("nothing to save"), "a ticket alone is no change"
 
 
 # Drafts
