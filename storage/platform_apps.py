@@ -106,6 +106,7 @@ def register(
     display_name: str,
     home_tenant_id: str,
     redirect_uri: str = "http://localhost/atlas-consent",
+    ticket: str | None = None,
 ) -> PlatformApp:
     """Registers the workspace's platform app of a cloud. Connections of type platform that waited for one sign in with it from now on.
 
@@ -152,6 +153,7 @@ def register(
             target_kind="platform_app",
             target_id=row.id,
             workspace_id=workspace_id,
+            ticket=ticket,
             detail={"client_id": client_id, "cloud": cloud.value, "connections_adopted": adopted},
         )
         tx.touch(Topic.CONNECTIONS)

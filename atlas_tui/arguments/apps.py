@@ -18,6 +18,7 @@ def add(commands: Commands, common: Parser) -> None:
     found.add_argument("--home-tenant", required=True, help="the tenant it is registered in (a GUID)")
     found.add_argument("--redirect-uri", help="where the consent answer goes (default: http://localhost/atlas-consent)")
     cloud(found)
+    ticket(found)
     command(inner, common, "list", "headless.reading:list_apps", "list the workspace's platform apps")
     found = command(inner, common, "show", "headless.apps:show_app", "show a platform app and what concerns it")
     _cloud(found)

@@ -34,6 +34,7 @@ def add_app(options: argparse.Namespace) -> int:
             client_id=options.client_id,
             display_name=options.name,
             home_tenant_id=options.home_tenant,
+            ticket=options.ticket,
             **({"redirect_uri": options.redirect_uri} if options.redirect_uri else {}),
         )
     if options.json:
