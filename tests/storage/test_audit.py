@@ -335,12 +335,12 @@ def test_a_refusal_keeps_the_ticket_and_what_was_asked_for(fleet: Any) -> None:
 
 def test_many_who_write_at_once_make_one_chain_without_gaps(fleet: Any) -> None:
     before = fleet.count(audit_entries)
-    threads = [
-        threading.Thread(
-            target=lambda: [record(fleet, target_kind="tenant", target_id=fleet.tenant["contoso"]) for _ in range(5)]
-        )
-        for _ in range(6)
-    ]
+
+    def write_five() -> None:
+        for _ in range(5):
+            record(fleet, target_kind="tenant", target_id=fleet.tenant["contoso"])
+
+    threads = [threading.Thread(target=write_five) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

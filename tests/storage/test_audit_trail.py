@@ -38,7 +38,7 @@ def find(fleet: Any, text: str, who: str = "dana", **more: Any) -> list[AuditEnt
 
 
 def everything(fleet: Any) -> list[Any]:
-    return fleet.rows(select(audit_entries).where(audit_entries.c.workspace_id == fleet.north))
+    return list(fleet.rows(select(audit_entries).where(audit_entries.c.workspace_id == fleet.north)))
 
 
 def test_entries_come_newest_first_a_page_at_a_time(lively: Any) -> None:
