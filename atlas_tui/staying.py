@@ -20,6 +20,7 @@ from storage.errors import AtlasError
 if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
     from atlas_tui.session import Session
+    from storage.access import WorkspaceMembership
     from storage.sessions import SessionStanding
 
 TICKS: Final = 12
@@ -71,6 +72,10 @@ def finish(app: AtlasApp) -> None:
         sessions.finish(app.session.db, app.session.who, id)
 
 
+def _rights(entered: WorkspaceMembership) -> tuple[str, bool]:
+    return entered.role.value, entered.whole
+
+
 def _follow(app: AtlasApp, standing: SessionStanding) -> None:
     if standing.ended is not None:
         app.stop_listening()
@@ -87,5 +92,5 @@ def _follow(app: AtlasApp, standing: SessionStanding) -> None:
         return
     before = session.workspace
     app.rights_changed(replace(session, workspaces=standing.workspaces, workspace=here[0]))
-    if here[0].role is not before.role or here[0].whole != before.whole:
+    if _rights(here[0]) != _rights(before):
         app.flash(f"Your role in {here[0].name} is {here[0].role.value} now.", "warn")

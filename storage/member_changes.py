@@ -119,8 +119,7 @@ def change_role(
 
     def work(tx: Transaction) -> Member:
         row = _changeable(tx, who, workspace_id, member_id)
-        if role is not Role.OWNER:
-            keep_an_owner(tx, workspace_id, [member_id])
+        keep_an_owner(tx, workspace_id, [member_id], becoming=role)
         tx.run(update(memberships).where(memberships.c.id == member_id).values(role=role.value))
         detail = {"login": row.login, "before": row.role, "after": role.value}
         _told(tx, who, "member.role", workspace_id, member_id, ticket, detail)

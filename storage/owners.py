@@ -39,17 +39,20 @@ def lasting_owners(tx: Transaction, workspace_id: int) -> list[Any]:
     return list(tx.run(statement if tx.is_sqlite else statement.with_for_update(of=memberships)).all())
 
 
-def keep_an_owner(tx: Transaction, workspace_id: int, going: Collection[int]) -> None:
+def keep_an_owner(tx: Transaction, workspace_id: int, going: Collection[int], *, becoming: Role | None = None) -> None:
     """Refuses what would leave a workspace without a lasting Owner.
 
     Args:
         tx: the transaction of the change.
         workspace_id: whose.
         going: the memberships that end, or are not a lasting Owner's any more.
+        becoming: the role they get instead; None when they end.
 
     Raises:
         Conflict: the last lasting Owner is among them.
     """
+    if becoming is Role.OWNER:
+        return
     owners = lasting_owners(tx, workspace_id)
     leaving = [row for row in owners if row.id in going]
     if leaving and len(leaving) == len(owners):

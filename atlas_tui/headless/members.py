@@ -92,7 +92,7 @@ def change_member(options: argparse.Namespace) -> int:
     """`atlas-tui member change MEMBER --role … --until …`."""
     if options.until is not None and options.for_good:
         raise InvalidInput("--until", "does not go with --for-good", "Give one of them.")
-    if options.role is None and options.until is None and not options.for_good:
+    if not (options.role or options.until is not None or options.for_good):
         raise InvalidInput("member change", "changes nothing", "Give --role, --until or --for-good.")
     end = read_end("--until", options.until)
     with opened(options.config, options.workspace) as here:
@@ -101,7 +101,7 @@ def change_member(options: argparse.Namespace) -> int:
         member = None
         if options.until is not None or options.for_good:
             member = member_changes.set_end(here.db, here.who, workspace_id, member_id, end, ticket=options.ticket)
-        if options.role is not None:
+        if options.role:
             member = member_changes.change_role(
                 here.db, here.who, workspace_id, member_id, Role(options.role), ticket=options.ticket
             )
