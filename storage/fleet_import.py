@@ -181,7 +181,7 @@ def _judge(
     tx: Transaction, workspace_id: int, parsed: Sequence[ParsedRow], add_tags: tuple[str, ...]
 ) -> tuple[RowResult, ...]:
     results: list[RowResult] = []
-    for part in chunks(parsed):
+    for part in chunks(parsed, fleet_writing.at_once(tx)):
         guids = [row.entra_tenant_id for row in part if not row.problem]
         stored = {
             row.entra_tenant_id: row

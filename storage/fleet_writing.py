@@ -23,16 +23,25 @@ _AT_ONCE = 2000
 """Rows of one statement: large enough for speed, small enough for memory."""
 
 
+def at_once(tx: Transaction) -> int:
+    """Returns how many keys one question may name.
+
+    PostgreSQL scans the table once for each question while it has no statistics of rows that came a moment ago, so it is asked few large
+    ones (a statement takes 65,535 parameters); SQLite seeks for each key.
+    """
+    return 500 if tx.is_sqlite else 20_000
+
+
 def lock_for_import(tx: Transaction, tenant_ids: Sequence[int]) -> None:
     """Locks tenants that will be updated, with their connections: connections first, by id. SQLite has one lock for all."""
     if tx.is_sqlite:
         return
     connections: list[int] = []
-    for part in chunks(sorted(tenant_ids)):
+    for part in chunks(sorted(tenant_ids), at_once(tx)):
         mine = select(provider_connections.c.id).where(provider_connections.c.tenant_id.in_(part))
         connections += tx.run(mine).scalars()
     for table, ids in ((provider_connections, sorted(connections)), (tenants, sorted(tenant_ids))):
-        for part in chunks(ids):
+        for part in chunks(ids, at_once(tx)):
             tx.run(
                 select(table.c.id).where(table.c.id.in_(part)).order_by(table.c.id).with_for_update(key_share=True)
             ).all()
@@ -61,7 +70,7 @@ def write_fleet(
     for part in chunks(created.items(), _AT_ONCE):
         tx.run(insert(tenants), [_new_row(workspace_id, guid, values, now) for guid, values in part])
     ids: dict[str, int] = {}
-    for names in chunks(created):
+    for names in chunks(created, at_once(tx)):
         found = select(tenants.c.entra_tenant_id, tenants.c.id).where(
             tenants.c.workspace_id == workspace_id, tenants.c.entra_tenant_id.in_(names)
         )
@@ -69,7 +78,7 @@ def write_fleet(
     _update(tx, updated, now)
     _tag(tx, tag_ids, [(ids[guid], values["tags"]) for guid, values in created.items()])
     retagged = [(tenant_id, values["tags"]) for tenant_id, values in updated.items() if "tags" in values]
-    for some in chunks(retagged):
+    for some in chunks(retagged, at_once(tx)):
         tx.run(delete(tenant_tags).where(tenant_tags.c.tenant_id.in_([tenant_id for tenant_id, _ in some])))
     _tag(tx, tag_ids, retagged)
     return ids
@@ -108,7 +117,7 @@ def _update(tx: Transaction, updated: Mapping[int, Mapping[str, Any]], now: date
             continue
         alike.setdefault(tuple(sorted(set(values) - {"tags"})), []).append(tenant_id)
     for columns, tenant_ids in alike.items():
-        for part in chunks(tenant_ids):
+        for part in chunks(tenant_ids, at_once(tx)):
             _update_alike(tx, columns, {tenant_id: updated[tenant_id] for tenant_id in part}, now)
 
 
