@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 import storage
 from storage import (
-    audit_export,
-    audit_trail,
     cancelling,
     connection_changes,
     connections,
@@ -125,35 +123,7 @@ def _queued_run(fleet: Any) -> int:
     return int(fleet.start(_contoso(fleet)).run.id)
 
 
-def _entry(fleet: Any) -> int:
-    about = (audit_entries.c.target_kind == "connection", audit_entries.c.target_id == str(_contoso(fleet)))
-    return int(fleet.one(select(func.min(audit_entries.c.id)).where(*about)))
-
-
 CASES: dict[str, Case] = {
-    "audit_export.begin": Case(
-        "audit.view",
-        "somewhere",
-        lambda f, who, _: audit_export.begin(f.db, who, audit_trail.AuditQuery(f.north), format="csv"),
-    ),
-    "audit_export.read": Case(
-        "audit.view",
-        "somewhere",
-        lambda f, who, export: list(audit_export.read(f.db, who, export)),
-        lambda f: audit_export.begin(f.db, f.dana, audit_trail.AuditQuery(f.north), format="csv"),
-    ),
-    "audit_trail.get": Case("audit.view", "contoso", lambda f, who, entry: audit_trail.get(f.db, who, entry), _entry),
-    "audit_trail.page": Case(
-        "audit.view",
-        "somewhere",
-        lambda f, who, _: audit_trail.page(f.db, who, audit_trail.AuditQuery(f.north), Place.first()),
-    ),
-    "audit_trail.verify_trail": Case(
-        "audit.view", "workspace", lambda f, who, _: audit_trail.verify_trail(f.db, who, f.north)
-    ),
-    "audit_trail.of_connection": Case(
-        "audit.view", "contoso", lambda f, who, _: audit_trail.of_connection(f.db, who, _contoso(f))
-    ),
     "cancelling.cancel": Case(
         "provider.run", "contoso", lambda f, who, run: cancelling.cancel(f.db, who, run), _queued_run
     ),
