@@ -12,12 +12,12 @@ import shutil
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import platformdirs
 
-from atlas_tui.headless import demo_addresses, demo_processes
+from atlas_tui.headless import demo_addresses, demo_lock, demo_processes
 from atlas_tui.headless.demo_addresses import CUSTOMERS, addresses_of, announced
 from atlas_tui.headless.output import write_line
 from atlas_tui.headless.processes import ask, make_key
@@ -27,8 +27,6 @@ from storage.database import open_database
 from storage.errors import InvalidInput
 from storage.sqlite_file import make_private_directory
 from storage.upgrading import upgrade
-
-_MARK: Final = ".atlas-demo"
 
 
 def directory_of(options: argparse.Namespace) -> Path:
@@ -43,14 +41,16 @@ def reset(options: argparse.Namespace) -> int:
 
     Raises:
         InvalidInput: the directory was not made by the demo.
+        Conflict: the demo is running.
     """
     directory = directory_of(options)
     if not directory.exists():
         write_line("There is no demo to forget.")
         return 0
-    if not (directory / _MARK).exists():
+    if not (directory / demo_lock.MARK).exists():
         raise InvalidInput("--directory", f"{directory} was not made by the demo", "Remove it yourself if you mean it.")
-    shutil.rmtree(directory)
+    with demo_lock.held(directory):
+        shutil.rmtree(directory)
     write_line("The demo is forgotten.")
     return 0
 
@@ -67,11 +67,11 @@ def demo(options: argparse.Namespace) -> int:
         raise InvalidInput("demo", "needs a terminal", "Run it in one, or see the headless commands: atlas-tui --help")
     directory = directory_of(options)
     make_private_directory(directory)
-    (directory / _MARK).touch(mode=0o600)
-    _say("preparing the demo's fleet …")
-    fleet = _fleet_file(directory, options.size)
-    config = directory / configuration.FILE_NAME
     with ExitStack() as running:
+        running.enter_context(demo_lock.held(directory))
+        _say("preparing the demo's fleet …")
+        fleet = _fleet_file(directory, options.size)
+        config = directory / configuration.FILE_NAME
         endpoints = running.enter_context(demo_processes.simulator(directory, fleet))
         settings = _prepare(directory, fleet, endpoints)
         if options.prepare_only:
@@ -96,7 +96,12 @@ def _consent_page(running: ExitStack, directory: Path, settings: Settings) -> st
             address: str | None = running.enter_context(page)
         except (demo_processes.DidNotStart, OSError) as error:
             address = None
-            _say(f"{error} Consent answers can be pasted back instead.")
+            why = (
+                error
+                if isinstance(error, demo_processes.DidNotStart)
+                else f"The consent page did not start ({error.strerror})."
+            )
+            _say(f"{why} Consent answers can be pasted back instead.")
         demo_redirects.lead_answers_to(db, address)
         return address
     finally:

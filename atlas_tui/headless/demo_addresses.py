@@ -6,7 +6,6 @@ Promise: the file (0600: it holds keys of the demo's own) is there while the dem
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from atlas_tui.headless import exit_codes
+from atlas_tui.headless import demo_lock, exit_codes
 from atlas_tui.headless.output import write_json, write_line
 from storage.errors import AtlasError
 
@@ -30,7 +29,6 @@ class Addresses(msgspec.Struct, frozen=True):
     """Where a demo answers.
 
     Attributes:
-        pid: the demo's process.
         config: its configuration, for `--config` of every other command.
         ca: the certificate authority that a browser or a script must trust to visit the portal without a warning.
         portal: the simulated admin centre, with the key that opens it.
@@ -41,7 +39,6 @@ class Addresses(msgspec.Struct, frozen=True):
         customers: the list of today's newcomers, to be imported; None in a demo that was made before there was one.
     """
 
-    pid: int
     config: str
     ca: str
     portal: str
@@ -64,7 +61,6 @@ def addresses_of(directory: Path, config: Path, endpoints: dict[str, Any], conse
     customers = directory / CUSTOMERS
     told = {name: endpoints[name] for name in ("ca", "portal", "control", "control_key", "clouds")}
     return Addresses(
-        pid=os.getpid(),
         config=str(config),
         consent_page=consent_page,
         customers=str(customers) if customers.exists() else None,
@@ -91,14 +87,13 @@ def read(directory: Path) -> Addresses:
     Raises:
         NotRunning: there is none, or it is gone.
     """
+    missing = NotRunning(f"No demo is running in {directory}.", "Start one in another terminal: atlas-tui demo")
+    if not demo_lock.is_held(directory):
+        raise missing
     try:
-        found = msgspec.json.decode((directory / FILE_NAME).read_bytes(), type=Addresses)
-        os.kill(found.pid, 0)
+        return msgspec.json.decode((directory / FILE_NAME).read_bytes(), type=Addresses)
     except (OSError, msgspec.DecodeError):
-        raise NotRunning(
-            f"No demo is running in {directory}.", "Start one in another terminal: atlas-tui demo"
-        ) from None
-    return found
+        raise missing from None  # it is about to start, or to end
 
 
 def show(options: argparse.Namespace, directory: Path) -> int:

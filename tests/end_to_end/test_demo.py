@@ -246,6 +246,7 @@ def test_a_demo_that_is_killed_leaves_nothing_running(terminal: Terminal, until:
     lines = _processes_of(terminal.home)
     assert any("tasks worker" in line for line in lines)
     assert any("simulator serve" in line for line in lines)
+    assert any("tasks consent-page" in line for line in lines)
 
     terminal.child.kill(signal.SIGKILL)
     terminal.child.close()
