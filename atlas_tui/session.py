@@ -32,6 +32,7 @@ class Session:
         id: The session's row in the database; None for one that nobody keeps, as in tests.
         place: Where the database is, for people; empty when its own address says it.
         state_directory: Where exports go; empty when nothing may be written.
+        settings: The configuration it was opened with; None for one that has none, as in tests.
     """
 
     db: Database
@@ -41,6 +42,7 @@ class Session:
     id: str | None = field(default=None, kw_only=True)
     place: str = ""
     state_directory: str = ""
+    settings: Settings | None = field(default=None, repr=False)
 
     def entered(self, slug: str) -> Session:
         """The same in another workspace.
@@ -77,7 +79,7 @@ def open_session(settings: Settings, workspace: str | None = None) -> Session:
         db.close()
         raise
     place = "" if "://" in settings.database else settings.database
-    return replace(session, place=place, state_directory=settings.state_directory, id=id)
+    return replace(session, place=place, state_directory=settings.state_directory, settings=settings, id=id)
 
 
 def session_of(db: Database, who: Principal, workspace: str | None = None) -> Session:

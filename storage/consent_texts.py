@@ -7,10 +7,13 @@ nothing that could be used.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from storage import reasons
 from storage.consent_evidence import EvidenceCard
 from storage.consent_requests import ConsentLink
+
+OLDER_THAN_MANIFEST: Final = "The consent is older than the list of permissions that this version needs."
 
 
 def message_text(link: ConsentLink) -> str:
@@ -48,28 +51,29 @@ def message_text(link: ConsentLink) -> str:
 
 def card_text(card: EvidenceCard) -> str:
     """Writes the card as plain text, for a mail or a ticket."""
-    lines = [
-        f"Consent evidence: {card.tenant_name}",
-        "",
-        *_pairs(
-            ("tenant asked", f"{card.entra_tenant_id} ({card.primary_domain or 'no domain known'})"),
-            ("application", f"{card.app_name}, client id {card.client_id or 'none yet'}"),
-            ("cloud", card.cloud.value),
-            ("consent", f"{card.consent_status.value}, granted {_moment(card.consent_granted_at)}, "
-                        f"last seen by a check {_moment(card.consent_checked_at)}"),
-            *_asked(card),
-            ("permissions seen", _names(card.roles_seen, "no check has had a token yet")),
-            ("required, missing", _names(card.roles_missing, "none known")),
-            ("optional, missing", _names(card.optional_missing, "none known")),
-            ("as of", _moment(card.checked_at)),
-            *_changed(card),
-        ),
-    ]  # fmt: skip
+    lines = [f"Consent evidence: {card.tenant_name}", "", *_pairs(*card_facts(card))]
     if card.manifest_behind:
-        lines += ["", "The consent is older than the list of permissions that this version needs."]
+        lines += ["", OLDER_THAN_MANIFEST]
     if card.causes:
         lines += ["", "Likely causes", *(f"  - {cause}" for cause in card.causes)]
     return "\n".join([*lines, "", f"Next step: {card.next_step}", ""])
+
+
+def card_facts(card: EvidenceCard) -> list[tuple[str, str]]:
+    """Returns what the card states, in its order: what it is about, and what is known."""
+    return [
+        ("tenant asked", f"{card.entra_tenant_id} ({card.primary_domain or 'no domain known'})"),
+        ("application", f"{card.app_name}, client id {card.client_id or 'none yet'}"),
+        ("cloud", card.cloud.value),
+        ("consent", f"{card.consent_status.value}, granted {_moment(card.consent_granted_at)}, "
+                    f"last seen by a check {_moment(card.consent_checked_at)}"),
+        *_asked(card),
+        ("permissions seen", _names(card.roles_seen, "no check has had a token yet")),
+        ("required, missing", _names(card.roles_missing, "none known")),
+        ("optional, missing", _names(card.optional_missing, "none known")),
+        ("as of", _moment(card.checked_at)),
+        *_changed(card),
+    ]  # fmt: skip
 
 
 def _asked(card: EvidenceCard) -> list[tuple[str, str]]:
