@@ -28,6 +28,16 @@ class Where(StrEnum):
     HEALTH = "Health"
     FORM = "In a form"
     ACTION = "In the actions menu (x)"
+    MEMBERS = "Members"
+    MEMBER = "A member"
+    FLEET_IMPORT = "An import"
+    TENANT_ACTION = "In a tenant's actions menu (x)"
+    MEMBER_ACTION = "In a member's actions menu (x)"
+    IMPORT_ACTION = "In an import's actions menu (x)"
+
+
+ACTION_PLACES = frozenset({Where.ACTION, Where.TENANT_ACTION, Where.MEMBER_ACTION, Where.IMPORT_ACTION})
+"""The menus. A command of a menu has a letter there and no key of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from atlas_tui.command_sets.acting import ACTING
 from atlas_tui.command_sets.audit import AUDIT
 from atlas_tui.command_sets.forms import CHANGING, FORMS
 from atlas_tui.command_sets.going import FINDING, GOING, LOOKING
+from atlas_tui.command_sets.people import PEOPLE, PEOPLE_ACTIONS
+from atlas_tui.command_sets.tenants import IMPORT_ACTIONS, TENANT_ACTIONS, TENANTS
 from atlas_tui.widgets.virtual_table import VirtualTable
 
 
@@ -33,7 +35,21 @@ def _list_commands() -> Iterable[Command]:
 REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
     {
         command.id: command
-        for command in (*GOING, *_list_commands(), *LOOKING, *FINDING, *AUDIT, *FORMS, *ACTING, *CHANGING)
+        for command in (
+            *GOING,
+            *_list_commands(),
+            *LOOKING,
+            *FINDING,
+            *AUDIT,
+            *TENANTS,
+            *PEOPLE,
+            *FORMS,
+            *ACTING,
+            *CHANGING,
+            *TENANT_ACTIONS,
+            *IMPORT_ACTIONS,
+            *PEOPLE_ACTIONS,
+        )
     }
 )
 """Every command by its id, in the order people read them."""

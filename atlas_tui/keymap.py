@@ -16,7 +16,7 @@ from typing import Final
 from textual.binding import Binding
 from textual.keys import _character_to_key
 
-from atlas_tui.command import Command, Where
+from atlas_tui.command import ACTION_PLACES, Command, Where
 from atlas_tui.commands import REGISTRY
 from storage.errors import InvalidInput
 
@@ -66,7 +66,7 @@ def resolve(overrides: Mapping[str, str]) -> Keymap:
     Raises:
         InvalidInput: Naming the setting: an unknown command, a key that is never bound, one that is already taken.
     """
-    chosen = {command.id: command.keys for command in REGISTRY.values() if Where.ACTION not in command.where}
+    chosen = {command.id: command.keys for command in REGISTRY.values() if not ACTION_PLACES & command.where}
     for id, written in overrides.items():
         if id not in chosen:
             raise InvalidInput(
@@ -165,8 +165,8 @@ def _meet(one: Command, other: Command) -> bool:
     return any(a & one.where and a & other.where for a in SCREENS)
 
 
-_LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT)
-_PAGES: Final = (Where.CONNECTION, Where.RUN, Where.TENANT, Where.AUDIT_ENTRY)
+_LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.MEMBERS, Where.FLEET_IMPORT)
+_PAGES: Final = (Where.CONNECTION, Where.RUN, Where.TENANT, Where.AUDIT_ENTRY, Where.MEMBER)
 SCREENS: Final[tuple[frozenset[Where], ...]] = (
     *(frozenset({Where.EVERYWHERE, Where.LIST, where}) for where in _LISTS),
     *(frozenset({Where.EVERYWHERE, Where.DETAIL, where}) for where in _PAGES),

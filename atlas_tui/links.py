@@ -24,6 +24,9 @@ class View(StrEnum):
     RUN = "run"
     TENANT = "tenant"
     AUDIT_ENTRY = "audit_entry"
+    MEMBERS = "members"
+    MEMBER = "member"
+    FLEET_IMPORT = "fleet_import"
 
 
 TABS = (View.CONNECTIONS, View.RUNS, View.TENANTS, View.AUDIT, View.HEALTH)
@@ -70,6 +73,11 @@ def to_tenant(id: int) -> Link:
 def to_audit_entry(id: int) -> Link:
     """An audit entry's page."""
     return Link(View.AUDIT_ENTRY, id)
+
+
+def to_member(id: int) -> Link:
+    """A membership's page."""
+    return Link(View.MEMBER, id)
 
 
 def to_audit_of(kind: str, id: int) -> Link:

@@ -211,7 +211,11 @@ class AppCommands:
                 self._app.flash("A run is named by its number, such as :run 1842.", "bad")
         elif command.id == "workspace":
             self.try_workspace(argument)
-        elif command.id in (View.RUNS, View.CONNECTIONS, View.TENANTS, View.AUDIT):
+        elif command.id == "find":
+            self.command_find(argument)
+        elif command.id == "import_fleet":
+            self.command_import_fleet(argument)
+        elif command.id in (View.RUNS, View.CONNECTIONS, View.TENANTS, View.AUDIT, View.MEMBERS):
             self._app.navigation.go(Link(View(command.id), filter=argument))
         else:
             self._app.flash(f":{command.word} takes nothing behind it.", "bad")
@@ -238,6 +242,32 @@ class AppCommands:
             lambda row: self._app.navigation.go(to_connection(row.id)),
             lambda error: self._app.flash(str(error), "bad"),
         )
+
+    # Tenants and people
+
+    def command_find(self, text: str = "") -> None:
+        """Find a tenant anywhere.
+
+        Args:
+            text: What is typed already.
+        """
+        from atlas_tui.screens.search import find_tenant
+
+        find_tenant(self._app, text)
+
+    def command_import_fleet(self, path: str = "") -> None:
+        """Bring tenants in from a file.
+
+        Args:
+            path: The file; asked for when empty.
+        """
+        from atlas_tui.screens.fleet_import_asking import ask_for_file
+
+        ask_for_file(self._app, path)
+
+    def command_members(self) -> None:
+        """The members of this workspace."""
+        self._app.navigation.go(Link(View.MEMBERS))
 
     # Forms
 

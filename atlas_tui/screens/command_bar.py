@@ -39,6 +39,8 @@ _FILTER_WORDS: Final = {
         "since:7d",
     ),
     "tenants": ("tag:", "lifecycle:", "cloud:", "archived:yes"),
+    "find": ("tag:", "lifecycle:", "cloud:", "archived:yes"),
+    "members": ("role:", "scope:"),
 }
 _OUTCOMES: Final = frozenset({"succeeded", "failed", "blocked", "cancelled", "lost"})
 

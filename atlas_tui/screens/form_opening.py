@@ -26,6 +26,8 @@ FORMS: Final = {
     "tenant.edit": ("tenant_form", "EditTenant"),
     "connection.create": ("connection_form", "NewConnection"),
     "connection.edit": ("connection_form", "EditConnection"),
+    "member.add": ("member_form", "NewMember"),
+    "member.change": ("member_form", "EditMember"),
 }
 """A draft's form → module and class, which is made of the number in the draft's subject: `tenant:12` → `EditTenant(12)`."""
 
