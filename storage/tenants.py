@@ -73,10 +73,11 @@ class TenantRow:
 
 @dataclass(frozen=True, slots=True)
 class TenantQuery:
-    """What a list of tenants shall show. `text` is the filter line."""
+    """What a list of tenants shall show, by name. `text` is the filter line."""
 
     workspace_id: int
     text: str = ""
+    descending: bool = False
 
 
 def create(
@@ -214,7 +215,7 @@ def page(db: Database, who: Principal, query: TenantQuery, place: Place, limit: 
             rights.tenant_clause(query.workspace_id, Capability.TENANT_VIEW, tenants.c.id),
             *_conditions(wanted),
         )
-        keys = [SortKey(tenants.c.sort_name, "sort_name"), SortKey(tenants.c.id, "id")]
+        keys = [SortKey(column, column.name, query.descending) for column in (tenants.c.sort_name, tenants.c.id)]
         found = read_page(tx, statement, keys, place, limit, lambda row: row, tenants.c.id)
         rows = tuple(_rows(tx, found.rows))
         return Page(rows, found.cursors, found.has_before, found.has_after, position=found.position)

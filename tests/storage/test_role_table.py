@@ -32,6 +32,7 @@ from storage import (
     tenant_archive,
     tenant_changes,
     tenant_detail,
+    tenant_lines,
     tenant_search,
     tenant_tags,
     tenants,
@@ -205,6 +206,11 @@ CASES: dict[str, Case] = {
         "tenant.view",
         "entrance",
         lambda f, who, _: tenants.page(f.db, who, tenants.TenantQuery(f.north), Place.first()),
+    ),
+    "tenant_lines.page": Case(
+        "tenant.view",
+        "entrance",
+        lambda f, who, _: tenant_lines.page(f.db, who, tenants.TenantQuery(f.north), Place.first()),
     ),
     "offboarding.offboard": Case(
         "provider.manage", "contoso", lambda f, who, _: offboarding.offboard(f.db, who, f.tenant["contoso"])
