@@ -140,7 +140,7 @@ def _write_credential(
         return
     if report.credential_expires_at is not None:
         tx.run(update(credentials).where(credentials.c.id == used.id).values(expires_at=report.credential_expires_at))
-    if slot != CredentialSlot.STAGED.value or not report.token_passed or not promote_staged(tx, connection):
+    if slot != CredentialSlot.STAGED.value or not report.token_passed or not promote_staged(tx, connection, now):
         return
     if connection.connection_type == ConnectionType.PLATFORM:
         tx.run(

@@ -297,8 +297,7 @@ def get(db: Database, who: Principal, connection_id: int) -> ConnectionDetail:
 
 
 def _is_older_than_credential(checked_at: datetime | None, held: tuple[credentials.CredentialInfo, ...]) -> bool:
-    """Compares with when the active credential was stored: a promotion carries one that was stored before, and is itself a check."""
-    active = [info.stored_at for info in held if info.slot is CredentialSlot.ACTIVE]
+    active = [info.active_since or info.stored_at for info in held if info.slot is CredentialSlot.ACTIVE]
     return checked_at is not None and bool(active) and checked_at < active[0]
 
 

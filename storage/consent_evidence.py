@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Row, select
 
 from storage import operations, reasons
@@ -20,7 +19,7 @@ from storage.access import Principal
 from storage.consent_history import ConsentRequest, requests_in, see_connection
 from storage.consent_requests import ROLES_NEEDED, application_of
 from storage.database import Database, Transaction
-from storage.schema import audit_entries, connection_permissions, tenants, verification_reports
+from storage.schema import connection_permissions, tenants, verification_reports
 from storage.states import Cloud, ConnectionType, ConsentRequestStatus, ConsentStatus
 from storage.verification import MANIFEST_VERSION
 
@@ -128,7 +127,7 @@ def evidence(db: Database, who: Principal, connection_id: int) -> EvidenceCard:
             asked=asked,
             links=len(links),
             open_links=open_links,
-            provider_code="" if asked is None else _number(tx, connection, asked.id),
+            provider_code="" if asked is None else asked.answer_provider_code or "",
             roles_seen=seen,
             roles_missing=missing,
             optional_missing=optional,
@@ -194,26 +193,6 @@ def _permissions(
         tuple(name for name in missing if name not in required),
         max(row.checked_at for row in rows),
     )
-
-
-def _number(tx: Transaction, connection: Row[Any], request_id: int) -> str:
-    """Microsoft's own number of the last answer to a link: it is kept in the trail, with the answer."""
-    rows = tx.run(
-        select(audit_entries.c.canonical)
-        .where(
-            audit_entries.c.workspace_id == connection.workspace_id,
-            audit_entries.c.target_kind == "connection",
-            audit_entries.c.target_id == str(connection.id),
-            audit_entries.c.action == "consent.answer",
-        )
-        .order_by(audit_entries.c.id.desc())
-        .limit(_TRAIL)
-    ).scalars()
-    for canonical in rows:
-        detail = msgspec.json.decode(canonical)["detail"]
-        if detail.get("request") == request_id:
-            return str(detail.get("provider_code") or "")
-    return ""
 
 
 _ACCOUNT: Final = (

@@ -44,6 +44,7 @@ class ConsentRequest:
     answer_reason_code: str | None
     answer_tenant_id: str | None
     answer_correlation_id: str | None
+    answer_provider_code: str | None
 
 
 def open_requests(db: Database, who: Principal, connection_id: int) -> tuple[ConsentRequest, ...]:
@@ -124,4 +125,5 @@ def _request(row: Row[Any], now: datetime) -> ConsentRequest:
         answer_reason_code=row.answer_reason_code,
         answer_tenant_id=row.answer_tenant_id,
         answer_correlation_id=row.answer_correlation_id,
+        answer_provider_code=row.answer_provider_code,
     )

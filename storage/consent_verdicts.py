@@ -247,6 +247,7 @@ class Verdict:
             "answer_reason_code": reason_code,
             "answer_tenant_id": self._parsed.tenant,
             "answer_correlation_id": self._parsed.correlation_id or None,
+            "answer_provider_code": self._parsed.provider_code or None,
         }
         if status is not None:
             changes["status"] = status.value

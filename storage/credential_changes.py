@@ -181,10 +181,14 @@ def roll_back(
         # One row a slot is the database's own rule, so that two rows cannot be renamed past each other.
         if active is not None:
             tx.run(delete(credentials).where(credentials.c.id == active.id))
-        tx.run(update(credentials).where(credentials.c.id == previous.id).values(slot=CredentialSlot.ACTIVE.value))
+        tx.run(
+            update(credentials)
+            .where(credentials.c.id == previous.id)
+            .values(slot=CredentialSlot.ACTIVE.value, active_since=tx.now())
+        )
         if active is not None:
             values = {name: value for name, value in active._mapping.items() if name != "id"}
-            tx.run(insert(credentials).values(**values | {"slot": CredentialSlot.PREVIOUS.value}))
+            tx.run(insert(credentials).values(**values | {"slot": CredentialSlot.PREVIOUS.value, "active_since": None}))
         _close(tx, who, place, "credential.roll_back", ticket, {"to": "previous", "key_id": previous.client_key_id})
 
     audit.attempt(db, who, "credential.roll_back", work, target_kind=owner.value, target_id=owner_id)

@@ -6,6 +6,7 @@ Promise: what leaves here is sealed. Functions take a transaction, because they 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, delete, literal, select, update
@@ -76,15 +77,17 @@ def owner_of(connection: Row[Any]) -> Owner:
     )
 
 
-def promote_staged(tx: Transaction, connection: Row[Any]) -> bool:
+def promote_staged(tx: Transaction, connection: Row[Any], at: datetime) -> bool:
     """Makes the staged credential the active one, and the active one the previous. Returns whether there was one to promote.
 
     A previous one that is pushed out stays a reminder (`retired_keys`).
     """
-    return promote_in(tx, WORKER, owner_of(connection))
+    return promote_in(tx, WORKER, owner_of(connection), at=at)
 
 
-def promote_in(tx: Transaction, who: Principal, owner: Owner, *, ticket: str | None = None) -> bool:
+def promote_in(
+    tx: Transaction, who: Principal, owner: Owner, *, at: datetime | None = None, ticket: str | None = None
+) -> bool:
     """As `promote_staged`, for an owner whose row the transaction has locked."""
     rows = {row.slot: row for row in tx.run(select(credentials).where(owner.clause))}
     staged, active = rows.get(CredentialSlot.STAGED.value), rows.get(CredentialSlot.ACTIVE.value)
@@ -98,7 +101,11 @@ def promote_in(tx: Transaction, who: Principal, owner: Owner, *, ticket: str | N
         tx.run(
             update(credentials)
             .where(credentials.c.id == active.id)
-            .values(slot=CredentialSlot.PREVIOUS.value, removal_confirmed_at=None)
+            .values(slot=CredentialSlot.PREVIOUS.value, removal_confirmed_at=None, active_since=None)
         )
-    tx.run(update(credentials).where(credentials.c.id == staged.id).values(slot=CredentialSlot.ACTIVE.value))
+    tx.run(
+        update(credentials)
+        .where(credentials.c.id == staged.id)
+        .values(slot=CredentialSlot.ACTIVE.value, active_since=at or tx.now())
+    )
     return True

@@ -28,7 +28,8 @@ class CredentialInfo:
     Attributes:
         client_key_id: Microsoft's key id, or the certificate's thumbprint; empty when unknown.
         stored_by: who stored it.
-        thumbprint: a certificate's SHA-1 thumbprint as the portal shows it, right after it was stored; empty otherwise.
+        thumbprint: a certificate's SHA-1 thumbprint as the portal shows it; empty for a secret.
+        active_since: since when it is the one in use; None in the other slots.
     """
 
     slot: CredentialSlot
@@ -39,6 +40,7 @@ class CredentialInfo:
     stored_at: datetime
     stored_by: str | None
     thumbprint: str = ""
+    active_since: datetime | None = None
 
 
 def store(
@@ -141,6 +143,8 @@ def _put(
         "expires_at": material.expires_at or expires_at,
         "stored_at": now,
         "stored_by_id": who.user_id,
+        "thumbprint": material.thumbprint,
+        "active_since": now if slot is CredentialSlot.ACTIVE else None,
     }
     tx.run(insert(credentials).values(**values, **owner.columns))
     return CredentialInfo(
@@ -152,6 +156,7 @@ def _put(
         now,
         who.login,
         material.thumbprint,
+        now if slot is CredentialSlot.ACTIVE else None,
     )
 
 
@@ -180,6 +185,8 @@ def infos(tx: Transaction, clause: ColumnElement[bool]) -> tuple[CredentialInfo,
             row.expires_at,
             row.stored_at,
             row.login,
+            row.thumbprint,
+            row.active_since,
         )
         for row in rows
     ]

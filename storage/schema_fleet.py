@@ -59,6 +59,12 @@ tenants = Table(
     UniqueConstraint("id", "workspace_id", "entra_tenant_id", name="uq_tenants_identity"),
     Index("ix_tenants_workspace_id_sort_name_id", "workspace_id", "sort_name", "id"),
     Index("ix_tenants_workspace_id_primary_domain", "workspace_id", "primary_domain"),
+    Index(
+        "ix_tenants_purge_due",
+        "purge_after",
+        sqlite_where=text("purge_after IS NOT NULL AND purged_at IS NULL"),
+        postgresql_where=text("purge_after IS NOT NULL AND purged_at IS NULL"),
+    ),
 )
 
 tags = Table(
@@ -202,6 +208,8 @@ credentials = Table(
     Column("stored_at", UtcTime, nullable=False),
     references("stored_by_id", "users", nullable=True),
     Column("removal_confirmed_at", UtcTime),
+    Column("thumbprint", Text, nullable=False, server_default=""),
+    Column("active_since", UtcTime),
     one_of("slot", CredentialSlot),
     one_of("kind", CredentialKind),
     CheckConstraint(
@@ -236,6 +244,7 @@ consent_requests = Table(
     Column("answer_reason_code", Text),
     Column("answer_tenant_id", Text),
     Column("answer_correlation_id", Text),
+    Column("answer_provider_code", Text),
     one_of("status", ConsentRequestStatus),
     Index("ix_consent_requests_connection_id_id", "connection_id", "id"),
 )

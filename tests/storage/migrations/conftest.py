@@ -88,7 +88,7 @@ class Ground:
         self.engine.dispose()
 
 
-_ADDED_COLUMN = re.compile(r", (?=\w+ (?:INTEGER|VARCHAR\(23\))(?:,|$))")
+_ADDED_COLUMN = re.compile(r", (?=\w+ (?:INTEGER|VARCHAR\(23\)|TEXT(?: DEFAULT '' NOT NULL)?)(?:,|$))")
 """ALTER TABLE ADD COLUMN writes its column behind the last one, on the same line."""
 
 
@@ -262,7 +262,8 @@ class Fleet:
         add("onboardings", workspace_id=1, tenant_id=1, status="open", started_by_id=1, started_at=AT)
         add("onboardings", workspace_id=1, tenant_id=1, status="cancelled", started_by_id=1, started_at=AT, ended_at=AT)
         add("audit_entries", chain="w1", sequence=2, workspace_id=1, at=AT, actor="alice", plane="workspace", action="a",
-            target_kind="t", target_id="1", outcome="done", canonical=b"{}", previous_hash="h", hash="i", tenant_id=1)  # fmt: skip
+            target_kind="t", target_id="1", outcome="done", canonical=b'{"tenant_id":1}', previous_hash="h", hash="i",
+            tenant_id=1)  # fmt: skip
 
 
 @pytest.fixture(params=["pysqlite3", "standard sqlite3", "postgresql"])

@@ -284,3 +284,17 @@ def test_a_consent_that_stands_is_taken_to_be_for_the_first_manifest(ground: Any
     versions = ground.rows("SELECT consent_status, consent_manifest_version FROM provider_connections ORDER BY id")
     assert {status for status, version in versions if version == 1} == {"granted"}
     assert all(version is None for status, version in versions if status != "granted")
+
+
+def test_an_audit_entrys_tenant_comes_back_from_its_bytes_and_the_guard_stands_again(ground: Any, fleet: Any) -> None:
+    fleet.add_through(9)
+    before = ground.rows("SELECT sequence, tenant_id FROM audit_entries ORDER BY sequence")
+    shape = ground.shape()
+
+    ground.to(8)
+    ground.to(9)
+
+    assert (
+        ground.rows("SELECT sequence, tenant_id FROM audit_entries ORDER BY sequence") == before == [(1, None), (2, 1)]
+    )
+    assert ground.shape() == shape
