@@ -34,6 +34,7 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    TEXT = "txt"
 
 
 Record = Mapping[str, Any]
@@ -103,13 +104,13 @@ def exports_directory(state_directory: str | Path, via: str) -> Path:
     return Path(state_directory) / DIRECTORY
 
 
-def write_export(directory: Path, name: str, format: Format, lines: Iterable[bytes], now: datetime) -> Path:
+def write_export(directory: Path, name: str, ending: str, lines: Iterable[bytes], now: datetime) -> Path:
     """Writes a file and returns where it is.
 
     Args:
         directory: Where; made when it is not there.
         name: What the rows are, such as `audit`.
-        format: Its format; the file's ending.
+        ending: The file's ending: a `Format`, or of what is no rows another one, such as `pem`.
         lines: What it holds.
         now: The present, for its name.
 
@@ -123,17 +124,17 @@ def write_export(directory: Path, name: str, format: Format, lines: Iterable[byt
         try:
             with os.fdopen(handle, "wb") as file:
                 file.writelines(lines)
-            return _give_name(Path(temporary), directory, stem, format)
+            return _give_name(Path(temporary), directory, stem, ending)
         finally:
             Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise InvalidInput("export", f"{directory} cannot be written ({error.strerror})", "Check its owner.") from None
 
 
-def _give_name(temporary: Path, directory: Path, stem: str, format: Format) -> Path:
+def _give_name(temporary: Path, directory: Path, stem: str, ending: str) -> Path:
     """A link never replaces what is there, as a rename would."""
     for number in range(1, 1000):
-        path = directory / f"{stem}{'' if number == 1 else f'-{number}'}.{format.value}"
+        path = directory / f"{stem}{'' if number == 1 else f'-{number}'}.{ending}"
         try:
             os.link(temporary, path)
         except FileExistsError:

@@ -24,6 +24,8 @@ class View(StrEnum):
     RUN = "run"
     TENANT = "tenant"
     AUDIT_ENTRY = "audit_entry"
+    PLATFORM_APPS = "platform_apps"
+    PLATFORM_APP = "platform_app"
     MEMBERS = "members"
     MEMBER = "member"
     FLEET_IMPORT = "fleet_import"
@@ -78,6 +80,11 @@ def to_audit_entry(id: int) -> Link:
 def to_member(id: int) -> Link:
     """A membership's page."""
     return Link(View.MEMBER, id)
+
+
+def to_platform_app(id: int) -> Link:
+    """A platform app's page."""
+    return Link(View.PLATFORM_APP, id)
 
 
 def to_audit_of(kind: str, id: int) -> Link:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -45,6 +46,28 @@ def read_name(field: str, text: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in cleaned):
         raise InvalidInput(field, "holds control characters", "Type it instead of pasting it.")
     return cleaned
+
+
+def read_end(field: str, text: str, now: datetime) -> datetime:
+    """Reads a moment that is still to come; without a zone it is UTC.
+
+    Args:
+        field: what the sentences call it.
+        text: a date, or a date and a time, as ISO 8601.
+        now: the present.
+
+    Raises:
+        InvalidInput: it is no date, or over.
+    """
+    try:
+        value = datetime.fromisoformat(text)
+        value = value if value.tzinfo else value.replace(tzinfo=UTC)
+        is_over = value <= now
+    except (ValueError, OverflowError):
+        raise InvalidInput(field, "is not a date", "Write it as 2027-03-31 or 2027-03-31T08:00.") from None
+    if is_over:
+        raise InvalidInput(field, "is in the past", "Give a moment that is still to come.")
+    return value
 
 
 def read_domain(field: str, text: str) -> str:

@@ -10,6 +10,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from atlas_tui.credential_words import upload_lines
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.credential_owner import client_id_of, find_owner
 from atlas_tui.headless.credentials import write_next_step
@@ -56,7 +57,7 @@ def generate(options: argparse.Namespace) -> int:
     write_line(f"SHA-256        {made.sha256}")
     write_line()
     write_line("Upload it in one of these ways, then verify:")
-    for how, line in upload_lines(client_id, out).items():
+    for how, line in upload_lines(client_id, _named(out)).items():
         write_line(f"{how:14} {line}")
     write_next_step(owner, info.slot)
     if info.slot is CredentialSlot.ACTIVE:
@@ -64,21 +65,8 @@ def generate(options: argparse.Namespace) -> int:
     return exit_codes.OK
 
 
-def upload_lines(client_id: str, out: Path | None) -> dict[str, str]:
-    """Returns how a public certificate reaches its app registration: portal, Azure CLI, Microsoft Graph PowerShell."""
-    name = str(out) if out is not None else "certificate.pem"
-    quoted = name.replace("'", "''")
-    shell = "'" + name.replace("'", "'\\''") + "'"
-    return {
-        "portal": f"App registrations > {client_id} > Certificates & secrets > Certificates > Upload certificate",
-        "az": f"az ad app credential reset --id {client_id} --cert @{shell} --append",
-        "PowerShell": (
-            f"$app = Get-MgApplication -Filter \"appId eq '{client_id}'\"; "
-            "$new = @{Type='AsymmetricX509Cert'; Usage='Verify'; "
-            f"Key=[Security.Cryptography.X509Certificates.X509Certificate2]::new('{quoted}').RawData}}; "
-            "Update-MgApplication -ApplicationId $app.Id -KeyCredentials (@($app.KeyCredentials) + $new)"
-        ),
-    }
+def _named(out: Path | None) -> str:
+    return "certificate.pem" if out is None else str(out)
 
 
 def _document(info: CredentialInfo, made: MadeCertificate, client_id: str, out: Path | None) -> dict[str, object]:
@@ -90,7 +78,7 @@ def _document(info: CredentialInfo, made: MadeCertificate, client_id: str, out: 
         "starts_at": made.starts_at,
         "expires_at": made.expires_at,
         "file": None if out is None else str(out),
-        "upload": upload_lines(client_id, out),
+        "upload": upload_lines(client_id, _named(out)),
     }
 
 

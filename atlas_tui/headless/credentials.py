@@ -11,6 +11,7 @@ import getpass
 import sys
 from datetime import UTC, datetime, timedelta
 
+from atlas_tui.credential_words import still_valid
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.credential_owner import Named, find_owner
 from atlas_tui.headless.given import read_end, read_file
@@ -91,9 +92,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def _sentence(reminder: Reminder) -> str:
-    key = reminder.client_key_id or f"without a known id ({reminder.reference})"
-    until = f"until {moment(reminder.expires_at)}" if reminder.expires_at else "with an unknown end"
-    return f"The old {reminder.kind.value} {key} is still valid at Microsoft {until}: remove it there, then confirm-removed."
+    return f"{still_valid(reminder, moment)}: remove it there, then confirm-removed."
 
 
 def verify(options: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from atlas_tui.cells import Line
@@ -87,16 +87,33 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True)
+class Handout:
+    """Something to take away: texts that are copied into another program. Never a secret.
+
+    Attributes:
+        title: What it is about.
+        sentences: What to do with it.
+        texts: What each is called, and the text itself; a key copies each.
+    """
+
+    title: str
+    sentences: tuple[str, ...]
+    texts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """What saving brought.
 
     Attributes:
         text: What the flash line says.
         link: Where to go; None stays on the page behind the form.
+        handout: What the person takes away from here, shown until they close it.
     """
 
     text: str
     link: Link | None = None
+    handout: Handout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +184,17 @@ class Form(ABC):
             AtlasError: As saving would.
         """
         return LookedUp()
+
+    def look_before_saving(self, session: Session, filled: Filled) -> LookedUp:
+        """Says the same once more right before it is saved, when the secrets may be looked at too. Blocks; not for the event loop.
+
+        A form that can say something about a secret that is none itself (a certificate's thumbprint) says it here.
+
+        Args:
+            session: Who asks.
+            filled: What will be saved.
+
+        Raises:
+            AtlasError: As saving would.
+        """
+        return self.look_up(session, replace(filled, secrets={}))

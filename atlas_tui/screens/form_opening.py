@@ -26,6 +26,8 @@ FORMS: Final = {
     "tenant.edit": ("tenant_form", "EditTenant"),
     "connection.create": ("connection_form", "NewConnection"),
     "connection.edit": ("connection_form", "EditConnection"),
+    "credential.connection": ("credential_form", "new_for_connection"),
+    "credential.platform_app": ("credential_form", "new_for_app"),
     "member.add": ("member_form", "NewMember"),
     "member.change": ("member_form", "EditMember"),
 }

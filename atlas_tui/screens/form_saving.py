@@ -49,18 +49,22 @@ class SaveFlow:
             return
         self.is_under_way = True
         screen.keep_draft()
-        session, form, filled = screen.session, screen.form, screen.filled()
+        session, form, filled = screen.session, screen.form, screen.filled(screen.body.secrets())
         self._asked_about = filled
         screen.atlas.flash("Saving...")
-        screen.atlas.ask("form look up", lambda: form.look_up(session, filled), self._looked_up, self._refused)
+        screen.atlas.ask(
+            "form look up", lambda: form.look_before_saving(session, filled), self._looked_up, self._refused
+        )
 
     def _looked_up(self, found: LookedUp) -> None:
         screen = self._screen
+        # It holds the secrets too, which are kept no longer than they are needed.
+        asked_about, self._asked_about = self._asked_about, None
         if not screen.is_whole:
             # The form was left meanwhile: nothing is saved behind somebody's back, and the draft is kept.
             self.is_under_way = False
             return
-        if screen.filled() != self._asked_about:
+        if screen.filled(screen.body.secrets()) != asked_about:
             # Somebody typed on while the database was asked: its answer was about something else.
             self.is_under_way = False
             self.begin()
@@ -103,9 +107,13 @@ class SaveFlow:
         if saved.link is not None and is_seen:
             atlas.navigation.go(saved.link)
         atlas.flash(saved.text, "ok", None if is_seen else saved.link)
+        if saved.handout is not None:
+            from atlas_tui.screens.handout import HandoutScreen
+
+            atlas.push_screen(HandoutScreen(saved.handout))
 
     def _refused(self, error: AtlasError) -> None:
-        self.is_under_way = False
+        self.is_under_way, self._asked_about = False, None
         self.show_refusal(error)
 
     def show_refusal(self, error: AtlasError, *, quietly: bool = False) -> None:

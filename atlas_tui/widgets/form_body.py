@@ -177,7 +177,7 @@ class FormBody(Widget):
     @on(SecretEdited)
     def _secret_edited(self, event: SecretEdited) -> None:
         event.stop()
-        self.state.fill(event.key, event.is_filled)
+        self.state.fill(event.key, event.is_filled, event.problem)
         self.show_state()
         self.post_message(FormEdited(event.key))
 

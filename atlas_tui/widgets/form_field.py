@@ -69,7 +69,8 @@ class Field:
         key: Its name in storage, in drafts and in what is saved; drafts allow `[a-z0-9_.-]`.
         label: Its name for people, at most 14 cells.
         kind: How it is filled in.
-        read: Makes the value of a text that was stripped; raises `InvalidInput` when it cannot be used.
+        read: Makes the value of a text that was stripped; raises `InvalidInput` when it cannot be used. A secret is only checked by it, and
+            what it raises must not repeat the secret.
         show: Makes the text of a stored value.
         hint: What a good value looks like; shown while the field has the focus and nothing is wrong.
         options: The values of a choice.

@@ -17,6 +17,7 @@ from textual.message import Message
 from atlas_tui.cells import Line, Part
 from atlas_tui.widgets.form_field import Field
 from atlas_tui.widgets.lines import PaintedLines
+from storage.errors import InvalidInput
 
 LONGEST = 65_536
 """Characters kept: a certificate with its chain and key is a few thousand."""
@@ -26,12 +27,13 @@ DOTS = "........"
 
 
 class SecretEdited(Message):
-    """There is something in the field now, or nothing any more. What it is goes with no message."""
+    """There is something in the field now, or nothing any more, or something else is wrong with it. What it is goes with no message."""
 
-    def __init__(self, key: str, is_filled: bool) -> None:
+    def __init__(self, key: str, is_filled: bool, problem: str = "") -> None:
         super().__init__()
         self.key = key
         self.is_filled = is_filled
+        self.problem = problem
 
 
 class SecretLeft(Message):
@@ -55,7 +57,9 @@ class SecretField(PaintedLines, can_focus=True):
     def __init__(self, field: Field) -> None:
         super().__init__(id=f"field-{field.key}")
         self.key = field.key
+        self._field = field
         self._characters: list[str] = []
+        self._problem = ""
 
     def __repr__(self) -> str:
         """Its name and nothing else."""
@@ -100,7 +104,7 @@ class SecretField(PaintedLines, can_focus=True):
 
     def _add(self, text: str) -> None:
         was_filled = self.is_filled
-        self._characters.extend(text[: LONGEST - len(self._characters)])
+        self._characters.extend(text[: max(0, LONGEST - len(self._characters))])
         self._say(was_filled)
 
     def action_shorten(self) -> None:
@@ -116,9 +120,20 @@ class SecretField(PaintedLines, can_focus=True):
         self._say(was_filled)
 
     def _say(self, was_filled: bool) -> None:
-        if self.is_filled != was_filled:
+        before, self._problem = self._problem, self._read()
+        if self.is_filled != was_filled or self._problem != before:
             self.repaint()
-            self.post_message(SecretEdited(self.key, self.is_filled))
+            self.post_message(SecretEdited(self.key, self.is_filled, self._problem))
+
+    def _read(self) -> str:
+        """What the field's own rule says against it. The rules for secrets never repeat what they were given."""
+        if not self.is_filled:
+            return ""
+        try:
+            self._field.read(self.peek())
+        except InvalidInput as error:
+            return str(error)
+        return ""
 
     def action_go_on(self) -> None:
         """Enter: the next field."""

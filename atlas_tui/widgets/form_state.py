@@ -67,6 +67,7 @@ class FormState:
         self._refused: dict[str, Remark] = {}
         self._touched: set[str] = set()
         self._filled: set[str] = set()
+        self._unusable: dict[str, str] = {}
 
     @staticmethod
     def _shown(field: Field, value: Any) -> str:
@@ -94,10 +95,19 @@ class FormState:
         self._touched.add(key)
         self._refused.pop(key, None)
 
-    def fill(self, key: str, is_filled: bool) -> None:
-        """There is something in a secret field now, or nothing any more; what it is is not known here."""
+    def fill(self, key: str, is_filled: bool, problem: str = "") -> None:
+        """There is something in a secret field now, or nothing any more; what it is is not known here.
+
+        Args:
+            key: The field.
+            is_filled: Whether there is something.
+            problem: What the field's own rule says against it, which never repeats it.
+        """
         self._touched.add(key)
         self._refused.pop(key, None)
+        self._unusable.pop(key, None)
+        if problem:
+            self._unusable[key] = problem
         if is_filled:
             self._filled.add(key)
         else:
@@ -152,6 +162,8 @@ class FormState:
             text = "filled" if key in self._filled else self._mine[key]
             if (problem := field.problem(text)) and (text.strip() or key in self._touched):
                 return Remark(problem)
+            if key in self._unusable:
+                return Remark(self._unusable[key])
         if (refused := self._refused.get(key)) is not None:
             return refused
         if (theirs := self._theirs.get(key)) is not None and self._mine[key].strip() != theirs.now.strip():

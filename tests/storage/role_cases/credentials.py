@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage import credential_changes, credential_expiry, credential_import, credentials
+from storage import credential_changes, credential_expiry, credential_import, credential_previews, credentials
 from storage.states import CredentialOwner, CredentialSlot
 
 MANAGE, VIEW = "provider.manage", "provider.view"
@@ -67,9 +67,29 @@ CASES = {
     "credential_import.unfinished": (
         VIEW, "entrance", lambda f, who, _: credential_import.unfinished(f.db, who, f.north, ())
     ),
+    "credential_previews.preview_promote": (
+        MANAGE, "contoso", lambda f, who, _: credential_previews.preview_promote(f.db, who, OWNER, _contoso(f)), _staged
+    ),
+    "credential_previews.preview_remove": (
+        MANAGE,
+        "contoso",
+        lambda f, who, _: credential_previews.preview_remove(f.db, who, OWNER, _contoso(f), CredentialSlot.STAGED),
+        _staged,
+    ),
+    "credential_previews.preview_roll_back": (
+        MANAGE,
+        "contoso",
+        lambda f, who, _: credential_previews.preview_roll_back(f.db, who, OWNER, _contoso(f)),
+        _promoted,
+    ),
+    "credential_previews.preview_store": (
+        MANAGE, "contoso", lambda f, who, _: credential_previews.preview_store(f.db, who, OWNER, _contoso(f))
+    ),
     "credentials.of_owner": (VIEW, "contoso", lambda f, who, _: credentials.of_owner(f.db, who, OWNER, _contoso(f))),
 }  # fmt: skip
 
 ONCE = {"credential_changes.confirm_removed", "credential_changes.remove"}
+
+READS = {f"credential_previews.preview_{change}" for change in ("promote", "remove", "roll_back", "store")}
 
 OWN = {"credential_import.start_check": "tells in its line why nothing was started: tests/storage/test_credential_import.py"}
