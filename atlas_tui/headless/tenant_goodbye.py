@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
 
 from atlas_tui.headless.confirming import confirm
 from atlas_tui.headless.naming import find_tenant
 from atlas_tui.headless.opening import opened
-from atlas_tui.headless.output import moment, write_json, write_line
+from atlas_tui.headless.output import write_json, write_line
 from storage import offboarding
-from storage.consequences import Consequences, count
 from storage.customer_sheet import CustomerSheet
 from storage.errors import InvalidInput
 from storage.offboarding import OffboardingPreview
+from storage.offboarding_consequences import consequences
 
 
 def offboard(options: argparse.Namespace) -> int:
@@ -44,7 +43,7 @@ def _confirm(given: str | None, preview: OffboardingPreview) -> None:
     """Lets pass when the tenant's name was given, or is typed now."""
     name = preview.tenant.name
     if given is None and sys.stdin.isatty():
-        confirm(Consequences(f"Offboard {name}", tuple(_sentences(preview)), hurts=True), name, yes=False)
+        confirm(consequences(preview), name, yes=False)
     elif given is None or given.strip() != name:
         raise InvalidInput(
             "--confirm",
@@ -53,22 +52,12 @@ def _confirm(given: str | None, preview: OffboardingPreview) -> None:
         )
 
 
-def _sentences(preview: OffboardingPreview) -> Iterator[str]:
-    for run in preview.runs:
-        yield f"Cancels run #{run.id} {run.label} ({run.status.value})."
-    for name in preview.disabled:
-        yield f"Disables the connection {name}."
-    yield f"Stops {count(preview.schedules, 'schedule')} and revokes {count(preview.links, 'consent link')}."
-    yield f"Destroys {count(preview.credentials_destroyed, 'credential')}, for good."
-    yield f"Deletes what was collected after {moment(preview.purge_after)}; until then it can be restored."
-
-
 def _write_preview(options: argparse.Namespace, preview: OffboardingPreview) -> int:
     if options.json:
         write_json(preview)
         return 0
     write_line(f"Offboarding {preview.tenant.name}, which was not done:")
-    for sentence in _sentences(preview):
+    for sentence in consequences(preview).sentences:
         write_line(f"  {sentence}")
     write_line("The customer would be told:")
     for line in preview.sheet.lines:

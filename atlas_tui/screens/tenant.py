@@ -1,36 +1,93 @@
-"""A tenant's page, with a cursor on its connections.
+"""A tenant's page: what it is and the connection that speaks for it; tabs with its connections, runs, trail and customer's sheet.
+
+Promise: the Overview says what an operator must know; each tab asks for its own part and only while it is seen. `x` is about the tenant on
+the Overview, and about the row under the cursor on a tab of rows.
 
 Must not know: how lists look.
 """
 
 from __future__ import annotations
 
-from atlas_tui.cells import Line
-from atlas_tui.command import Where
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from textual import on
+from textual.widget import Widget
+
+from atlas_tui.cells import Line, Part
+from atlas_tui.command import Command, Where
+from atlas_tui.commands import applying
 from atlas_tui.keymap import Keymap
-from atlas_tui.links import Link, View, to_audit_of, to_connection, to_runs_of
+from atlas_tui.links import Link, View, to_audit_of, to_connection, to_run, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.connection_form import NewConnection
-from atlas_tui.screens.connection_text import name_of
+from atlas_tui.screens.connection_text import audit_lines, name_of
 from atlas_tui.screens.copying import copy_text
 from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.paging import PageScreen
+from atlas_tui.screens.prose import wrapped
+from atlas_tui.screens.runs import USUAL
+from atlas_tui.screens.scrolled import Scrolled
+from atlas_tui.screens.sections import section_line, turned
+from atlas_tui.screens.tenant_actions import TenantActs
 from atlas_tui.screens.tenant_form import EditTenant
-from atlas_tui.screens.tenant_text import TenantRead, read_tenant, tenant_lines
+from atlas_tui.screens.tenant_tagging import TenantTargets
+from atlas_tui.screens.tenant_text import (
+    SHOWN_FIRST,
+    Section,
+    TenantRead,
+    connection_list,
+    sheet_lines,
+    tenant_lines,
+)
+from atlas_tui.widgets.pages import PageRequest
+from atlas_tui.widgets.stored_pages import StoredPages
+from atlas_tui.widgets.table_messages import ListTexts, RowOpened
+from atlas_tui.widgets.virtual_table import VirtualTable
+from storage import audit_trail, offboarding, runs, tenant_detail
+from storage.audit_filters import AuditQuery
 from storage.connections import ConnectionRow
+from storage.errors import AtlasError
+from storage.pages import Page, Place
+from storage.runs import RunQuery, RunRow
 from storage.states import Topic
+from storage.tenant_detail import TenantDetail
+
+_ENTRIES = 100
+"""Audit entries on the tab; the list of the trail has them all."""
 
 
-class TenantScreen(Acts, PageScreen):
+class TenantScreen(TenantActs, Acts, PageScreen):
     """The page."""
 
     VIEW = View.TENANT
-    PLACES = (Where.DETAIL, Where.TENANT)
-    TOPICS = frozenset({Topic.TENANTS, Topic.CONNECTIONS})
+    PLACES = (Where.DETAIL, Where.TENANT, Where.TENANT_ACTION)
+    TOPICS = frozenset({Topic.TENANTS, Topic.CONNECTIONS, Topic.RUNS, Topic.AUDIT})
 
     def __init__(self, keymap: Keymap) -> None:
         super().__init__(keymap)
+        self.section = Section.OVERVIEW
         self._chosen: int | None = None
+        self.runs: VirtualTable[RunRow] = VirtualTable(
+            [column for column in USUAL if column.key != "tenant"],
+            lambda row: row.id,
+            None,
+            texts=ListTexts(empty="No run yet.", empty_hint="A run begins on a connection: x, c checks it."),
+            clock=lambda: self.atlas.clock(),
+            id="runs",
+        )
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The line of tabs, and one of them."""
+        yield Scrolled(id="sections")
+        yield Scrolled(id="page")
+        yield self.runs
+
+    def on_mount(self) -> None:
+        """Ask; the runs wait until their tab is opened."""
+        self.query_one("#sections").styles.height = 1
+        self.runs.display = False
+        self.reload()
 
     def tab(self) -> View:
         """Tenants."""
@@ -40,20 +97,140 @@ class TenantScreen(Acts, PageScreen):
         """The tenant's name."""
         return self.read.tenant.name if self.read is not None else ""
 
+    def offers(self, id: str) -> bool:
+        """Enter opens a connection or a run, or makes the first connection."""
+        if id != "open":
+            return True
+        if self.section is Section.RUNS:
+            return True
+        if self.section in (Section.AUDIT, Section.SHEET) or self.read is None:
+            return False
+        call = self.read.detail.call_to_create
+        return call is None or call.may
+
+    def all_commands(self) -> tuple[Command, ...]:
+        """What the menus do, too."""
+        return (*self.commands, *applying(Where.ACTION))
+
+    # What is read
+
     def read_subject(self, id: int) -> TenantRead:
-        """The tenant and its connections."""
-        return read_tenant(self.session, id)
+        """The tenant, and what its open tab needs."""
+        session, section = self.session, self.section
+        detail = tenant_detail.get(session.db, session.who, id)
+        try:
+            if section is Section.AUDIT:
+                query = AuditQuery(detail.tenant.workspace_id, "", id)
+                page = audit_trail.page(session.db, session.who, query, Place.first(), _ENTRIES)
+                return TenantRead(detail, section, page.rows)
+            if section is Section.SHEET and detail.goodbye is not None:
+                return TenantRead(detail, section, offboarding.sheet(session.db, session.who, id))
+        except AtlasError as error:
+            return TenantRead(detail, section, refusal=error)
+        return TenantRead(detail, section)
+
+    def reload(self) -> None:
+        """Read again; the runs too while they are seen."""
+        super().reload()
+        if self.section is Section.RUNS and self.subject is not None and self.is_mounted:
+            self.runs.refresh_page()
+
+    def follow(self, link: Link) -> None:
+        """Another tenant: from its Overview on."""
+        if link.id != self.subject:
+            self.section, self._chosen = Section.OVERVIEW, None
+        super().follow(link)
 
     @property
     def connection(self) -> ConnectionRow | None:
-        """The connection under the cursor: the first one until the cursor was moved."""
-        rows: tuple[ConnectionRow, ...] = self.read.connections if self.read is not None else ()
+        """The connection under the cursor: the default one until the cursor was moved."""
+        rows = self._rows()
         return next((row for row in rows if row.id == self._chosen), rows[0] if rows else None)
 
+    def _rows(self) -> tuple[ConnectionRow, ...]:
+        """The connections that the cursor goes over on this tab."""
+        found: tuple[ConnectionRow, ...] = self.read.connections if self.read is not None else ()
+        return found[:SHOWN_FIRST] if self.section is Section.OVERVIEW else found
+
+    # What is shown
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The tabs there are: the sheet only of an offboarded tenant."""
+        is_over = self.read is not None and self.read.detail.goodbye is not None
+        return tuple(section for section in Section if is_over or section is not Section.SHEET)
+
+    def show_page(self) -> None:
+        """The tabs, and the open one."""
+        if not self.is_mounted:
+            return
+        if self.section not in self.sections and self.read is not None:
+            self.section = Section.OVERVIEW
+        is_runs = self.section is Section.RUNS
+        self.page.display, self.runs.display = not is_runs, is_runs
+        counts = {} if self.read is None else {Section.CONNECTIONS: len(self.read.connections)}
+        self.query_one("#sections", Scrolled).show(lambda width: [section_line(self.sections, self.section, counts)])
+        self.show_hints()
+        super().show_page()
+
     def lines(self, width: int) -> list[Line]:
-        """The page."""
+        """The open tab."""
+        read: TenantRead = self.read
         row = self.connection
-        return tenant_lines(self.read, self.times, width, None if row is None else row.id)
+        chosen = None if row is None else row.id
+        if self.section is Section.OVERVIEW:
+            return tenant_lines(read, self.times, width, chosen)
+        if self.section is Section.CONNECTIONS:
+            return connection_list(read, self.times, width, chosen)
+        if read.section is not self.section:
+            return [(Part(" Loading", "muted"),)]
+        if read.refusal is not None:
+            return wrapped(str(read.refusal), width, indent=1, style="warn")
+        if self.section is Section.SHEET:
+            return sheet_lines(read.part.lines, width)
+        return audit_lines(read.part, self.times, width)
+
+    def show_ages(self) -> None:
+        """Ages that read differently now."""
+        super().show_ages()
+        self.runs.refresh_ages(self.atlas.clock())
+
+    # Tabs
+
+    def open_section(self, section: Section) -> None:
+        """Go to a tab."""
+        self.section, self._from_top = section, True
+        if section is Section.RUNS and self.subject is not None:
+            session, subject = self.session, self.subject
+
+            def page(place: Place, request: PageRequest) -> Page[RunRow]:
+                query = RunQuery(session.workspace.workspace_id, tenant_id=subject)
+                return runs.page(session.db, session.who, query, place, request.limit)
+
+            self.runs.set_source(StoredPages(page))
+        self.show_page()
+        if section is Section.RUNS:
+            self.runs.focus()
+        else:
+            self.set_focus(None)
+        self.reload()
+
+    def command_next_tab(self) -> None:
+        """The next tab of the page."""
+        self.open_section(turned(self.sections, self.section, 1))
+
+    def command_previous_tab(self) -> None:
+        """The tab before."""
+        self.open_section(turned(self.sections, self.section, -1))
+
+    # The keys that move go to the runs while they are seen.
+
+    def do(self, id: str) -> None:
+        """Moving moves the cursor of the runs while they are seen."""
+        if self.section is Section.RUNS and id in _MOVES:
+            getattr(self.runs, f"action_{_MOVES[id]}")()
+        else:
+            super().do(id)
 
     def command_scroll_down(self) -> None:
         """The next connection; past the last one a line down."""
@@ -64,18 +241,28 @@ class TenantScreen(Acts, PageScreen):
         self._choose(-1)
 
     def _choose(self, step: int) -> None:
-        row = self.connection
-        rows: tuple[ConnectionRow, ...] = self.read.connections if self.read is not None else ()
-        at = rows.index(row) + step if row is not None else -1
-        if 0 <= at < len(rows):
-            self._chosen = rows[at].id
-            self.show_page()
+        if self.section in (Section.OVERVIEW, Section.CONNECTIONS):
+            row, rows = self.connection, self._rows()
+            at = rows.index(row) + step if row is not None else -1
+            if 0 <= at < len(rows):
+                self._chosen = rows[at].id
+                self.show_page()
         self.page.scroll_lines(step)
 
     def command_open(self) -> None:
-        """Open the connection under the cursor."""
-        if (row := self.connection) is not None:
+        """Open the run or the connection under the cursor; where there is no connection, the form for one."""
+        if self.section is Section.RUNS:
+            self.runs.action_open_row()
+        elif self.section in (Section.AUDIT, Section.SHEET):
+            return
+        elif (row := self.connection) is not None:
             self.atlas.navigation.go(to_connection(row.id))
+        elif self.read is not None and self.read.detail.call_to_create is not None:
+            self.command_new()
+
+    @on(RowOpened)
+    def _row_opened(self, event: RowOpened) -> None:
+        self.atlas.navigation.go(to_run(event.row.id))
 
     def command_new(self) -> None:
         """A connection of this tenant."""
@@ -88,14 +275,22 @@ class TenantScreen(Acts, PageScreen):
             open_form(self.atlas, EditTenant(self.subject))
 
     def step(self, rows: int) -> Link | None:
-        """The next connection, for its page on top of this one."""
-        before = self.connection
+        """The next connection, or run, for its page on top of this one."""
+        if self.section is Section.RUNS:
+            before = self.runs.cursor_key
+            self.runs.move_cursor(rows)
+            run = self.runs.cursor_row
+            return None if run is None or self.runs.cursor_key == before else to_run(run.id)
+        was = self.connection
         self._choose(rows)
         row = self.connection
-        return None if row is None or row == before else to_connection(row.id)
+        return None if row is None or row == was else to_connection(row.id)
 
     def linked(self) -> Link | None:
-        """The runs of the connection under the cursor."""
+        """The runs of the connection under the cursor; of a run its connection."""
+        if self.section is Section.RUNS:
+            run = self.runs.cursor_row
+            return None if run is None else to_connection(run.connection_id)
         row = self.connection
         return None if row is None else to_runs_of(row.id, name_of(row))
 
@@ -114,7 +309,40 @@ class TenantScreen(Acts, PageScreen):
         if self.read is not None:
             copy_text(self.atlas, self.read.tenant.entra_tenant_id)
 
+    # What is acted on
+
+    def command_actions(self) -> None:
+        """What can be done with the tenant; on a tab of rows, with the row under the cursor."""
+        if self.section in (Section.CONNECTIONS, Section.RUNS):
+            Acts.command_actions(self)
+        else:
+            TenantActs.command_actions(self)
+
+    def around_the_menu(self, detail: TenantDetail) -> Mapping[str, str]:
+        """Checking its connection."""
+        row = self.connection
+        if row is None:
+            return {}
+        return {"check": "" if detail.may_run else f"Your role may not. {detail.who_may_run}"}
+
+    def tenants_meant(self) -> TenantTargets:
+        """This tenant."""
+        return TenantTargets(() if self.subject is None else (self.subject,))
+
     def targets(self) -> Targets:
-        """The connection under the cursor."""
+        """The connection, or the run, under the cursor."""
+        if self.section is Section.RUNS:
+            run: Any = self.runs.cursor_row
+            return Targets(run_id=None if run is None else run.id)
         row = self.connection
         return Targets(() if row is None else (row.id,))
+
+
+_MOVES = {
+    "scroll_down": "cursor_down",
+    "scroll_up": "cursor_up",
+    "scroll_page_down": "page_down",
+    "scroll_page_up": "page_up",
+    "scroll_top": "top",
+    "scroll_bottom": "bottom",
+}

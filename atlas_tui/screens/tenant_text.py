@@ -1,49 +1,90 @@
-"""What a tenant's page says: what it is, and its connections with their three truths, or how to make one.
+"""What a tenant's page says: what it is, the connection that speaks for it, and how to make one where there is none.
 
-Must not know: widgets.
+Promise: the provider summary is the default connection's three badges as they are stored, beside each other; nothing sums them up. What
+is missing is named, with who may do something about it.
+
+Must not know: widgets, queries.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
 
-from atlas_tui.badges import consent_badge, lifecycle_badge, verification_badge
-from atlas_tui.cells import Line, Part, fit
-from atlas_tui.screens.prose import Times, blank, field, heading
-from storage import connections, tenants
-from storage.connections import ConnectionQuery, ConnectionRow
-from storage.pages import Place
+from atlas_tui.badges import badge, consent_badge, lifecycle_badge, verification_badge
+from atlas_tui.cells import Cell, Line, Part, fit
+from atlas_tui.screens.prose import Times, blank, field, heading, wrapped
+from storage import tenant_detail
+from storage.connections import ConnectionRow
+from storage.consequences import count
+from storage.errors import AtlasError
+from storage.states import TenantLifecycle
+from storage.tenant_detail import PermissionSummary, TenantDetail
 from storage.tenants import TenantRow
 
 if TYPE_CHECKING:
     from atlas_tui.session import Session
 
-MOST_CONNECTIONS: Final = 50
+SHOWN_FIRST: Final = 3
+"""Connections on the Overview; the others are on their tab."""
+
+LIFECYCLE_WIDTH: Final = 12
+_NAMED: Final = 12
+_GLYPHS: Final = {
+    TenantLifecycle.DRAFT: "o",
+    TenantLifecycle.ONBOARDING: "~",
+    TenantLifecycle.ACTIVE: "+",
+    TenantLifecycle.ARCHIVED: "-",
+}
+
+
+class Section(StrEnum):
+    """The tabs of the page."""
+
+    OVERVIEW = "Overview"
+    CONNECTIONS = "Connections"
+    RUNS = "Runs"
+    AUDIT = "Audit"
+    SHEET = "Sheet"
 
 
 @dataclass(frozen=True, slots=True)
 class TenantRead:
-    """A tenant and its connections."""
+    """A tenant, and what the open tab shows of it beyond that, or why it cannot be shown."""
 
-    tenant: TenantRow
-    connections: tuple[ConnectionRow, ...]
+    detail: TenantDetail
+    section: Section = Section.OVERVIEW
+    part: Any = None
+    refusal: AtlasError | None = None
+
+    @property
+    def tenant(self) -> TenantRow:
+        """The tenant itself."""
+        return self.detail.tenant
+
+    @property
+    def connections(self) -> tuple[ConnectionRow, ...]:
+        """Its connections, the default one first."""
+        return self.detail.connections
+
+
+def tenant_badge(lifecycle: TenantLifecycle) -> Cell:
+    """Where a tenant is: draft, onboarding, active or archived."""
+    return badge(_GLYPHS[lifecycle], lifecycle.value, LIFECYCLE_WIDTH)
 
 
 def read_tenant(session: Session, tenant_id: int) -> TenantRead:
-    """Read a tenant and its connections. Blocks; not for the event loop.
+    """Read a tenant for its page. Blocks; not for the event loop.
 
     Raises:
         NotFound: It is not visible.
     """
-    tenant = tenants.get(session.db, session.who, tenant_id)
-    query = ConnectionQuery(tenant.workspace_id, tenant_id=tenant_id)
-    page = connections.page(session.db, session.who, query, Place.first(), MOST_CONNECTIONS)
-    return TenantRead(tenant, page.rows)
+    return TenantRead(tenant_detail.get(session.db, session.who, tenant_id))
 
 
 def tenant_lines(read: TenantRead, times: Times, width: int, chosen: int | None = None) -> list[Line]:
-    """The page.
+    """The Overview.
 
     Args:
         read: What was read.
@@ -51,25 +92,71 @@ def tenant_lines(read: TenantRead, times: Times, width: int, chosen: int | None 
         width: Cells.
         chosen: The id of the connection under the cursor, if there is a cursor.
     """
-    tenant = read.tenant
-    lines = field("Tenant id", tenant.entra_tenant_id, width)
-    if tenant.microsoft_name and tenant.microsoft_name != tenant.name:
-        lines += field("Microsoft", f"{tenant.microsoft_name} (Microsoft's own name for it)", width)
-    lines += field("Domain", tenant.primary_domain or "-", width)
-    lines += field("Cloud", tenant.cloud.value, width)
-    lines += field("Lifecycle", tenant.lifecycle.value, width)
-    if tenant.tags:
-        lines += field("Tags", " ".join(tenant.tags), width)
-    if tenant.note:
-        lines += field("Note", tenant.note, width)
+    detail, tenant = read.detail, read.tenant
+    lines = _end(detail, times, width) + _onboarding(detail, times, width)
+    lines += _provider(detail, times, width, chosen)
+    if detail.permissions is not None:
+        lines += _permissions(detail.permissions, times, width)
+    lines += [blank(), *field("Lifecycle", tenant_badge(tenant.lifecycle), width)]
+    lines += field("Tenant id", tenant.entra_tenant_id, width)
+    if tenant.name_differs:
+        lines += field("Microsoft", f"{tenant.microsoft_name} (Microsoft's own name for it)", width, style="warn")
+    lines += field("Domain", f"{tenant.primary_domain or '-'}  ({tenant.cloud.value})", width)
+    lines += field("Tags", " ".join(tenant.tags) or "-", width)
+    lines += field("Contact", tenant.contact or "-", width)
+    lines += field("Time zone", tenant.time_zone, width)
+    for index, line in enumerate(tenant.note.splitlines()):
+        lines += field("" if index else "Note", line, width)
+    if detail.schedules:
+        lines += field("Schedules", f"{detail.schedules} enabled", width)
     lines += field("Created", times.moment(tenant.created_at), width)
-    lines += [blank(), heading("Connections")]
-    if not read.connections:
-        lines += field("", "None yet: nothing can be checked or collected here.", width, style="warn")
-        return lines + field("Next step", "N: add its connection", width, style="strong")
+    if detail.runs:
+        lines += [blank(), heading("Last run", "the Runs tab has them all")]
+        run = detail.runs[0]
+        what = run.outcome.value if run.outcome is not None else run.status.value
+        lines += field(f"#{run.id}", f"{run.label}: {what}, {times.ago(run.completed_at or run.queued_at)} ago", width)
+    return lines
+
+
+def connection_list(read: TenantRead, times: Times, width: int, chosen: int | None) -> list[Line]:
+    """The Connections tab: all of them, the default one first."""
+    if read.detail.call_to_create is not None:
+        return _call(read.detail, width)
+    lines: list[Line] = []
     for row in read.connections:
         lines += _connection(row, times, width, chosen)
+        lines += field("", f"{row.connection_type.value}, #{row.id}", width, style="muted")
+    if read.detail.more_connections:
+        lines += field("", "and more: see the list of connections (2)", width, style="muted")
     return lines
+
+
+def _provider(detail: TenantDetail, times: Times, width: int, chosen: int | None) -> list[Line]:
+    if detail.call_to_create is not None:
+        return _call(detail, width)
+    shown = detail.connections[:SHOWN_FIRST]
+    total = len(detail.connections)
+    lines: list[Line] = [heading("Connections" if total > 1 else "Connection")]
+    for row in shown:
+        lines += _connection(row, times, width, chosen)
+    if total > len(shown):
+        more = f"{total - len(shown)}{' and more' if detail.more_connections else ''}"
+        lines.append((Part(f"   {more} others on the Connections tab ( ] )", "muted"),))
+    return lines
+
+
+def _call(detail: TenantDetail, width: int) -> list[Line]:
+    call = detail.call_to_create
+    assert call is not None
+    lines: list[Line] = [heading("Connection")]
+    lines += field("", "None yet: nothing can be checked or collected here.", width, style="warn")
+    if call.why_not:
+        return lines + field("", call.why_not, width, style="muted")
+    if not call.may:
+        return lines + field("Next step", f"Your role may not add one. {call.who_may}", width, style="muted")
+    return lines + field(
+        "Next step", "enter or N: add its connection; x, o: onboard it step by step", width, style="strong"
+    )
 
 
 def _connection(row: ConnectionRow, times: Times, width: int, chosen: int | None) -> list[Line]:
@@ -87,4 +174,67 @@ def _connection(row: ConnectionRow, times: Times, width: int, chosen: int | None
     )
     if not row.reason_code:
         return [head]
-    return [head, (Part("   "), Part(row.reason_code, "bad"), Part(f"  {row.reason_sentence or ''}"))]
+    why = wrapped(f"{row.reason_code}  {row.reason_sentence or ''}".strip(), width, indent=3, style="bad")
+    return [head, *why[:2]]
+
+
+def _permissions(summary: PermissionSummary, times: Times, width: int) -> list[Line]:
+    if summary.checked_at is None:
+        return field("Permissions", "not known yet: no check has had a token", width, style="muted")
+    head = f"{len(summary.granted)} granted, seen {times.ago(summary.checked_at)} ago"
+    missing = len(summary.missing_required) + len(summary.missing_optional)
+    lines = field("Permissions", f"{head}, {missing} missing" if missing else f"{head}, none missing", width)
+    if summary.missing_required:
+        lines += field("Missing", f"required: {_some(summary.missing_required)}", width, style="bad")
+    if summary.missing_optional:
+        label = "" if summary.missing_required else "Missing"
+        lines += field(label, f"optional: {_some(summary.missing_optional)}", width, style="warn")
+    return lines
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _end(detail: TenantDetail, times: Times, width: int) -> list[Line]:
+    goodbye = detail.goodbye
+    if goodbye is None:
+        return []
+    if goodbye.purged_at is not None:
+        return [
+            *field("Purged", f"{times.moment(goodbye.purged_at)}: what was collected is deleted", width, style="warn"),
+            blank(),
+        ]
+    left = goodbye.purge_after - times.now
+    days = f"in {count(left.days, 'day')}" if left.days > 0 else "within a day" if left.total_seconds() > 0 else "now"
+    lines = field(
+        "Offboarded",
+        f"What was collected is deleted {days}, after {times.moment(goodbye.purge_after)}.",
+        width,
+        style="warn",
+    )
+    if goodbye.may_restore:
+        lines += field("Next step", "x, r: restore it; the customer's sheet is on its tab ( [ )", width, style="strong")
+    elif not detail.may_manage:
+        lines += field("Next step", f"Your role may not restore it. {detail.who_may_manage}", width, style="muted")
+    return [*lines, blank()]
+
+
+def _onboarding(detail: TenantDetail, times: Times, width: int) -> list[Line]:
+    found = detail.onboarding
+    if found is None:
+        return []
+    by = f" by {found.started_by}" if found.started_by else ""
+    lines = field("Onboarding", f"begun {times.ago(found.started_at)} ago{by}, not finished", width, style="info")
+    hint = "x, o: go on with it" if detail.may_manage else f"Your role may not. {detail.who_may_manage}"
+    return [*lines, *field("Next step", hint, width, style="strong" if detail.may_manage else "muted"), blank()]
+
+
+def sheet_lines(lines: tuple[str, ...], width: int) -> list[Line]:
+    """The Sheet tab: what the customer is told, and how to take it along."""
+    shown: list[Line] = [(Part(" For the customer; x, s copies it, x, E writes it to a file", "muted"),), blank()]
+    for line in lines:
+        indent = 1 + len(line) - len(line.lstrip())
+        shown += wrapped(line.strip(), width, indent=indent) if line.strip() else [blank()]
+    return shown
