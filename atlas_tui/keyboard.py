@@ -94,3 +94,16 @@ def forbid_files(what: str, verb: str = "written to") -> None:
             f"{what} cannot be {verb} a file over this connection.",
             "Name a command and use your own side of it: ssh HOST COMMAND > FILE, or - for standard input.",
         )
+
+
+def forbid_owning() -> None:
+    """Refuse the database owner's rights to somebody who came in through a forced command: the process is the owner's, they are not.
+
+    Raises:
+        Forbidden: They did. The operating system's answer, that this account owns the database, is about the service account.
+    """
+    if is_confined():
+        raise Forbidden(
+            "This is for whoever owns the installation, and may not be asked for over this connection.",
+            "They run it on the host itself.",
+        )

@@ -69,8 +69,9 @@ def opened_by_owner(config: Path | None) -> Iterator[tuple[Database, Principal]]
     Raises:
         InvalidInput: the configuration cannot be used.
         DatabaseError: the database cannot be used.
-        Forbidden: the account does not own the database.
+        Forbidden: the account does not own the database, or the person only came in through it (a forced command).
     """
+    keyboard.forbid_owning()
     settings = load(config)
     db = open_database(settings.database, shared=settings.shared)
     try:

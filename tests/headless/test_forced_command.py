@@ -317,6 +317,24 @@ def test_a_key_cannot_be_named_by_whoever_does_not_own_the_database(
         is_refused(atlas("session", "--key", "1"), 5, "may not open sessions")
 
 
+@pytest.mark.parametrize(
+    "asked", ["member key add {me} - --system --workspace main", "member key revoke 1 --system --workspace main"]
+)
+def test_a_member_does_not_become_the_database_s_owner_by_asking_for_it(
+    atlas: Any, monkeypatch: pytest.MonkeyPatch, is_refused: Any, asked: str
+) -> None:
+    key, other = (
+        f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{letter}ABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f" for letter in "AB"
+    )
+    assert atlas("member", "add", "rita", "readonly").code == 0
+    added = atlas("member", "key", "add", "rita", "-", "--json", stdin=f"{key}\n".encode()).json
+    with _ordinary_process():
+        monkeypatch.setenv("SSH_ORIGINAL_COMMAND", asked.format(me=ACCOUNT))
+        refused = atlas("session", "--key", str(added["id"]), stdin=f"{other}\n".encode())
+    is_refused(refused, 5, "whoever owns the installation")
+    assert [row["login"] for row in atlas("member", "key", "list", "--json").json if not row["revoked_at"]] == ["rita"]
+
+
 def test_a_confined_process_forgets_what_could_change_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PYTHONPATH", "TEXTUAL_DRIVER", "ATLAS_SQLITE", "XDG_CONFIG_HOME", "EDITOR"):
         monkeypatch.setenv(name, "x")
