@@ -259,7 +259,7 @@ class Authority:
             return
         visible = self.may(tx, see, workspace_id, tenant_id) if tenant_id is not None else self.may_enter(workspace_id)
         if not visible:
-            raise NotFound(f"{what} does not exist.", "It may have been removed, or you may have no access to it.")
+            raise NotFound(f"{what} does not exist.")
         refusal = Forbidden(
             f"{self.who.login} may not do this ({capability.value}).", who_may(tx, capability, workspace_id, tenant_id)
         )

@@ -51,5 +51,5 @@ def allowance(
             else rights.may(tx, Capability.TENANT_VIEW, workspace_id, tenant_id)
         )
         if not visible:
-            raise NotFound("That does not exist.", "It may have been removed, or you may have no access to it.")
+            raise NotFound("That does not exist.")
         return Allowance(False, f"Your role may not do this. {who_may(tx, capability, workspace_id, tenant_id)}")

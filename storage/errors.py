@@ -46,9 +46,15 @@ class InvalidInput(AtlasError):
 
 
 class NotFound(AtlasError):
-    """The thing does not exist, or the principal is not entitled to know that it does."""
+    """The thing does not exist, or the principal is not entitled to know that it does.
+
+    Both read the same, hint and all, so that nobody finds out by trying numbers what others have.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, hint: str = "It may have been removed, or you may have no access to it.") -> None:
+        super().__init__(message, hint)
 
 
 class Forbidden(AtlasError):

@@ -313,9 +313,7 @@ def require(tx: Transaction, who: Principal, tenant_id: int, capability: Capabil
     """
     row = tx.run(select(tenants).where(tenants.c.id == tenant_id)).first()
     if row is None:
-        raise NotFound(
-            f"Tenant {tenant_id} does not exist.", "It may have been removed, or you may have no access to it."
-        )
+        raise NotFound(f"Tenant {tenant_id} does not exist.")
     authority(tx, who).require(tx, capability, row.workspace_id, tenant_id, what=f"Tenant {tenant_id}")
     return row
 
