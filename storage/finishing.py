@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Row, select
 
@@ -46,6 +46,18 @@ class LeaseLost(Conflict):
     """The run is not held by this worker any more; nothing was written."""
 
 
+class Collected(Protocol):
+    """What an operation other than the check brings home."""
+
+    def publish(self, tx: Transaction, run: Row[Any]) -> None:
+        """Writes it as the run's result, in the transaction that ends the run and under its connection's lock.
+
+        Args:
+            tx: the finish's transaction; what is written here must be little, or staged before.
+            run: the run's row.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """What an operation gives to be written.
@@ -57,6 +69,7 @@ class RunResult:
         summary_counts: only allowed keys; ignored for a check.
         failures: what went wrong, aggregated.
         check: a connection check's report.
+        collected: what another operation brings home; nothing of it is written when the connection became another one meanwhile.
     """
 
     outcome: RunOutcome = RunOutcome.SUCCEEDED
@@ -65,6 +78,7 @@ class RunResult:
     summary_counts: Mapping[str, int] = field(default_factory=dict)
     failures: Sequence[Failure] = ()
     check: CheckReport | None = None
+    collected: Collected | None = None
 
 
 def finish(db: Database, held: Held, result: RunResult) -> None:
@@ -90,8 +104,10 @@ def _finish(tx: Transaction, held: Held, result: RunResult) -> None:
     follow_up: _FollowUp | None = None
     if result.check is not None:
         result, follow_up = _write_check(tx, connection, run, result.check)
-    elif _says_something_about_the_connection(result):
-        follow_up = _FollowUp()
+    else:
+        if _says_something_about_the_connection(result):
+            follow_up = _FollowUp()
+        result = _publish(tx, connection, run, result)
     done = complete(
         tx,
         WORKER,
@@ -107,6 +123,16 @@ def _finish(tx: Transaction, held: Held, result: RunResult) -> None:
         raise LeaseLost(f"Run {held.run_id} is not held by this worker any more.")
     if follow_up is not None:
         _queue_check(tx, run, follow_up)
+
+
+def _publish(tx: Transaction, connection: Row[Any], run: Row[Any], result: RunResult) -> RunResult:
+    """Writes what was collected, unless the connection has another credential, consent or identity than the one it was collected with."""
+    if result.collected is None:
+        return result
+    if run.generation != connection.generation:
+        return _set_aside("superseded", dict(result.summary_counts), list(result.failures))
+    result.collected.publish(tx, run)
+    return result
 
 
 def _says_something_about_the_connection(result: RunResult) -> bool:

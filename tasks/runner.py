@@ -237,6 +237,7 @@ def _carry_out(provider: OpenProvider, claim: Claim, reporter: Reporter) -> RunR
         None,
         result.summary_counts,
         result.failures,
+        collected=result.collected,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from storage.errors import AtlasError
 from storage.failures import Failure
+from storage.finishing import Collected
 from storage.sealing import SealedCredential
 from storage.states import Cloud, ConnectionType
 from storage.verification import CheckReport, ReportStep
@@ -151,12 +152,14 @@ class OperationResult:
         failures: what went wrong, aggregated by reason.
         reason_code: the deciding reason when it did not wholly succeed.
         complete: False when something was left out.
+        collected: what is to be written when the run ends.
     """
 
     summary_counts: dict[str, int] = field(default_factory=dict)
     failures: Sequence[Failure] = ()
     reason_code: str | None = None
     complete: bool = True
+    collected: Collected | None = None
 
 
 class ProviderHealthCheck(Protocol):
