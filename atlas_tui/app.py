@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from atlas_tui.session import Session
     from atlas_tui.standing import Standing
     from atlas_tui.worker_process import WorkerProcess
+    from storage.consent_requests import ConsentLink
 
 DRAFT_SECONDS: Final = 3.0
 """How long the end of the program waits for drafts to be written."""
@@ -93,6 +94,8 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.freshness = Freshness()
         self.notice: Notice | None = None
         self.standing: Standing | None = None
+        self.consent_links: dict[int, ConsentLink] = {}
+        """Connection → the newest consent link made here: its address is nowhere else, and gone with the program."""
         self.worker = worker
         self.worker_problem = ""
         self.attendance = staying.Attendance()
@@ -207,9 +210,11 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
 
     async def _enter_first(self) -> None:
         from atlas_tui.screens.form_opening import remind_of_drafts
+        from atlas_tui.screens.onboarding_opening import remind_of_onboardings
 
         await self.navigation.start()
         remind_of_drafts(self)
+        remind_of_onboardings(self)
 
     def _opened(self, session: Session) -> None:
         from atlas_tui.screens.navigation import Navigation

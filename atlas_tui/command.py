@@ -34,9 +34,23 @@ class Where(StrEnum):
     TENANT_ACTION = "In a tenant's actions menu (x)"
     MEMBER_ACTION = "In a member's actions menu (x)"
     IMPORT_ACTION = "In an import's actions menu (x)"
+    CONSENT = "A connection's consent"
+    ONBOARDING = "An onboarding"
+    ONBOARDINGS = "Open onboardings"
+    CONSENT_ACTION = "In the menu of a consent (x)"
+    ONBOARDING_ACTION = "In an onboarding's menu (x)"
 
 
-ACTION_PLACES = frozenset({Where.ACTION, Where.TENANT_ACTION, Where.MEMBER_ACTION, Where.IMPORT_ACTION})
+ACTION_PLACES = frozenset(
+    {
+        Where.ACTION,
+        Where.TENANT_ACTION,
+        Where.MEMBER_ACTION,
+        Where.IMPORT_ACTION,
+        Where.CONSENT_ACTION,
+        Where.ONBOARDING_ACTION,
+    }
+)
 """The menus. A command of a menu has a letter there and no key of its own."""
 
 

@@ -16,8 +16,10 @@ from typing import Final
 from atlas_tui.command import Command, Where
 from atlas_tui.command_sets.acting import ACTING
 from atlas_tui.command_sets.audit import AUDIT
+from atlas_tui.command_sets.consent import CONSENT, CONSENT_ACTIONS
 from atlas_tui.command_sets.forms import CHANGING, FORMS
 from atlas_tui.command_sets.going import FINDING, GOING, LOOKING
+from atlas_tui.command_sets.onboarding import ONBOARDING, ONBOARDING_ACTIONS
 from atlas_tui.command_sets.people import PEOPLE, PEOPLE_ACTIONS
 from atlas_tui.command_sets.tenants import IMPORT_ACTIONS, TENANT_ACTIONS, TENANTS
 from atlas_tui.widgets.virtual_table import VirtualTable
@@ -43,12 +45,16 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *AUDIT,
             *TENANTS,
             *PEOPLE,
+            *ONBOARDING,
+            *CONSENT,
             *FORMS,
             *ACTING,
             *CHANGING,
             *TENANT_ACTIONS,
             *IMPORT_ACTIONS,
             *PEOPLE_ACTIONS,
+            *CONSENT_ACTIONS,
+            *ONBOARDING_ACTIONS,
         )
     }
 )

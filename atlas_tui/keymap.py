@@ -166,7 +166,16 @@ def _meet(one: Command, other: Command) -> bool:
 
 
 _LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.MEMBERS, Where.FLEET_IMPORT)
-_PAGES: Final = (Where.CONNECTION, Where.RUN, Where.TENANT, Where.AUDIT_ENTRY, Where.MEMBER)
+_PAGES: Final = (
+    Where.CONNECTION,
+    Where.RUN,
+    Where.TENANT,
+    Where.AUDIT_ENTRY,
+    Where.MEMBER,
+    Where.CONSENT,
+    Where.ONBOARDING,
+    Where.ONBOARDINGS,
+)
 SCREENS: Final[tuple[frozenset[Where], ...]] = (
     *(frozenset({Where.EVERYWHERE, Where.LIST, where}) for where in _LISTS),
     *(frozenset({Where.EVERYWHERE, Where.DETAIL, where}) for where in _PAGES),

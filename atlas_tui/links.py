@@ -29,6 +29,9 @@ class View(StrEnum):
     MEMBERS = "members"
     MEMBER = "member"
     FLEET_IMPORT = "fleet_import"
+    CONSENT = "consent"
+    ONBOARDING = "onboarding"
+    ONBOARDINGS = "onboardings"
 
 
 TABS = (View.CONNECTIONS, View.RUNS, View.TENANTS, View.AUDIT, View.HEALTH)
@@ -70,6 +73,16 @@ def to_run(id: int) -> Link:
 def to_tenant(id: int) -> Link:
     """A tenant's page."""
     return Link(View.TENANT, id)
+
+
+def to_consent(connection_id: int) -> Link:
+    """The consent of a connection."""
+    return Link(View.CONSENT, connection_id)
+
+
+def to_onboarding(id: int) -> Link:
+    """An onboarding's wizard."""
+    return Link(View.ONBOARDING, id)
 
 
 def to_audit_entry(id: int) -> Link:

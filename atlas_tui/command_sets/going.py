@@ -20,6 +20,8 @@ GOING: Final = (
         Where.MEMBER,
         Where.CONNECTION,
         Where.AUDIT_ENTRY,
+        Where.CONSENT,
+        Where.ONBOARDINGS,
         hint=1,
     ),
     command("back", "escape", "back", "Close what is open, or go back; never quits.", _ALL, hint=8),
@@ -51,7 +53,8 @@ GOING: Final = (
 )
 LOOKING: Final = (
     command("actions", "x", "actions", "What can be done with the marked rows, or with this one.", *_PAGES,
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.MEMBER, Where.FLEET_IMPORT, Where.FORM, hint=2),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.MEMBER, Where.FLEET_IMPORT, Where.FORM,
+             Where.CONSENT, Where.ONBOARDING, hint=2),
     command("filter", "/", "filter", "Filter the list: word, !word, key:value (help lists the keys).", Where.LIST,
              hint=3),
     command("problems", "!", "problems", "Only connections with a problem, or all again.", Where.CONNECTIONS, hint=4),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from atlas_tui.command import Command
 from atlas_tui.commands import REGISTRY, actions
+from atlas_tui.links import to_consent
 from atlas_tui.screens import connection_actions
 from atlas_tui.screens.connection_text import name_of
 from atlas_tui.screens.frame import AtlasScreen
@@ -114,7 +115,11 @@ class Acts(AtlasScreen):
         labels = {}
         if row.active_run_id is not None and row.active_run_type is not None:
             labels["cancel"] = f"Cancel run #{row.active_run_id} ({operations.find(row.active_run_type).label})"
-        self._open_menu(name_of(row), {"check": check, "cancel": cancel} | connection_actions.refusals(detail), labels)
+        self._open_menu(
+            name_of(row),
+            {"check": check, "cancel": cancel, "consent": ""} | connection_actions.refusals(detail),
+            labels,
+        )
 
     def _menu_for_run(self, detail: RunDetail) -> None:
         completed = detail.row.status is RunStatus.COMPLETED
@@ -257,6 +262,12 @@ class Acts(AtlasScreen):
         """Stop using the customer's consent on our side."""
         self._with_target(
             lambda detail: connection_actions.revoke_consent(self, detail), self._not_for_a_run, self._only_one
+        )
+
+    def command_consent(self) -> None:
+        """Ask for the customer's consent, and see what came back."""
+        self._with_target(
+            lambda detail: self.atlas.navigation.go(to_consent(detail.row.id)), self._not_for_a_run, self._only_one
         )
 
     def command_delete_connection(self) -> None:

@@ -211,6 +211,8 @@ class AppCommands:
                 self._app.flash("A run is named by its number, such as :run 1842.", "bad")
         elif command.id == "workspace":
             self.try_workspace(argument)
+        elif command.id == "onboard_tenant":
+            self.command_onboard_tenant(argument)
         elif command.id == "find":
             self.command_find(argument)
         elif command.id == "import_fleet":
@@ -269,6 +271,25 @@ class AppCommands:
         """The members of this workspace."""
         self._app.navigation.go(Link(View.MEMBERS))
 
+    # Bringing tenants on
+
+    def command_onboard_tenant(self, name: str = "") -> None:
+        """Bring a tenant on.
+
+        Args:
+            name: Which; one that is new when empty.
+        """
+        from atlas_tui.screens.onboarding_opening import onboard_named, onboard_new
+
+        if name:
+            onboard_named(self._app, name)
+        else:
+            onboard_new(self._app)
+
+    def command_onboardings(self) -> None:
+        """The onboardings that are open."""
+        self._app.navigation.go(Link(View.ONBOARDINGS))
+
     # Forms
 
     def command_drafts(self) -> None:
@@ -288,4 +309,6 @@ class AppCommands:
         self._app.flash("There is nothing here to do that with; go to a connection or a run.")
 
     command_check = command_cancel = command_retry = command_enable = command_disable = nothing_to_act_on
+    command_consent = command_new_link = command_granted_in_portal = command_revoke_link = nothing_to_act_on
+    command_finish_onboarding = command_take_over = command_cancel_onboarding = nothing_to_act_on
     command_set_default = command_revoke_consent = command_delete_connection = nothing_to_act_on

@@ -28,6 +28,12 @@ FORMS: Final = {
     "connection.edit": ("connection_form", "EditConnection"),
     "credential.connection": ("credential_form", "new_for_connection"),
     "credential.platform_app": ("credential_form", "new_for_app"),
+    "onboarding.tenant": ("onboarding_forms", "OnboardNewTenant"),
+    "onboarding.connection": ("onboarding_forms", "OnboardConnection"),
+    "onboarding.credential": ("onboarding_forms", "OnboardCredential"),
+    "onboarding.edit-tenant": ("onboarding_forms", "EditStepTenant"),
+    "onboarding.edit-connection": ("onboarding_forms", "EditStepConnection"),
+    "onboarding.cancel": ("onboarding_forms", "CancelOnboarding"),
     "member.add": ("member_form", "NewMember"),
     "member.change": ("member_form", "EditMember"),
 }

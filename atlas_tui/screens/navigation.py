@@ -27,6 +27,9 @@ _CLASSES: Final = {
     View.RUN: ("run", "RunScreen"),
     View.TENANT: ("tenant", "TenantScreen"),
     View.AUDIT_ENTRY: ("audit_entry", "AuditEntryScreen"),
+    View.CONSENT: ("consent", "ConsentScreen"),
+    View.ONBOARDING: ("onboarding", "OnboardingScreen"),
+    View.ONBOARDINGS: ("onboardings", "OnboardingsScreen"),
 }
 FIRST: Final = View.CONNECTIONS
 

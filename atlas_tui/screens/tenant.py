@@ -18,7 +18,7 @@ from atlas_tui.cells import Line, Part
 from atlas_tui.command import Command, Where
 from atlas_tui.commands import applying
 from atlas_tui.keymap import Keymap
-from atlas_tui.links import Link, View, to_audit_of, to_connection, to_run, to_runs_of
+from atlas_tui.links import Link, View, to_audit_of, to_connection, to_onboarding, to_run, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.connection_form import NewConnection
 from atlas_tui.screens.connection_text import audit_lines, name_of
@@ -250,13 +250,15 @@ class TenantScreen(TenantActs, Acts, PageScreen):
         self.page.scroll_lines(step)
 
     def command_open(self) -> None:
-        """Open the run or the connection under the cursor; where there is no connection, the form for one."""
+        """Open the run or the connection under the cursor; where there is no connection, the wizard that was begun, or the form for one."""
         if self.section is Section.RUNS:
             self.runs.action_open_row()
         elif self.section in (Section.AUDIT, Section.SHEET):
             return
         elif (row := self.connection) is not None:
             self.atlas.navigation.go(to_connection(row.id))
+        elif self.read is not None and (begun := self.read.detail.onboarding) is not None:
+            self.atlas.navigation.go(to_onboarding(begun.id))
         elif self.read is not None and self.read.detail.call_to_create is not None:
             self.command_new()
 

@@ -177,8 +177,10 @@ class TenantActs(AtlasScreen):
 
 
 def onboard(atlas: AtlasApp, tenant_id: int) -> None:
-    """Bring a tenant on: its connection first."""
-    open_form(atlas, NewConnection(tenant_id))
+    """Bring a tenant on, step by step."""
+    from atlas_tui.screens import onboarding_opening
+
+    onboarding_opening.onboard(atlas, tenant_id)
 
 
 def _archive(screen: AtlasScreen, detail: TenantDetail, *, away: bool) -> None:
