@@ -14,11 +14,13 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from storage import audit
-from storage.access import Principal
+from storage.access import Principal, authority
 from storage.audit_filters import AuditQuery, conditions_of
 from storage.audit_trail import AuditEntry, entries_of, reach_of
+from storage.capabilities import Capability
 from storage.database import Database, Transaction
-from storage.schema import audit_entries
+from storage.errors import NotFound
+from storage.schema import audit_entries, tenants
 
 CHUNK: Final = 500
 
@@ -75,12 +77,14 @@ def begin(db: Database, who: Principal, query: AuditQuery, *, format: str, ticke
 
     Raises:
         InvalidInput: the filter line cannot be read.
-        NotFound: the principal is no member of the workspace, or no platform staff for the system's trail.
+        NotFound: the principal is no member of the workspace, or no platform staff for the system's trail; or sees no such tenant.
         Forbidden: they are, but may not read the trail (audited).
     """
 
     def work(tx: Transaction) -> Export:
         reach_of(tx, who, query.workspace_id)
+        if query.tenant_id is not None:
+            _see_tenant(tx, who, query)
         conditions_of(tx, query)
         whole = conditions_of(tx, AuditQuery(query.workspace_id))
         last = tx.run(select(func.coalesce(func.max(audit_entries.c.id), 0)).where(*whole)).scalar_one()
@@ -101,6 +105,18 @@ def begin(db: Database, who: Principal, query: AuditQuery, *, format: str, ticke
         db, who, "audit.export", work, target_kind="audit_trail", target_id=_name(query), ticket=ticket,
         detail={"format": format},
     )  # fmt: skip
+
+
+def _see_tenant(tx: Transaction, who: Principal, query: AuditQuery) -> None:
+    """The entry says which tenant the export is about, so that must be one of this workspace, and known to who asks."""
+    known = tx.run(
+        select(tenants.c.id).where(tenants.c.id == query.tenant_id, tenants.c.workspace_id == query.workspace_id)
+    ).first()
+    seen = known is not None and authority(tx, who).may(
+        tx, Capability.TENANT_VIEW, query.workspace_id or 0, query.tenant_id
+    )
+    if not seen:
+        raise NotFound(f"Tenant {query.tenant_id} does not exist.")
 
 
 def _name(query: AuditQuery) -> str:

@@ -18,7 +18,7 @@ from storage import audit_actions
 from storage.access import Authority, Principal, authority, has_platform_grant, who_may
 from storage.audit_chain import ChainReport, Progress, chain_of, digest_of, verify
 from storage.audit_filters import AuditQuery, conditions_of
-from storage.audit_names import lookup, names_of
+from storage.audit_names import names_of, tenant_names
 from storage.capabilities import PLATFORM_CAPABILITIES, Capability
 from storage.database import Database, Transaction
 from storage.errors import Forbidden, NotFound
@@ -278,9 +278,10 @@ def verify_trail(
 
 
 def entries_of(tx: Transaction, rows: Sequence[Any]) -> tuple[AuditEntry, ...]:
-    """Makes what people read of rows of the table: the action in words, the names of target and tenant."""
-    names = names_of(tx, rows)
-    tenant_names = lookup(tx, tenants.c.id, tenants.c.name, {row.tenant_id for row in rows} - {None})
+    """Makes what people read of rows of the table, all of one chain: the action in words, the names of target and tenant."""
+    workspace_id = rows[0].workspace_id if rows else None
+    names = names_of(tx, workspace_id, rows)
+    called = tenant_names(tx, workspace_id, {row.tenant_id for row in rows} - {None})
     made = []
     for row in rows:
         detail = _document(bytes(row.canonical)).get("detail") or {}
@@ -299,7 +300,7 @@ def entries_of(tx: Transaction, rows: Sequence[Any]) -> tuple[AuditEntry, ...]:
                 detail,
                 row.workspace_id,
                 row.tenant_id,
-                tenant_names.get(row.tenant_id),
+                called.get(row.tenant_id),
                 audit_actions.describe(row.action, detail),
                 names.get((row.target_kind, row.target_id), thing),
             )

@@ -271,7 +271,7 @@ def unfinished(db: Database, who: Principal, workspace_id: int, lines: Sequence[
         return sum(
             row.status != RunStatus.COMPLETED
             for chunk in _chunks(lines)
-            for row in _runs(tx, workspace_id, chunk).values()
+            for row in _runs(tx, who, workspace_id, chunk).values()
         )
 
 
@@ -288,12 +288,18 @@ def after_checks(
         if not authority(tx, who).may_enter(workspace_id):
             raise NotFound(f"Workspace {workspace_id} does not exist.")
         for chunk in _chunks(lines):
-            by_id = _runs(tx, workspace_id, chunk)
+            by_id = _runs(tx, who, workspace_id, chunk)
             owners = [line.connection_id for line in chunk if line.connection_id is not None]
+            visible = authority(tx, who).tenant_clause(workspace_id, Capability.PROVIDER_VIEW, pc.c.tenant_id)
             staged = set(
                 tx.run(
-                    select(table.c.connection_id).where(
-                        table.c.connection_id.in_(owners), table.c.slot == CredentialSlot.STAGED.value
+                    select(table.c.connection_id)
+                    .join(pc, pc.c.id == table.c.connection_id)
+                    .where(
+                        pc.c.id.in_(owners),
+                        pc.c.workspace_id == workspace_id,
+                        visible,
+                        table.c.slot == CredentialSlot.STAGED.value,
                     )
                 ).scalars()
             )
@@ -316,10 +322,12 @@ def _chunks(lines: Sequence[ImportedLine]) -> Iterator[Sequence[ImportedLine]]:
     return (lines[start : start + _AT_ONCE] for start in range(0, len(lines), _AT_ONCE))
 
 
-def _runs(tx: Transaction, workspace_id: int, lines: Sequence[ImportedLine]) -> dict[int, Row[Any]]:
+def _runs(tx: Transaction, who: Principal, workspace_id: int, lines: Sequence[ImportedLine]) -> dict[int, Row[Any]]:
+    visible = authority(tx, who).tenant_clause(workspace_id, Capability.RUN_VIEW, operation_runs.c.tenant_id)
     rows = tx.run(
         select(operation_runs.c.id, operation_runs.c.status, operation_runs.c.reason_code).where(
             operation_runs.c.workspace_id == workspace_id,
+            visible,
             operation_runs.c.id.in_([line.run_id for line in lines if line.run_id is not None]),
         )
     ).all()
