@@ -11,19 +11,19 @@ from typing import Any
 from sqlalchemy import and_, insert, select, update
 
 from storage import audit
-from storage.access import Principal, authority
+from storage.access import Principal
 from storage.cancelling import cancel_in
 from storage.capabilities import Capability
 from storage.connection_locks import lock_all, lock_to_manage, lock_with_siblings, note, refuse_archived
 from storage.connections import ConnectionRow, rows_by_id
 from storage.consent_recording import grant_in
 from storage.database import Database, Transaction
-from storage.errors import Conflict, InvalidInput, NotFound
+from storage.errors import Conflict, InvalidInput
 from storage.fields import read_guid, read_name
 from storage.gate import unfinished_runs
-from storage.schema import platform_apps, provider_connections, tenants
+from storage.schema import platform_apps, provider_connections
 from storage.states import ConnectionType, ConsentStatus, Provider, RunStatus, VerificationStatus
-from storage.tenants import sort_name
+from storage.tenants import hold, require, sort_name
 
 
 def create(
@@ -54,12 +54,15 @@ def create(
     display_name = read_name("connection name", display_name)
 
     def work(tx: Transaction) -> ConnectionRow:
-        tenant = tx.run(select(tenants).where(tenants.c.id == tenant_id)).first()
-        if tenant is None:
-            raise NotFound(f"Tenant {tenant_id} does not exist.")
-        authority(tx, who).require(
-            tx, Capability.PROVIDER_MANAGE, tenant.workspace_id, tenant_id, what=f"Tenant {tenant_id}"
+        require(tx, who, tenant_id, Capability.PROVIDER_MANAGE)
+        first = not lock_all(
+            tx,
+            and_(
+                provider_connections.c.tenant_id == tenant_id,
+                provider_connections.c.provider == Provider.MICROSOFT.value,
+            ),
         )
+        tenant = hold(tx, tenant_id)
         refuse_archived(tenant.lifecycle)
         app = tx.run(
             select(platform_apps.c.id, platform_apps.c.client_id).where(
@@ -70,13 +73,6 @@ def create(
             ConnectionType.PLATFORM if app is not None and client_id is None else ConnectionType.DEDICATED
         )
         own_client = read_client_id(kind, client_id, None if app is None else app.client_id)
-        first = not lock_all(
-            tx,
-            and_(
-                provider_connections.c.tenant_id == tenant_id,
-                provider_connections.c.provider == Provider.MICROSOFT.value,
-            ),
-        )
         now = tx.now()
         connection_id = tx.run(
             insert(provider_connections)

@@ -18,7 +18,7 @@ from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.connection_locks import refuse_archived
 from storage.database import Database, Transaction
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict
 from storage.fields import read_guid, read_name
 from storage.gate import lock_connection
 from storage.onboarding_facts import read_facts
@@ -27,6 +27,7 @@ from storage.onboarding_steps import SETTLED, StepKey
 from storage.schema import onboardings, users
 from storage.schema import tenants as tenant_table
 from storage.states import Cloud, OnboardingStatus, TenantLifecycle, Topic
+from storage.tenants import require
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def begin(db: Database, who: Principal, tenant_id: int, *, ticket: str | None = 
     """
 
     def work(tx: Transaction) -> OnboardingState:
-        tenant = _require_tenant(tx, who, tenant_id)
+        require(tx, who, tenant_id, Capability.PROVIDER_MANAGE)
+        tenant = _lock_tenant(tx, tenant_id)
         refuse_archived(tenant.lifecycle)
         row = tx.run(_locked(tx).where(onboardings.c.tenant_id == tenant_id, is_open())).first()
         now = tx.now()
@@ -208,7 +210,7 @@ def _locked(tx: Transaction) -> Any:
 
 
 def _lock(tx: Transaction, who: Principal, onboarding_id: int) -> Row[Any]:
-    """Locks an onboarding, its default connection first, so that no check changes the truth while it is judged."""
+    """Locks an onboarding: its default connection first, so that no check changes the truth while it is judged, then its tenant."""
     row = read_row(tx, onboarding_id)
     authority(tx, who).require(
         tx, Capability.PROVIDER_MANAGE, row.workspace_id, row.tenant_id, what=f"Onboarding {onboarding_id}"
@@ -216,18 +218,15 @@ def _lock(tx: Transaction, who: Principal, onboarding_id: int) -> Row[Any]:
     facts = read_facts(tx, [row])[row.id]
     if facts.connection is not None:
         lock_connection(tx, facts.connection.id)
+    _lock_tenant(tx, row.tenant_id)
     locked: Row[Any] = tx.run(_locked(tx).where(onboardings.c.id == onboarding_id)).one()
     return locked
 
 
-def _require_tenant(tx: Transaction, who: Principal, tenant_id: int) -> Row[Any]:
-    tenant = tx.run(select(tenant_table).where(tenant_table.c.id == tenant_id)).first()
-    if tenant is None:
-        raise NotFound(f"Tenant {tenant_id} does not exist.")
-    authority(tx, who).require(
-        tx, Capability.PROVIDER_MANAGE, tenant.workspace_id, tenant_id, what=f"Tenant {tenant_id}"
-    )
-    return tenant
+def _lock_tenant(tx: Transaction, tenant_id: int) -> Row[Any]:
+    """A tenant's lifecycle follows its onboarding, so nobody archives it meanwhile. Authority was asked."""
+    statement = select(tenant_table).where(tenant_table.c.id == tenant_id)
+    return tx.run(statement if tx.is_sqlite else statement.with_for_update(key_share=True)).one()
 
 
 def _refuse_ended(row: Row[Any]) -> None:

@@ -342,6 +342,15 @@ def lock_with_connections(tx: Transaction, tenant_id: int) -> tuple[Row[Any], li
     return tenant, [locked[key] for key in sorted(locked)]
 
 
+def hold(tx: Transaction, tenant_id: int) -> Row[Any]:
+    """Returns a tenant's row as it is and stays until this transaction ends, for what is added to it and copies something of it.
+
+    The caller holds the locks of those of its connections that it wants, has asked for authority, and changes nothing of the tenant.
+    """
+    statement = select(tenants).where(tenants.c.id == tenant_id)
+    return tx.run(statement if tx.is_sqlite else statement.with_for_update(read=True)).one()
+
+
 def _lock_connections(tx: Transaction, tenant_id: int, but: frozenset[int]) -> list[Row[Any]]:
     ids = tx.run(
         select(provider_connections.c.id)
