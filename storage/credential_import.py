@@ -18,6 +18,7 @@ from sqlalchemy import Row, select
 from storage import credential_changes, credential_material, credentials
 from storage.access import Principal, authority
 from storage.capabilities import Capability
+from storage.connection_locks import refuse_archived
 from storage.credential_lines import BadLine, GivenLine
 from storage.credential_material import Material
 from storage.database import Database, Transaction
@@ -169,6 +170,7 @@ class Import:
                     pc.c.connection_type,
                     pc.c.is_default,
                     tenants.c.name.label("tenant_name"),
+                    tenants.c.lifecycle,
                     _ACTIVE,
                 )
                 .join(tenants, tenants.c.id == pc.c.tenant_id)
@@ -184,6 +186,7 @@ class Import:
                 raise NotFound("names no connection here by its number, tenant id or domain")
             chosen = _choose(rows)
             rights.require(tx, Capability.PROVIDER_MANAGE, self._workspace_id, chosen.tenant_id, what="The connection")
+            refuse_archived(chosen.lifecycle)
             return chosen
 
 

@@ -18,7 +18,7 @@ from storage.database import Transaction
 from storage.errors import Conflict, InvalidInput, NotFound
 from storage.gate import lock_connection
 from storage.schema import credentials, platform_apps, provider_connections, tenants
-from storage.states import ConnectionType, CredentialOwner, VerificationStatus
+from storage.states import ConnectionType, CredentialOwner, TenantLifecycle, VerificationStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,19 @@ def see(tx: Transaction, who: Principal, kind: CredentialOwner, owner_id: int) -
     if kind is CredentialOwner.PLATFORM_APP:
         return _app(tx, who, owner_id, Capability.PROVIDER_VIEW, locked=False)
     raise InvalidInput("owner", "cannot hold a sign-in credential")
+
+
+def refuse_archived(tx: Transaction, owner: Owner) -> None:
+    """Refuses a new credential for a connection of an archived tenant: offboarding promised that none of its is kept here.
+
+    Raises:
+        Conflict: the tenant is archived.
+    """
+    if owner.tenant_id is None:
+        return
+    lifecycle = tx.run(select(tenants.c.lifecycle).where(tenants.c.id == owner.tenant_id)).scalar_one()
+    if lifecycle == TenantLifecycle.ARCHIVED:
+        raise Conflict("The tenant is archived.", "Restore the tenant first.")
 
 
 def _connection(tx: Transaction, who: Principal, connection_id: int, needed: Capability, *, locked: bool) -> Owner:

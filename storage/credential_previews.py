@@ -24,11 +24,12 @@ def preview_store(db: Database, who: Principal, owner: CredentialOwner, owner_id
     """Says where a new credential goes and what that does.
 
     Raises:
-        Conflict: the connection signs in with its platform app's credential.
+        Conflict: the connection signs in with its platform app's credential, or its tenant is archived.
         NotFound, Forbidden: not visible, or not allowed.
     """
     with db.read() as tx:
         place, slots = _changeable(tx, who, owner, owner_id)
+        credential_owners.refuse_archived(tx, place)
         heading = f"Store a credential for {place.label}"
         if CredentialSlot.ACTIVE not in slots:
             return Consequences(heading, ("It becomes the active credential at once.", _verification(tx, place)), False)

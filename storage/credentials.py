@@ -70,13 +70,14 @@ def store(
 
     Raises:
         InvalidInput: a field cannot be used.
-        Conflict: the connection signs in with its platform app's credential.
+        Conflict: the connection signs in with its platform app's credential, or its tenant is archived.
         NotFound, Forbidden: not visible, or not allowed.
     """
     database_id = db.database_id
 
     def work(tx: Transaction) -> CredentialInfo:
         place = credential_owners.lock(tx, who, owner, owner_id)
+        credential_owners.refuse_archived(tx, place)
         binding = Binding(
             database_id=database_id,
             owner=owner,
