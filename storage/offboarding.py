@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 
-from storage import audit, operations
+from storage import audit, credential_changes, operations
 from storage.access import Principal
 from storage.cancelling import cancel_in
 from storage.capabilities import Capability
+from storage.credential_slots import owner_of
 from storage.customer_sheet import CustomerSheet, make_sheet
 from storage.database import Database, Transaction
 from storage.errors import Conflict, InvalidInput
@@ -32,6 +33,7 @@ from storage.states import (
     RunStatus,
     TenantLifecycle,
     Topic,
+    VerificationStatus,
 )
 from storage.tenant_archive import note_lifecycle
 from storage.tenant_changes import revoke_links
@@ -182,13 +184,7 @@ def offboard(
             .values(is_enabled=False, lifecycle_changed_at=now, lifecycle_changed_by_id=who.user_id)
         )
         stopped = _stop(tx, who, tenant_id, ids, now)
-        destroyed = tx.run(delete(credentials).where(credentials.c.connection_id.in_(ids))).rowcount
-        dedicated = provider_connections.c.connection_type == ConnectionType.DEDICATED.value
-        tx.run(
-            update(provider_connections)
-            .where(provider_connections.c.tenant_id == tenant_id, dedicated)
-            .values(credential_changed_at=now)
-        )
+        destroyed = sum(_destroy_credentials(tx, who, row, ticket) for row in connections)
         tx.run(
             update(provider_connections)
             .where(provider_connections.c.tenant_id == tenant_id)
@@ -230,6 +226,30 @@ def _cancel_runs(tx: Transaction, who: Principal, connection_ids: Sequence[int],
     for run in sorted(runs, key=lambda row: row.status != RunStatus.WAITING):
         cancel_in(tx, who, run.id, ticket)
     return len(runs)
+
+
+def _destroy_credentials(tx: Transaction, who: Principal, connection: Row[Any], ticket: str | None) -> int:
+    """Destroys a connection's own credentials; what was verified with them is not known any more. Returns how many there were.
+
+    What Microsoft may still accept stays a reminder. A platform app's credential is others' too.
+    """
+    if connection.connection_type != ConnectionType.DEDICATED:
+        return 0
+    destroyed = credential_changes.discard_all(tx, who, owner_of(connection), ticket=ticket)
+    if destroyed:
+        now = tx.now()
+        tx.run(
+            update(provider_connections)
+            .where(provider_connections.c.id == connection.id)
+            .values(
+                credential_changed_at=now,
+                verification_status=VerificationStatus.UNKNOWN.value,
+                verification_changed_at=now,
+                last_reason_code=None,
+                last_reason_sentence=None,
+            )
+        )
+    return destroyed
 
 
 def _note_disabled(tx: Transaction, who: Principal, connection: Row[Any], ticket: str | None) -> None:

@@ -141,7 +141,7 @@ def test_offboarding_ends_everything_at_once_and_says_what_the_customer_must_do(
     sheet = offboard(fleet, ticket="T-9")
     after = fleet.truth(connection)
     assert (after.is_enabled, after.generation, after.offboarded_at) == (False, before.generation + 1, fleet.clock.time)
-    assert (after.consent_status, after.verification_status) == ("granted", "healthy")
+    assert (after.consent_status, after.verification_status) == ("granted", "unknown")
     assert fleet.run_row(waiting).outcome == "cancelled"
     assert fleet.run_row(running.held.run_id).cancel_requested_at is not None
     assert fleet.count(credentials, credentials.c.connection_id == connection) == 0
