@@ -26,6 +26,8 @@ class Where(StrEnum):
     AUDIT = "Audit"
     AUDIT_ENTRY = "An audit entry"
     HEALTH = "Health"
+    PLATFORM_APPS = "Platform apps"
+    PLATFORM_APP = "A platform app"
     FORM = "In a form"
     ACTION = "In the actions menu (x)"
     MEMBERS = "Members"
@@ -34,6 +36,8 @@ class Where(StrEnum):
     TENANT_ACTION = "In a tenant's actions menu (x)"
     MEMBER_ACTION = "In a member's actions menu (x)"
     IMPORT_ACTION = "In an import's actions menu (x)"
+    CREDENTIAL_ACTION = "In a credential's actions menu (x)"
+    APP_ACTION = "In a platform app's actions menu (x)"
     CONSENT = "A connection's consent"
     ONBOARDING = "An onboarding"
     ONBOARDINGS = "Open onboardings"
@@ -47,6 +51,8 @@ ACTION_PLACES = frozenset(
         Where.TENANT_ACTION,
         Where.MEMBER_ACTION,
         Where.IMPORT_ACTION,
+        Where.CREDENTIAL_ACTION,
+        Where.APP_ACTION,
         Where.CONSENT_ACTION,
         Where.ONBOARDING_ACTION,
     }

@@ -15,8 +15,10 @@ from typing import Final
 
 from atlas_tui.command import Command, Where
 from atlas_tui.command_sets.acting import ACTING
+from atlas_tui.command_sets.apps import APP_ACTIONS, APPS
 from atlas_tui.command_sets.audit import AUDIT
 from atlas_tui.command_sets.consent import CONSENT, CONSENT_ACTIONS
+from atlas_tui.command_sets.credentials import CREDENTIAL_ACTIONS, CREDENTIALS, REPORTS
 from atlas_tui.command_sets.forms import CHANGING, FORMS
 from atlas_tui.command_sets.going import FINDING, GOING, LOOKING
 from atlas_tui.command_sets.onboarding import ONBOARDING, ONBOARDING_ACTIONS
@@ -47,9 +49,14 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *PEOPLE,
             *ONBOARDING,
             *CONSENT,
+            *APPS,
+            *REPORTS,
             *FORMS,
             *ACTING,
             *CHANGING,
+            *CREDENTIALS,
+            *CREDENTIAL_ACTIONS,
+            *APP_ACTIONS,
             *TENANT_ACTIONS,
             *IMPORT_ACTIONS,
             *PEOPLE_ACTIONS,

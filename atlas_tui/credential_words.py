@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from storage.retired_keys import Reminder
+from storage.starting import Blocked, ScopeBusy, Started, StartResult
 
 
 def upload_lines(client_id: str, file: str) -> dict[str, str]:
@@ -46,3 +47,13 @@ def still_valid(reminder: Reminder, moment: Callable[[datetime | None], str]) ->
     """
     until = f"until {moment(reminder.expires_at)}" if reminder.expires_at else "with an unknown end"
     return f"The old {reminder.kind.value} {key_name(reminder)} is still valid at Microsoft {until}"
+
+
+def start_sentence(result: StartResult) -> str:
+    """Returns what the start gate answered to one of several checks, in a few words."""
+    if isinstance(result, Blocked):
+        return f"blocked ({result.reason.code}): {result.sentence} {result.reason.next_step}"
+    if isinstance(result, ScopeBusy):
+        after = f"#{result.waiting.id} waits for" if result.waiting else "busy with"
+        return f"{after} #{result.run.id}"
+    return f"{'queued' if isinstance(result, Started) else 'already there:'} #{result.run.id}"

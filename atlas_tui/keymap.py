@@ -167,6 +167,8 @@ def _meet(one: Command, other: Command) -> bool:
 
 _LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.MEMBERS, Where.FLEET_IMPORT)
 _PAGES: Final = (
+    Where.PLATFORM_APPS,
+    Where.PLATFORM_APP,
     Where.CONNECTION,
     Where.RUN,
     Where.TENANT,

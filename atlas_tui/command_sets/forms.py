@@ -10,10 +10,10 @@ from storage.capabilities import Capability
 _MANAGE: Final = Capability.PROVIDER_MANAGE
 
 FORMS: Final = (
-    command("new", "N", "new", "Add a tenant; on a tenant or among connections: add a connection to this tenant.",
-             Where.CONNECTIONS, Where.TENANTS, Where.TENANT, hint=11, capability=_MANAGE),
-    command("edit", "e", "edit", "Edit this tenant or connection in a form.", Where.CONNECTIONS, Where.TENANTS,
-             Where.TENANT, Where.CONNECTION, hint=11, capability=_MANAGE),
+    command("new", "N", "new", "Add a tenant; on a tenant or among connections: a connection of this tenant; among apps: an app.",
+             Where.CONNECTIONS, Where.TENANTS, Where.TENANT, Where.PLATFORM_APPS, hint=11, capability=_MANAGE),
+    command("edit", "e", "edit", "Edit this tenant, connection or platform app in a form.", Where.CONNECTIONS, Where.TENANTS,
+             Where.TENANT, Where.CONNECTION, Where.PLATFORM_APPS, Where.PLATFORM_APP, hint=11, capability=_MANAGE),
     command("save", "ctrl+s", "save", "Save the form.", Where.FORM, word="w", hint=1),
     command("next_field", "tab down", "next field", "Go to the next field or button.", Where.FORM, hint=2),
     command("previous_field", "shift+tab up", "field before", "Go to the field or button before this one.", Where.FORM),

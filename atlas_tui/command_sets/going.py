@@ -8,6 +8,7 @@ from atlas_tui.command import Where, command
 
 _ALL = Where.EVERYWHERE
 _PAGES = (Where.CONNECTION, Where.RUN, Where.TENANT)
+_APPS = (Where.PLATFORM_APPS, Where.PLATFORM_APP)
 
 GOING: Final = (
     command(
@@ -17,7 +18,8 @@ GOING: Final = (
         "Open the row under the cursor.",
         Where.LIST,
         Where.TENANT,
-        Where.MEMBER,
+        Where.PLATFORM_APPS,
+        Where.PLATFORM_APP,
         Where.CONNECTION,
         Where.AUDIT_ENTRY,
         Where.CONSENT,
@@ -52,7 +54,7 @@ GOING: Final = (
     ),
 )
 LOOKING: Final = (
-    command("actions", "x", "actions", "What can be done with the marked rows, or with this one.", *_PAGES,
+    command("actions", "x", "actions", "What can be done with the marked rows, or with this one.", *_PAGES, *_APPS,
              Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.MEMBER, Where.FLEET_IMPORT, Where.FORM,
              Where.CONSENT, Where.ONBOARDING, hint=2),
     command("filter", "/", "filter", "Filter the list: word, !word, key:value (help lists the keys).", Where.LIST,
@@ -65,9 +67,9 @@ LOOKING: Final = (
     command("panel", "d", "detail panel", "Show or hide the panel beside the list (from 120 columns on).",
              Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.AUDIT, hint=6),
     command("copy_id", "y", "copy id", "Copy the Entra tenant id, or the run's number, to the clipboard (OSC 52).",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_PAGES),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_PAGES),
     command("copy_json", "Y", "copy JSON", "Copy this as JSON; what is too long for a terminal goes into a file.",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_PAGES),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_PAGES),
     command("reload", "ctrl+r", "reload", "Read the screen from the local database again.", _ALL, word="reload"),
     command("pause", "p", "pause", "Stop repainting, or go on.", _ALL, word="pause"),
     command("zone", "Z", "UTC/local", "Show times in UTC or in this machine's time zone.", _ALL, word="zone"),

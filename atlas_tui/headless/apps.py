@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from atlas_tui.credential_words import start_sentence
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.confirming import confirm
 from atlas_tui.headless.naming import find_app
@@ -149,7 +150,7 @@ def verify_app(options: argparse.Namespace) -> int:
     else:
         for check in checks:
             home = " (home tenant)" if check.is_home else ""
-            write_line(f"{check.connection_id} {check.tenant_name}{home}: {_sentence(check)}")
+            write_line(f"{check.connection_id} {check.tenant_name}{home}: {start_sentence(check.result)}")
     return exit_codes.BLOCKED if all(isinstance(check.result, Blocked) for check in checks) else exit_codes.OK
 
 
@@ -157,13 +158,3 @@ def _word(check: AppCheck) -> str:
     return {Started: "started", AlreadyRunning: "already_running", ScopeBusy: "waiting", Blocked: "blocked"}[
         type(check.result)
     ]
-
-
-def _sentence(check: AppCheck) -> str:
-    result = check.result
-    if isinstance(result, Blocked):
-        return f"blocked ({result.reason.code}): {result.sentence} {result.reason.next_step}"
-    if isinstance(result, ScopeBusy):
-        after = f"#{result.waiting.id} waits for" if result.waiting else "busy with"
-        return f"{after} #{result.run.id}"
-    return f"{'queued' if isinstance(result, Started) else 'already there:'} #{result.run.id}"

@@ -11,10 +11,10 @@ from atlas_tui.headless import exit_codes
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import json_line, moment, write_json, write_line, write_table
 from atlas_tui.report_page import ReportPage
-from storage import connections, permissions, reports
+from atlas_tui.report_reading import read_report
+from storage import connections, reports
 from storage.connections import ConnectionRow
 from storage.errors import Conflict, InvalidInput, NotFound
-from storage.report_difference import difference
 
 
 def show_report(options: argparse.Namespace) -> int:
@@ -40,21 +40,10 @@ def show_report(options: argparse.Namespace) -> int:
 
 
 def _page(here: Opened, row: ConnectionRow, report_id: int | None) -> ReportPage:
-    report = (
-        reports.latest(here.db, here.who, row.id)
-        if report_id is None
-        else reports.by_id(here.db, here.who, row.id, report_id)
-    )
-    if report is None:
+    page = read_report(here.db, here.who, row.id, report_id)
+    if page is None:
         raise NotFound(f"{row.tenant_name} was never checked.", f"Run: atlas-tui check {row.id}")
-    earlier = reports.before(here.db, here.who, report)
-    granted = None if report.granted_permissions is None else frozenset(report.granted_permissions)
-    return ReportPage(
-        report,
-        connections.get(here.db, here.who, row.id),
-        permissions.compare(granted),
-        None if earlier is None else difference(earlier, report),
-    )
+    return page
 
 
 def _list(here: Opened, row: ConnectionRow, options: argparse.Namespace) -> int:

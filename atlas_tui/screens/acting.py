@@ -17,7 +17,7 @@ from atlas_tui.commands import REGISTRY, actions
 from atlas_tui.links import to_consent
 from atlas_tui.screens import connection_actions
 from atlas_tui.screens.connection_text import name_of
-from atlas_tui.screens.frame import AtlasScreen
+from atlas_tui.screens.credential_actions import CredentialActs
 from atlas_tui.screens.starting import Start, StartFlow
 from atlas_tui.screens.starting_many import start_many, targets_in
 from atlas_tui.widgets.confirm import Confirm
@@ -27,7 +27,7 @@ from storage.cancelling import CancelResult
 from storage.capabilities import CAPABILITIES_OF, Capability
 from storage.connections import ConnectionDetail, ConnectionRow
 from storage.runs import RunDetail
-from storage.states import RunStatus
+from storage.states import CredentialOwner, RunStatus
 
 if TYPE_CHECKING:
     from atlas_tui.widgets.pages import PageRequest
@@ -59,12 +59,19 @@ class Targets:
         return self.all_in_filter or len(self.connection_ids) > 1
 
 
-class Acts(AtlasScreen):
+class Acts(CredentialActs):
     """A screen with something to act on. Put it before the kind of screen it is."""
 
     def targets(self) -> Targets:
         """What is meant now."""
         raise NotImplementedError
+
+    def holder_meant(self) -> tuple[CredentialOwner, int] | None:
+        """The one connection that is meant."""
+        targets = self.targets()
+        if targets.are_several or not targets.connection_ids:
+            return None
+        return CredentialOwner.CONNECTION, targets.connection_ids[0]
 
     def all_commands(self) -> tuple[Command, ...]:
         """The actions too."""
@@ -117,7 +124,7 @@ class Acts(AtlasScreen):
             labels["cancel"] = f"Cancel run #{row.active_run_id} ({operations.find(row.active_run_type).label})"
         self._open_menu(
             name_of(row),
-            {"check": check, "cancel": cancel, "consent": ""} | connection_actions.refusals(detail),
+            {"check": check, "cancel": cancel, "consent": "", "credentials": ""} | connection_actions.refusals(detail),
             labels,
         )
 

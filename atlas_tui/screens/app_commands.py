@@ -290,6 +290,10 @@ class AppCommands:
         """The onboardings that are open."""
         self._app.navigation.go(Link(View.ONBOARDINGS))
 
+    def command_platform_apps(self) -> None:
+        """The platform apps of this workspace."""
+        self._app.navigation.go(Link(View.PLATFORM_APPS))
+
     # Forms
 
     def command_drafts(self) -> None:

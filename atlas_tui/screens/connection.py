@@ -18,34 +18,37 @@ from textual.widget import Widget
 from atlas_tui.cells import Line, Part
 from atlas_tui.command import Where
 from atlas_tui.keymap import Keymap
-from atlas_tui.links import Link, View, to_run, to_runs_of
+from atlas_tui.links import Link, View, to_platform_app, to_run, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.connection_form import EditConnection
 from atlas_tui.screens.connection_text import (
     audit_lines,
-    credential_lines,
     name_of,
     overview,
-    permission_lines,
-    report_lines,
+    reader_of,
     summary,
 )
-from atlas_tui.screens.copying import copy_text
+from atlas_tui.screens.copying import copy_json, copy_text
+from atlas_tui.screens.credential_holder import Holder, read_holder
+from atlas_tui.screens.credential_text import credential_lines
 from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.paging import PageScreen
+from atlas_tui.screens.permission_text import permission_lines
 from atlas_tui.screens.prose import wrapped
+from atlas_tui.screens.report_acting import ReportActs
+from atlas_tui.screens.report_text import ReportRead, report_lines
 from atlas_tui.screens.runs import USUAL
 from atlas_tui.screens.scrolled import Scrolled
 from atlas_tui.widgets.pages import PageRequest
 from atlas_tui.widgets.stored_pages import StoredPages
 from atlas_tui.widgets.table_messages import ListTexts, RowOpened
 from atlas_tui.widgets.virtual_table import VirtualTable
-from storage import audit_trail, connections, reports, runs
+from storage import audit_trail, connections, permissions, runs
 from storage.connections import ConnectionDetail
 from storage.errors import AtlasError
 from storage.pages import Page, Place
 from storage.runs import RunQuery, RunRow
-from storage.states import Topic
+from storage.states import CredentialOwner, Topic
 
 SUMMARY_LINES = 11
 """Lines of the top at most, so that an open tab has some too on a screen of 24; the rest is counted."""
@@ -64,7 +67,7 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A connection, and what the open tab shows of it: its report, its audit entries, or why they cannot be shown."""
+    """A connection, and what the open tab shows of it: report, permissions, credentials, audit; or why that cannot be shown."""
 
     detail: ConnectionDetail
     section: Section
@@ -72,7 +75,7 @@ class _Read:
     refusal: AtlasError | None = None
 
 
-class ConnectionScreen(Acts, PageScreen):
+class ConnectionScreen(ReportActs, Acts, PageScreen):
     """The page."""
 
     VIEW = View.CONNECTION
@@ -114,7 +117,10 @@ class ConnectionScreen(Acts, PageScreen):
 
     def offers(self, id: str) -> bool:
         """Enter opens a run, when there is one."""
-        is_open = self.section is Section.RUNS or (self.read is not None and self.read.detail.row.active_run_id)
+        leads_on = (Section.RUNS, Section.REPORT)
+        is_open = self.section in leads_on or (self.read is not None and self.read.detail.row.active_run_id)
+        if self.section is Section.CREDENTIAL:
+            is_open = isinstance(holder := self.part, Holder) and holder.app_id is not None
         return id != "open" or bool(is_open)
 
     def read_subject(self, id: int) -> _Read:
@@ -123,7 +129,11 @@ class ConnectionScreen(Acts, PageScreen):
         detail = connections.get(session.db, session.who, id)
         try:
             if section is Section.REPORT:
-                return _Read(detail, section, reports.latest(session.db, session.who, id))
+                return _Read(detail, section, self.read_reports(session, id))
+            if section is Section.PERMISSIONS:
+                return _Read(detail, section, permissions.of_connection(session.db, session.who, id))
+            if section is Section.CREDENTIAL:
+                return _Read(detail, section, read_holder(session, CredentialOwner.CONNECTION, id))
             if section is Section.AUDIT:
                 return _Read(detail, section, audit_trail.of_connection(session.db, session.who, id))
         except AtlasError as error:
@@ -139,7 +149,7 @@ class ConnectionScreen(Acts, PageScreen):
     def follow(self, link: Link) -> None:
         """Another connection: from its Overview on."""
         if link.id != self.subject:
-            self.section = Section.OVERVIEW
+            self.section, self.report_id = Section.OVERVIEW, None
         super().follow(link)
 
     def show_page(self) -> None:
@@ -178,9 +188,9 @@ class ConnectionScreen(Acts, PageScreen):
         if self.section is Section.REPORT:
             return report_lines(read.part, times, width)
         if self.section is Section.PERMISSIONS:
-            return permission_lines(read.detail, times, width)
+            return permission_lines(read.part, reader_of(read.detail), times, width)
         if self.section is Section.CREDENTIAL:
-            return credential_lines(read.detail, times, width)
+            return credential_lines(read.part, times, width)
         if self.section is Section.AUDIT:
             return audit_lines(read.part, times, width)
         return overview(read.detail, times, width)
@@ -194,7 +204,7 @@ class ConnectionScreen(Acts, PageScreen):
 
     def open_section(self, section: Section) -> None:
         """Go to a tab."""
-        self.section, self._from_top = section, True
+        self.section, self.report_id, self._from_top = section, None, True
         if section is Section.RUNS and self.subject is not None:
             session, subject = self.session, self.subject
 
@@ -239,6 +249,12 @@ class ConnectionScreen(Acts, PageScreen):
         """Open the run under the cursor, or what runs now."""
         if self.section is Section.RUNS:
             self.runs.action_open_row()
+        elif self.section is Section.REPORT:
+            self.choose_report()
+        elif (
+            self.section is Section.CREDENTIAL and isinstance(holder := self.part, Holder) and holder.app_id is not None
+        ):
+            self.atlas.navigation.go(to_platform_app(holder.app_id))
         elif self.read is not None and self.read.detail.row.active_run_id is not None:
             self.atlas.navigation.go(to_run(self.read.detail.row.active_run_id))
 
@@ -269,11 +285,31 @@ class ConnectionScreen(Acts, PageScreen):
             copy_text(self.atlas, self.read.detail.row.entra_tenant_id)
 
     def command_copy_json(self) -> None:
-        """Copy the connection as JSON."""
-        from atlas_tui.screens.copying import copy_json
-
-        if self.read is not None:
+        """Copy what the tab shows as JSON: the report, the permissions, or the connection."""
+        if self.section is Section.REPORT and self.report_read is not None:
+            self.copy_report()
+        elif self.section is Section.PERMISSIONS and self.part is not None:
+            copy_json(self.atlas, self.part)
+        elif self.read is not None:
             copy_json(self.atlas, self.read.detail)
+
+    def command_actions(self) -> None:
+        """The connection's menu; on the Credential tab that of its credentials."""
+        if self.section is Section.CREDENTIAL:
+            self.command_credentials()
+        else:
+            super().command_actions()
+
+    @property
+    def part(self) -> Any:
+        """What the open tab shows; None while it is being read."""
+        read: _Read | None = self.read
+        return read.part if read is not None and read.section is self.section else None
+
+    @property
+    def report_read(self) -> ReportRead | None:
+        """The report that is seen; None on another tab."""
+        return self.part if self.section is Section.REPORT else None
 
     def targets(self) -> Targets:
         """This connection."""

@@ -43,7 +43,7 @@ def set_enabled(screen: AtlasScreen, detail: ConnectionDetail, enabled: bool) ->
     """Use a connection again, or stop using it."""
     session, row, name = screen.session, detail.row, name_of(detail.row)
     preview = connection_previews.preview_enable if enabled else connection_previews.preview_disable
-    _ask_first(
+    ask_first(
         screen,
         lambda: preview(session.db, session.who, row.id),
         "Enable" if enabled else "Disable",
@@ -64,7 +64,7 @@ def set_default(screen: AtlasScreen, detail: ConnectionDetail) -> None:
         "The connection that was the default stays as it is, but for that.",
     )
     title = f"Make {row.display_name} the default of {row.tenant_name}?"
-    _ask_first(
+    ask_first(
         screen,
         lambda: Consequences(title, sentences, hurts=False),
         "Make default",
@@ -76,7 +76,7 @@ def set_default(screen: AtlasScreen, detail: ConnectionDetail) -> None:
 def revoke_consent(screen: AtlasScreen, detail: ConnectionDetail) -> None:
     """Stop using a customer's consent on our side."""
     session, row, name = screen.session, detail.row, name_of(detail.row)
-    _ask_first(
+    ask_first(
         screen,
         lambda: connection_removal.preview_revoke(session.db, session.who, row.id),
         "Revoke",
@@ -96,7 +96,7 @@ def delete(screen: AtlasScreen, detail: ConnectionDetail) -> None:
             screen.atlas.navigation.back()
         return f"{name} is deleted"
 
-    _ask_first(
+    ask_first(
         screen,
         lambda: connection_removal.preview_delete(session.db, session.who, row.id),
         "Delete",
@@ -106,7 +106,7 @@ def delete(screen: AtlasScreen, detail: ConnectionDetail) -> None:
     )
 
 
-def _ask_first(
+def ask_first(
     screen: AtlasScreen,
     preview: Callable[[], Consequences],
     verb: str,
@@ -115,7 +115,16 @@ def _ask_first(
     *,
     name_to_type: str | None = None,
 ) -> None:
-    """Read what would happen, ask, do it, say so."""
+    """Read what would happen, ask, do it, say so.
+
+    Args:
+        screen: Where it was asked for.
+        preview: Says what would happen, in a worker thread.
+        verb: The word on the button.
+        do: Does it, in a worker thread, with the ticket that was given.
+        done: What is said then.
+        name_to_type: What must be typed first, for what can't be undone.
+    """
 
     def go(confirmed: Confirmed | None) -> None:
         if confirmed is not None:

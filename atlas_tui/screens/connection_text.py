@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from atlas_tui.badges import BADGE_WIDTH, badge, consent_badge, lifecycle_badge, verification_badge
 from atlas_tui.cells import Cell, Line, Part, width_of
-from atlas_tui.screens.prose import LABEL_WIDTH, Times, blank, field, heading, wrapped
+from atlas_tui.screens.prose import LABEL_WIDTH, Times, field, wrapped
 from atlas_tui.screens.why import Reader, explain, further_reading
 from storage import operations
 from storage.audit_trail import AuditEntry
 from storage.connections import ConnectionDetail, ConnectionRow
-from storage.reports import Report
-from storage.states import CredentialKind, StepStatus
+from storage.states import StepStatus
 
 _STEP_BADGES = {
     StepStatus.RUNNING: ("~", "running"),
@@ -130,83 +129,6 @@ def overview(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
     lines += further_reading(row.reason_code, width)
     if detail.check_obstacle is not None:
         lines += field("Check now", f"cannot start: {detail.check_obstacle.sentence}", width, style="warn")
-    return lines
-
-
-def report_lines(report: Report | None, times: Times, width: int) -> list[Line]:
-    """The Report tab: the steps of the last check."""
-    if report is None:
-        return field("", "No check has ended here yet. x, c starts one.", width)
-    verdict = report.verdict.value if report.verdict is not None else "badge unchanged"
-    lines: list[Line] = [
-        heading(f"Check of {times.moment(report.created_at)}", f"run #{report.run_id}, verdict: {verdict}")
-    ]
-    if report.is_superseded:
-        lines += field(
-            "", "Superseded: the connection changed while it ran, so no badge was written.", width, style="warn"
-        )
-    if report.limited_operations:
-        names = ", ".join(operations.find(name).label for name in report.limited_operations)
-        lines += field("Cannot run", names, width, style="warn")
-    for step in report.steps:
-        took = f"{step.seconds:.1f}s" if step.seconds else ""
-        code = f"  {step.reason_code}" if step.reason_code else ""
-        lines += [
-            (
-                Part(" "),
-                *step_badge(step.status).parts,
-                Part(step.label, "strong"),
-                Part(code, "muted"),
-                Part(f"  {took}", "muted"),
-            )
-        ]
-        if step.sentence and step.status is not StepStatus.PASS:
-            lines += field("", step.sentence, width)
-        if step.request_id and step.status is StepStatus.FAIL:
-            lines += field("", f"Microsoft request id {step.request_id}", width, style="muted")
-    if report.organization is not None:
-        lines += [blank(), *field("Microsoft", report.organization.display_name, width)]
-        lines += field("Domains", ", ".join(report.organization.verified_domains) or "-", width)
-    if report.licences is not None:
-        lines += field("Licences", ", ".join(report.licences) or "none that matter here", width)
-    return lines
-
-
-def permission_lines(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
-    """The Permissions tab: what was granted, as of the last check that had a token."""
-    if not detail.permissions:
-        return field("", "Not known yet: no check has had a token.", width)
-    missing = sum(not truth.is_granted for truth in detail.permissions)
-    checked = max(truth.checked_at for truth in detail.permissions)
-    lines: list[Line] = [heading(f"{missing} missing" if missing else "All granted", f"seen {times.since(checked)}")]
-    for truth in detail.permissions:
-        shown = badge("+", "granted") if truth.is_granted else badge("x", "missing")
-        needed = [op.label for op in operations.CATALOG.values() if truth.permission in op.required_permissions]
-        note = f"  for {', '.join(needed)}" if needed else ""
-        lines.append((Part(" "), *shown.parts, Part(f" {truth.permission}"), Part(note, "muted")))
-    return lines
-
-
-def credential_lines(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
-    """The Credential tab: kind, expiry and key id. Nothing else leaves storage."""
-    owner = f"platform app {detail.platform_app}" if detail.platform_app else "this connection"
-    lines: list[Line] = [heading(f"Credentials of {owner}", "values are sealed and never shown")]
-    if not detail.credentials:
-        lines += field("", "None stored.", width, style="warn")
-        hint = "Store one with: atlas-tui credential set" if detail.may_manage else detail.who_may_manage
-        return lines + field("Next step", hint, width, style="strong")
-    for info in detail.credentials:
-        kind = "client secret" if info.kind is CredentialKind.SECRET else "certificate"
-        lines += [blank(), *field("Slot", (Part(info.slot.value, "strong"), Part(f"  {kind}")), width)]
-        if info.expires_at is None:
-            lines += field("Expires", "unknown", width, style="warn")
-        else:
-            left = info.expires_at - times.now
-            days = f"in {left.days} days" if left.days > 0 else ("today" if left.days == 0 else "EXPIRED")
-            style = "bad" if left.days < 0 else ("warn" if left.days <= 30 else "")
-            lines += field("Expires", f"{times.moment(info.expires_at)} ({days})", width, style=style)
-        lines += field("Key id", info.client_key_id or "unknown", width)
-        lines += field("Stored", f"{times.moment(info.stored_at)} by {info.stored_by or '-'}", width)
     return lines
 
 

@@ -27,6 +27,8 @@ FORMS: Final = {
     "connection.create": ("connection_form", "NewConnection"),
     "connection.edit": ("connection_form", "EditConnection"),
     "credential.connection": ("credential_form", "new_for_connection"),
+    "platform_app.register": ("platform_app_form", "RegisterApp"),
+    "platform_app.edit": ("platform_app_form", "EditApp"),
     "credential.platform_app": ("credential_form", "new_for_app"),
     "onboarding.tenant": ("onboarding_forms", "OnboardNewTenant"),
     "onboarding.connection": ("onboarding_forms", "OnboardConnection"),

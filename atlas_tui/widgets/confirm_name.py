@@ -33,9 +33,11 @@ class Confirmed:
 
     Attributes:
         ticket: The reference they gave; None without one.
+        reason: Why, in their words, where that was asked.
     """
 
     ticket: str | None = None
+    reason: str = ""
 
 
 class ConfirmName(ModalScreen[Confirmed | None]):
@@ -47,6 +49,7 @@ class ConfirmName(ModalScreen[Confirmed | None]):
         confirm_label: The verb on the button.
         name_to_type: What must be typed before the button works; None when pressing it is enough.
         asks_ticket: Whether a ticket may be given.
+        asks_reason: Whether a reason must be given.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -81,6 +84,7 @@ class ConfirmName(ModalScreen[Confirmed | None]):
         confirm_label: str,
         name_to_type: str | None = None,
         asks_ticket: bool = True,
+        asks_reason: bool = False,
     ) -> None:
         super().__init__()
         self._title = title
@@ -88,6 +92,7 @@ class ConfirmName(ModalScreen[Confirmed | None]):
         self._confirm_label = confirm_label
         self._name = None if name_to_type is None else plain(name_to_type)
         self._asks_ticket = asks_ticket
+        self._asks_reason = asks_reason
         self._answered = False
 
     def compose(self) -> ComposeResult:
@@ -102,21 +107,32 @@ class ConfirmName(ModalScreen[Confirmed | None]):
                     f"This can't be undone. Type {cut(self._name, LONGEST)} to confirm:", classes="label", markup=False
                 )
                 yield _line("name", "")
+            if self._asks_reason:
+                yield Static("Reason (needed, for the audit trail):", classes="label", markup=False)
+                yield _line("reason", "")
             if self._asks_ticket:
                 yield Static("Ticket (optional, for the audit trail):", classes="label", markup=False)
                 yield _line("ticket", "")
             with Horizontal():
                 yield Button("Cancel", id="cancel", compact=True)
-                yield Button(plain(self._confirm_label), id="confirm", compact=True, disabled=self._name is not None)
+                yield Button(plain(self._confirm_label), id="confirm", compact=True, disabled=self._is_incomplete())
 
     def on_mount(self) -> None:
         """Cancel has the focus."""
         self.query_one("#cancel", Button).focus()
 
-    @on(Input.Changed, "#name")
+    def _is_incomplete(self) -> bool:
+        """Whether something is still to be typed before the button works."""
+        name = self._name is not None and self._typed_in("name") != self._name
+        return name or (self._asks_reason and not self._typed_in("reason"))
+
+    def _typed_in(self, id: str) -> str:
+        return next((line.value.strip() for line in self.query(f"#{id}").results(Input)), "")
+
+    @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.query_one("#confirm", Button).disabled = event.value.strip() != self._name
+        self.query_one("#confirm", Button).disabled = self._is_incomplete()
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -138,7 +154,8 @@ class ConfirmName(ModalScreen[Confirmed | None]):
             return
         self._answered = True
         ticket = " ".join(plain(self.query_one("#ticket", Input).value).split()) if self._asks_ticket else ""
-        self.dismiss(Confirmed(ticket[:LONGEST_TICKET] or None) if yes else None)
+        reason = " ".join(plain(self._typed_in("reason")).split())
+        self.dismiss(Confirmed(ticket[:LONGEST_TICKET] or None, reason) if yes else None)
 
 
 def _line(id: str, placeholder: str) -> Input:
