@@ -243,11 +243,12 @@ def _require(tx: Transaction, who: Principal, workspace_id: int) -> None:
 
 
 def _of_members(workspace_id: int) -> Select[Any]:
-    """Sessions of members; of those who left, only what they had open when they did."""
+    """Sessions of members; of those who left, or whose role expired, only what they had open when they did."""
     member = exists().where(
         memberships.c.user_id == sessions.c.user_id,
         memberships.c.workspace_id == workspace_id,
         or_(memberships.c.revoked_at.is_(None), memberships.c.revoked_at >= sessions.c.started_at),
+        or_(memberships.c.expires_at.is_(None), memberships.c.expires_at >= sessions.c.started_at),
     )
     return select(sessions, users.c.login).join(users, users.c.id == sessions.c.user_id).where(member)
 
