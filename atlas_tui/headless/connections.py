@@ -16,13 +16,14 @@ from storage import (
     connection_previews,
     connection_removal,
     connections,
+    onboarding_state,
     resolver,
 )
 from storage.connections import ConnectionRow
 from storage.consequences import Consequences
 from storage.errors import InvalidInput
 from storage.resolver import Unresolved
-from storage.states import ConnectionType
+from storage.states import ConnectionType, OnboardingStatus
 
 
 def add_connection(options: argparse.Namespace) -> int:
@@ -38,14 +39,18 @@ def add_connection(options: argparse.Namespace) -> int:
             client_id=options.client_id,
             ticket=options.ticket,
         )
+        onboarding = onboarding_state.of_tenant(here.db, here.who, tenant)
     if options.json:
         write_json(row)
         return exit_codes.OK
     write_line(f"Added connection {row.id} of {row.tenant_name} ({row.connection_type.value}).")
-    if row.connection_type is ConnectionType.DEDICATED:
+    if onboarding is not None and onboarding.status is OnboardingStatus.OPEN:
+        write_line(f"next           atlas-tui onboard {tenant}")
+    elif row.connection_type is ConnectionType.DEDICATED:
         write_line(f"next           atlas-tui credential set --connection {row.id}")
     else:
-        write_line(f"next           atlas-tui check {row.id}")
+        write_line(f"next           atlas-tui consent link {row.id}")
+        write_line(f"or             atlas-tui check {row.id}   # when the customer has consented already")
     return exit_codes.OK
 
 

@@ -49,8 +49,10 @@ def make_link(options: argparse.Namespace) -> int:
     write_line(f"redirect URI   {link.redirect_uri} must be registered with the application, exactly so")
     if link.is_pasted_back:
         write_line(
-            "answer         the browser ends on an error page, which is expected: atlas-tui consent answer ADDRESS"
+            "answer         the browser ends on an error page, which is expected; paste its address: atlas-tui consent answer -"
         )
+    else:
+        write_line(f"answer         the consent page takes it: atlas-tui consent requests {link.connection_id}")
     if link.portal_first:
         write_line(f"or             granted in the portal: atlas-tui check {link.connection_id}")
     if options.file is not None:

@@ -39,7 +39,7 @@ def onboard(options: argparse.Namespace) -> int:
             )
             found = onboarding.begin_new(here.db, here.who, here.workspace.workspace_id, fields, ticket=options.ticket)
         elif verb == "begin":
-            found = onboarding.begin(here.db, here.who, find_tenant(here, rest), ticket=options.ticket)
+            found = _begin(here, find_tenant(here, rest), options.ticket)
         else:
             found = _go_on(here, verb, rest, options)
     if options.json:
@@ -47,6 +47,14 @@ def onboard(options: argparse.Namespace) -> int:
     else:
         _tell(found)
     return exit_codes.OK
+
+
+def _begin(here: Opened, tenant_id: int, ticket: str | None) -> OnboardingState:
+    """Begins or goes on. A tenant that is on board, where nothing is left to do, is only shown: looking is not beginning anew."""
+    last = onboarding_state.of_tenant(here.db, here.who, tenant_id)
+    if last is not None and last.status is OnboardingStatus.DONE and last.current.state in SETTLED:
+        return last
+    return onboarding.begin(here.db, here.who, tenant_id, ticket=ticket)
 
 
 def _read(options: argparse.Namespace) -> tuple[str, str]:
@@ -117,8 +125,11 @@ def _tell(found: OnboardingState) -> None:
         write_line(f"why            {step.reason_code}")
     if step.next_step:
         write_line(f"next step      {step.next_step}")
+    # The manifest comes before `seen`; elsewhere a second command is another way.
+    second = "then" if found.current.key is StepKey.PERMISSIONS else "or"
     for number, command in enumerate(next_commands(found)):
-        write_line(f"{'or, then' if number else 'next':14} {command}")
+        remark = "   # once it was granted in the portal" if "consent-granted" in command else ""
+        write_line(f"{second if number else 'next':14} {command}{remark}")
     if not found.may_manage:
         write_line(f"who may        {found.who_may_manage}")
 

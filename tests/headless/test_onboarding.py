@@ -38,6 +38,22 @@ def test_onboarding_says_where_it_stands_and_the_next_command_works(atlas: Any, 
     assert set(steps(finished).values()) == {"done"}
     assert atlas("tenants", "--json").json[0]["lifecycle"] == "active"
     assert atlas("onboard", "list", "--json").json == []
+    assert atlas("onboard", tenant, "--json").json["onboarding"]["status"] == "done", "looking does not begin anew"
+    atlas("connection", "revoke-consent", tenant, "--yes")
+    assert atlas("onboard", tenant, "--json").json["onboarding"]["status"] == "open", "there is something to do again"
+
+
+def test_two_ways_to_consent_are_told_apart(atlas: Any, secret: str) -> None:
+    tenant = str(atlas.tenant())
+    atlas("onboard", tenant)
+    shown = atlas("onboard", "seen", tenant).out
+    assert f"next           atlas-tui connection add {tenant}" in shown
+    added = atlas("connection", "add", tenant, "--client-id", str(uuid.uuid4())).out
+    assert f"next           atlas-tui onboard {tenant}" in added
+    atlas("credential", "set", "--connection", tenant, "--secret-file", "-", stdin=secret.encode())
+    shown = atlas("onboard", tenant).out
+    assert "# once it was granted in the portal" in shown
+    assert "or             atlas-tui consent link" in shown
 
 
 def test_onboarding_is_listed_taken_over_and_cancelled(atlas: Any, as_login: Any) -> None:
