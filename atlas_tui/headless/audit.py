@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from atlas_tui import keyboard
 from atlas_tui.audit_records import CSV_COLUMNS, record_of
 from atlas_tui.exporting import csv_lines, json_lines
 from atlas_tui.headless.opening import opened
@@ -48,7 +49,7 @@ def _reader(options: argparse.Namespace) -> Iterator[_Reader]:
     settings = load(options.config)
     db = open_database(settings.database, shared=settings.shared)
     try:
-        yield _Reader(db, access.local_principal(db), None)
+        yield _Reader(db, keyboard.principal(db), None)
     finally:
         db.close()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from atlas_tui import keyboard
 from atlas_tui.headless.naming import find_tenant
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
-from storage import access, tenant_archive, tenant_changes, tenant_detail, tenant_search, tenant_tags, tenants
+from storage import tenant_archive, tenant_changes, tenant_detail, tenant_search, tenant_tags, tenants
 from storage.configuration import load
 from storage.connections import ConnectionRow
 from storage.database import open_database
@@ -203,7 +204,7 @@ def search(options: argparse.Namespace) -> int:
         settings = load(options.config)
         db = open_database(settings.database, shared=settings.shared)
         try:
-            found = tenant_search.search(db, access.local_principal(db), text, limit=options.limit)
+            found = tenant_search.search(db, keyboard.principal(db), text, limit=options.limit)
         finally:
             db.close()
     if options.json:

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -333,6 +334,39 @@ def test_a_member_does_not_become_the_database_s_owner_by_asking_for_it(
         refused = atlas("session", "--key", str(added["id"]), stdin=f"{other}\n".encode())
     is_refused(refused, 5, "whoever owns the installation")
     assert [row["login"] for row in atlas("member", "key", "list", "--json").json if not row["revoked_at"]] == ["rita"]
+
+
+def test_every_command_answers_the_member_whose_key_it_is_and_not_the_account_that_runs_it(
+    atlas: Any, monkeypatch: pytest.MonkeyPatch, is_refused: Any
+) -> None:
+    """The account is an Owner and reads the system's trail; nora reaches one tenant, and rita nothing of the system."""
+    for name in ("Alpha", "Alps"):
+        assert atlas("tenant", "add", name, str(uuid.uuid4())).code == 0
+    assert atlas("platform", "grant", ACCOUNT, "platform.directory.view").code == 0
+    numbers = {}
+    for login, reach, letter in (("nora", ("--tenant", "Alpha"), "A"), ("rita", (), "B")):
+        key = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{letter}ABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+        assert atlas("member", "add", login, "operator", *reach).code == 0
+        added = atlas("member", "key", "add", login, "-", "--json", stdin=f"{key}\n".encode())
+        numbers[login] = str(added.json["id"])
+
+    def ask(login: str, asked: str) -> Any:
+        with _ordinary_process():
+            monkeypatch.setenv("SSH_ORIGINAL_COMMAND", asked)
+            return atlas("session", "--key", numbers[login])
+
+    assert len(atlas("search", "al", "--json").json["hits"]) == 2
+    assert [hit["tenant"]["name"] for hit in ask("nora", "search al --json").json["hits"]] == ["Alpha"]
+    for asked in ("audit list --system", "audit export --system", "audit verify --system"):
+        assert atlas(*asked.split()).code == 0
+        is_refused(ask("rita", asked), 4, "no such trail")
+    assert [report["chain"] for report in ask("rita", "audit verify --all --json").json] == ["workspace:1"]
+
+
+def test_only_one_place_says_who_is_at_the_keyboard() -> None:
+    room = Path(keyboard.__file__).parent
+    users = {path.name for path in room.rglob("*.py") if "local_principal" in path.read_text(encoding="utf-8")}
+    assert users == {"keyboard.py", "initializing.py"}  # `init` makes the database that would know a key
 
 
 def test_a_confined_process_forgets_what_could_change_it(monkeypatch: pytest.MonkeyPatch) -> None:
