@@ -105,8 +105,8 @@ def consent_lines(
     lines = [] if answer is None else [*answer_lines(answer, width), blank()]
     lines += _state(read, times, width)
     portal, ask = _portal(read, width), _ask(read, link, times, width)
-    ways = [ask, portal] if read.is_platform else [portal, ask]
-    for way in ways:
+    # A link that was just made is what the person wants to take away: it stands where the eye is.
+    for way in [ask, portal] if read.is_platform or link is not None else [portal, ask]:
         lines += [blank(), *way]
     if read.links:
         lines += [blank(), *_links(read, times, width)]
@@ -119,6 +119,8 @@ def _state(read: ConsentRead, times: Times, width: int) -> list[Line]:
     checked = f"checked {times.ago(seen)} ago" if seen is not None else "never seen by a check"
     lines = field("Consent", (*consent_badge(row.consent_status, age).parts, Part(f"  {checked}", "muted")), width)
     age = None if row.last_checked_at is None else times.now - row.last_checked_at
+    if row.last_checked_at is None and read.check is None:
+        return lines
     lines += field("Verification", verification_badge(row.verification_status, age), width)
     return [*lines, *check_lines(read.check, times, width)]
 
@@ -159,23 +161,23 @@ def answer_lines(answer: ConsentResult, width: int) -> list[Line]:
 
 
 def _ask(read: ConsentRead, link: ConsentLink | None, times: Times, width: int) -> list[Line]:
-    card = read.card
-    lines: list[Line] = [heading("Ask by a link" if read.is_platform else "Or ask by a link")]
-    lines += field("Who must", ROLES_NEEDED, width)
-    lines += field("Application", f"{card.app_name}, client id {card.client_id or 'none yet'}", width)
+    card, lines = read.card, []
     uri = link.redirect_uri if link is not None else read.redirect_uri
-    lines += field("Redirect URI", f"{uri} must be registered with the application, exactly so.", width)
     if link is None:
+        lines += [heading("Ask by a link" if read.is_platform else "Or ask by a link")]
         known = len(read.open_links)
         stored = "Its address is shown once and not stored." if known else ""
         words = "None was made yet." if not read.links else f"{known} open. {stored}".strip() if known else "None open."
         lines += field("Link", f"{words} x, l makes a new one.", width, style="strong")
     else:
-        lines += field("Link", f"no. {link.request_id}, good until {times.moment(link.expires_at)}", width)
+        lines += [heading(f"Link no. {link.request_id}", f"good until {times.moment(link.expires_at)}")]
         lines += [(Part(piece, "info"),) for piece in wrap(plain(link.url), width)]
-        lines += field(
-            "", "y copies it, m the mail for the customer; Q shows a QR code, E writes the mail to a file.", width
+        lines += wrapped(
+            "y copies it, m the mail to the customer; Q: QR code, E: the mail into a file.", width, indent=1
         )
+    lines += field("Who must", ROLES_NEEDED, width)
+    lines += field("Application", f"{card.app_name}, client id {card.client_id or 'none yet'}", width)
+    lines += field("Redirect URI", f"{uri} must be registered with the application, exactly so.", width)
     if link.is_pasted_back if link is not None else uri.startswith("http://localhost/"):
         how = "The browser ends on an error page, which is expected. Paste its address here: P."
     else:
@@ -184,7 +186,7 @@ def _ask(read: ConsentRead, link: ConsentLink | None, times: Times, width: int) 
 
 
 def _portal(read: ConsentRead, width: int) -> list[Line]:
-    lines: list[Line] = [heading("Or granted in the portal" if read.is_platform else "Grant in the portal")]
+    lines: list[Line] = [heading("Granted in the portal")]
     what = (
         "An administrator can grant it under Enterprise applications, once the application is there."
         if read.is_platform
