@@ -272,11 +272,15 @@ def _identity_sentences(tx: Transaction, connection: Row[Any], plan: _Plan) -> l
         sentences.append("It needs a credential of the new app registration before anything can start.")
     else:
         sentences.append("It signs in with the platform app's credential from now on.")
-    sentences.append(
-        f"Consent becomes unknown (it is {connection.consent_status}): it was given to another application, "
-        "so the customer must consent to the new one."
-    )
-    sentences.append(f"Verification becomes unknown (it is {connection.verification_status}).")
+    if connection.consent_status == ConsentStatus.UNKNOWN:
+        sentences.append("The customer must consent to the new application.")
+    else:
+        sentences.append(
+            f"Consent becomes unknown (it is {connection.consent_status}): it was given to another application, "
+            "so the customer must consent to the new one."
+        )
+    if connection.verification_status != VerificationStatus.UNKNOWN:
+        sentences.append(f"Verification becomes unknown (it is {connection.verification_status}).")
     sentences.append("Open admin-consent links name the old application and are not accepted any more.")
     for run in unfinished_runs(tx, connection.id):
         if run.status == RunStatus.RUNNING:
