@@ -289,7 +289,7 @@ class FleetImportScreen(ListScreen[RowResult]):
 
         def failed(error: AtlasError) -> None:
             if isinstance(error, Conflict):
-                self._again(f"{error.message} Nothing was written; this is the new preview.")
+                self._again("Nothing was written: tenants of the file changed. This is the new preview.")
             else:
                 self.tell_error(error)
 

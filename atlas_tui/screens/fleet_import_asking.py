@@ -167,8 +167,8 @@ def _read_file(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InvalidInput("file", f"{path} is no ordinary file", "Save it as a CSV file first.")
+                raise InvalidInput("file", f"is no ordinary file: {path}", "Save it as a CSV file first.")
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "no such name"
-        raise InvalidInput("file", f"{path} cannot be read ({why})", "Check its name and its owner.") from None
+        raise InvalidInput("file", f"cannot be read ({why}): {path}", "Check its name and its owner.") from None

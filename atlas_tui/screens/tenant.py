@@ -157,15 +157,16 @@ class TenantScreen(TenantActs, Acts, PageScreen):
     @property
     def sections(self) -> tuple[Section, ...]:
         """The tabs there are: the sheet only of an offboarded tenant."""
-        is_over = self.read is not None and self.read.detail.goodbye is not None
+        is_over = self.section is Section.SHEET or (self.read is not None and self.read.detail.goodbye is not None)
         return tuple(section for section in Section if is_over or section is not Section.SHEET)
 
     def show_page(self) -> None:
         """The tabs, and the open one."""
         if not self.is_mounted:
             return
-        if self.section not in self.sections and self.read is not None:
-            self.section = Section.OVERVIEW
+        if self.section is Section.SHEET and self.read is not None and self.read.section is Section.SHEET:
+            # Restored meanwhile: what is read for this tab says so, what was read before it was opened does not.
+            self.section = Section.SHEET if self.read.detail.goodbye is not None else Section.OVERVIEW
         is_runs = self.section is Section.RUNS
         self.page.display, self.runs.display = not is_runs, is_runs
         counts = {} if self.read is None else {Section.CONNECTIONS: len(self.read.connections)}
