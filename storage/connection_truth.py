@@ -132,6 +132,8 @@ def _write_credential(
     slot = report.credential_slot
     if slot is None:
         return
+    if slot == CredentialSlot.STAGED.value and report.token_passed:
+        _lock_app(tx, connection)
     owner = owner_clause(connection)
     used = tx.run(
         select(credentials.c.id).where(owner, credentials.c.slot == slot, credentials.c.stored_at <= claimed_at)
@@ -163,6 +165,14 @@ def _write_credential(
         workspace_id=connection.workspace_id,
         detail={"from": "staged", "to": "active"},
     )
+
+
+def _lock_app(tx: Transaction, connection: Row[Any]) -> None:
+    """Holds a platform app whose slots are about to move, as everybody does who changes them; the connection is locked already."""
+    if connection.connection_type != ConnectionType.PLATFORM or tx.is_sqlite:
+        return
+    app = select(platform_apps.c.id).where(platform_apps.c.id == connection.platform_app_id)
+    tx.run(app.with_for_update(key_share=True)).first()
 
 
 def _audit_badges(tx: Transaction, connection: Row[Any], changes: dict[str, Any]) -> None:
