@@ -12,7 +12,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, Generic, TypeVar
 
 import httpx
 import msgspec
@@ -26,12 +27,12 @@ from tasks.providers.microsoft.http import Answer, HostRefused, Transport, same_
 from tasks.providers.microsoft.patience import Patience
 
 JsonObject = dict[str, Any]
+T = TypeVar("T")
 
 MOST_RESTARTS: Final = 2
 """How often a listing may begin again because its page token expired."""
 
 MOST_EMPTY_PAGES: Final = 1000
-_NEXT_LINK: Final = "@odata.nextLink"
 _LONGEST_LINK: Final = 16_384
 _RENEWABLE: Final = frozenset({"token_expired", "token_invalid", "service_principal_missing"})
 _NEAR_LIMIT: Final = 0.8
@@ -39,11 +40,11 @@ _LONGEST_SLOWING: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[T]):
     """One page of a listing.
 
     Attributes:
-        items: its objects; may be empty in the middle of a listing.
+        items: its objects, as JSON or as the type that was asked for; may be empty in the middle of a listing.
         number: counted from 1 within a pass.
         restarts: how often the listing began again. When it grows, everything gathered before is void.
         count: `@odata.count`, when Microsoft sent one.
@@ -55,6 +56,14 @@ class Page:
     restarts: int
     count: int | None
     request_id: str | None
+
+
+class _Listing(msgspec.Struct, Generic[T], rename={"next_link": "@odata.nextLink", "count": "@odata.count"}):
+    """The answer that a page comes in."""
+
+    value: list[T]
+    next_link: Any = None
+    count: Any = None
 
 
 class GraphSession:
@@ -107,10 +116,25 @@ class GraphSession:
         """
         return self.fetch("GET", contract.url(self._hosts.graph_url, **parts), contract.headers)
 
-    def pages(self, contract: Contract, **parts: str) -> Iterator[Page]:
+    def pages(self, contract: Contract, **parts: str) -> Iterator[Page[JsonObject]]:
         """Reads a listing page by page.
 
         When a page token expires in the middle, the listing begins again, `MOST_RESTARTS` times at most, and `Page.restarts` says so.
+
+        Raises:
+            As `pages_of` does.
+        """
+        return self.pages_of(JsonObject, contract, **parts)
+
+    def pages_of(self, kind: type[T], contract: Contract, **parts: str) -> Iterator[Page[T]]:
+        """Reads a listing page by page as `pages` does, each object straight into a type.
+
+        Nothing but the type's own fields is made of an answer, so counting many objects costs little time and a page's memory.
+
+        Args:
+            kind: a `msgspec.Struct` whose fields all have defaults, with the object's `id` among them.
+            contract: which listing.
+            **parts: values for the `{name}` parts of its path.
 
         Raises:
             MicrosoftFailure: `paging_loop`, `next_link_refused`, `data_incomplete`, or what a call failed with.
@@ -118,7 +142,7 @@ class GraphSession:
         """
         for restarts in range(MOST_RESTARTS + 1):
             try:
-                yield from self._one_pass(contract, parts, restarts)
+                yield from self._one_pass(kind, contract, parts, restarts)
                 return
             except MicrosoftFailure as failure:
                 began_again = failure.plain_code in ("page_token_expired", "resync_required")
@@ -148,18 +172,21 @@ class GraphSession:
         Raises:
             As `get` does.
         """
-        return self.patience.repeat(lambda: self._attempt(method, url, headers or {}, content))
+        return self.patience.repeat(lambda: self._decoded(self._attempt(method, url, headers or {}, content)))
 
-    def _one_pass(self, contract: Contract, parts: Mapping[str, str], restarts: int) -> Iterator[Page]:
+    def _one_pass(
+        self, kind: type[T], contract: Contract, parts: Mapping[str, str], restarts: int
+    ) -> Iterator[Page[T]]:
         url: str | None = contract.url(self._hosts.graph_url, **parts)
         headers: Mapping[str, str] = contract.headers
         links: set[str] = set()
         pages: set[int] = set()
         number = empty = 0
         while url is not None:
-            body = self.fetch("GET", url, headers)
+            listing = self._listing(kind, url, headers)
             number += 1
-            page = self._page(body, number, restarts)
+            count = listing.count if isinstance(listing.count, int) else None
+            page: Page[T] = Page(listing.value, number, restarts, count, self.last_request_id)
             empty = 0 if page.items else empty + 1
             digest = _digest(page)
             if empty > MOST_EMPTY_PAGES or digest in pages:
@@ -167,27 +194,33 @@ class GraphSession:
             if digest is not None:
                 pages.add(digest)
             yield page
-            url = self._next_link(body)
+            url = self._next_link(listing.next_link)
             if url in links:
                 raise MicrosoftFailure("paging_loop", request_id=page.request_id)
             if url is not None:
                 links.add(url)
 
-    def _page(self, body: JsonObject, number: int, restarts: int) -> Page:
-        values, count = body.get("value"), body.get("@odata.count")
-        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-            raise MicrosoftFailure("data_incomplete", request_id=self.last_request_id)
-        return Page(values, number, restarts, count if isinstance(count, int) else None, self.last_request_id)
+    def _listing(self, kind: type[T], url: str, headers: Mapping[str, str]) -> _Listing[T]:
+        return self.patience.repeat(lambda: self._as_listing(kind, self._attempt("GET", url, headers, None)))
 
-    def _next_link(self, body: JsonObject) -> str | None:
-        link = body.get(_NEXT_LINK)
+    def _as_listing(self, kind: type[T], answer: Answer) -> _Listing[T]:
+        try:
+            listing: _Listing[T] = _decoder(kind).decode(answer.body)
+            return listing
+        except msgspec.ValidationError:
+            self._decoded(answer)  # an answer that is no JSON object at all was not Graph's, and is asked for again
+            raise MicrosoftFailure("data_incomplete", request_id=self.last_request_id) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise self._unreadable(answer) from None
+
+    def _next_link(self, link: Any) -> str | None:
         if link is None:
             return None
         if not isinstance(link, str) or len(link) > _LONGEST_LINK or not same_origin(link, self._hosts.graph_url):
             raise MicrosoftFailure("next_link_refused", request_id=self.last_request_id)
         return link
 
-    def _attempt(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> JsonObject:
+    def _attempt(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Answer:
         """One try, with at most one new token and one answer to a claims challenge."""
         renew, claims, has_renewed, was_challenged = False, "", False, False
         while True:
@@ -196,7 +229,7 @@ class GraphSession:
             self.patience.check_running()
             answer = self._send(method, url, headers, content, token)
             if 200 <= answer.status < 300:
-                return self._decoded(answer)
+                return answer
             failure = graph_errors.read_graph_answer(answer, self._circumstances(), self._now())
             if failure.claims and not was_challenged:
                 was_challenged, renew, claims = True, False, failure.claims
@@ -250,8 +283,11 @@ class GraphSession:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             body = None
         if not isinstance(body, dict):
-            raise MicrosoftFailure("response_unreadable", request_id=self.last_request_id, http_status=answer.status)
+            raise self._unreadable(answer)
         return body
+
+    def _unreadable(self, answer: Answer) -> MicrosoftFailure:
+        return MicrosoftFailure("response_unreadable", request_id=self.last_request_id, http_status=answer.status)
 
     @property
     def circumstances(self) -> Circumstances:
@@ -269,9 +305,14 @@ class GraphSession:
         return f"{self._hosts.graph_url}{contracts.BATCH_PATH}"
 
 
-def _digest(page: Page) -> int | None:
+@lru_cache(maxsize=32)
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(_Listing[kind])
+
+
+def _digest(page: Page[Any]) -> int | None:
     """Tells two pages apart by the ids on them; None where a page has no items, or items without ids."""
-    ids = tuple(item.get("id") for item in page.items)
+    ids = tuple(item.get("id") if isinstance(item, dict) else item.id for item in page.items)
     return hash(ids) if ids and all(isinstance(item_id, str) for item_id in ids) else None
 
 
