@@ -22,7 +22,7 @@ from storage.owners import keep_an_owner, lasting_owners
 from storage.ownership import require_owner
 from storage.schema import acknowledgements, drafts, memberships, platform_grants, sessions, ssh_keys, users
 from storage.states import Topic
-from storage.users import active_user
+from storage.users import active_user, lock_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ def leave(db: Database, who: Principal, workspace_id: int, login: str, *, ticket
         if not held:
             raise NotFound(f"{login} is no member of this workspace.", "See `atlas-tui member list`.")
         user_id = int(held[0].user_id)
+        lock_user(tx, user_id)
         keep_an_owner(tx, workspace_id, [row.id for row in held])
         ended = _leave_workspace(tx, who, workspace_id, user_id, login, ticket)
         keys = 0
@@ -100,6 +101,7 @@ def deactivate(db: Database, who: Principal, login: str, *, ticket: str | None =
     def work(tx: Transaction) -> Leaver:
         require_owner(who)
         user_id = active_user(tx, login)
+        lock_user(tx, user_id)
         held = tx.run(_open_memberships().where(users.c.id == user_id)).all()
         moved = removed = 0
         for workspace_id in sorted({row.workspace_id for row in held}):
