@@ -220,9 +220,14 @@ class ActsOnConsent(Acts):
 
     # Answers
 
+    @property
+    def takes_answers(self) -> bool:
+        """Whether something that is pasted can be meant for a consent."""
+        return self.consent is not None
+
     def on_paste(self, event: events.Paste) -> None:
         """Something was pasted onto the page: it can only be meant for the answer."""
-        if event.text.strip() and self.consent is not None:
+        if event.text.strip() and self.takes_answers:
             event.stop()
             self._open_paste(event.text)
 

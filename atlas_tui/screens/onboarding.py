@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from textual import events
 from textual.widget import Widget
 
 from atlas_tui.cells import Line
@@ -54,9 +53,8 @@ class OnboardingScreen(GoesOn, ActsOnConsent, PageScreen):
         yield Scrolled(id="page")
 
     def on_mount(self) -> None:
-        """Two lines of steps."""
+        """Two lines of steps; the page asks for itself."""
         self.query_one("#steps").styles.height = 2
-        super().on_mount()
 
     def tab(self) -> View:
         """Tenants."""
@@ -157,10 +155,10 @@ class OnboardingScreen(GoesOn, ActsOnConsent, PageScreen):
         else:
             self._copy(self.read.tenant.entra_tenant_id, "Copied the Entra tenant id.")
 
-    def on_paste(self, event: events.Paste) -> None:
-        """An answer is taken where consent is shown."""
-        if self.shown is StepKey.CONSENT:
-            super().on_paste(event)
+    @property
+    def takes_answers(self) -> bool:
+        """Where consent is shown."""
+        return self.consent is not None and self.shown is StepKey.CONSENT
 
     def command_edit_step(self) -> None:
         """The tenant's form, or the connection's."""
