@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, Table, delete, exists, select, tup
 
 from storage import audit
 from storage.access import WORKER
+from storage.connection_locks import lock_all
 from storage.database import Database, Transaction
 from storage.schema import (
     compliance_snapshots,
@@ -23,6 +24,7 @@ from storage.schema import (
     drafts,
     inventory_items,
     inventory_staging,
+    onboardings,
     operation_runs,
     provider_connections,
     role_assignments,
@@ -97,6 +99,7 @@ def _is_due(tx: Transaction) -> list[ColumnElement[bool]]:
 
 def _purge_some(tx: Transaction, tenant_id: int, chunk: int) -> int | None:
     """Deletes up to `chunk` rows of a tenant. Returns how many; 0 when it is purged now; None when it is not due any more."""
+    lock_all(tx, provider_connections.c.tenant_id == tenant_id)  # connections before their tenant, as everywhere
     statement = select(tenants).where(tenants.c.id == tenant_id, *_is_due(tx))
     tenant = tx.run(statement if tx.is_sqlite else statement.with_for_update(key_share=True, of=tenants)).first()
     if tenant is None:
@@ -135,7 +138,12 @@ def _collected(tx: Transaction, tenant_id: int) -> list[tuple[Table, ColumnEleme
 
 
 def _subjects(tx: Transaction, tenant_id: int, connections: Select[Any]) -> Sequence[str]:
-    return [f"tenant:{tenant_id}", *(f"connection:{key}" for key in tx.run(connections).scalars())]
+    begun = select(onboardings.c.id).where(onboardings.c.tenant_id == tenant_id)
+    return [
+        f"tenant:{tenant_id}",
+        *(f"connection:{key}" for key in tx.run(connections).scalars()),
+        *(f"onboarding:{key}" for key in tx.run(begun).scalars()),
+    ]
 
 
 def _mark(tx: Transaction, tenant: Any) -> None:
