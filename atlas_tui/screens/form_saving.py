@@ -36,6 +36,7 @@ class SaveFlow:
         if self.is_under_way:
             return
         state.touch(field.key for field in state.fields)
+        state.try_again()
         if (bad := state.first_bad()) is not None:
             screen.body.enter(bad.key)
             screen.show_form()

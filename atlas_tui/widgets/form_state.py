@@ -64,6 +64,7 @@ class FormState:
         self._mine = dict(self._base)
         self._theirs: dict[str, Theirs] = {}
         self._put_aside: dict[str, str] = {}
+        self._noted: dict[str, Remark] = {}
         self._refused: dict[str, Remark] = {}
         self._touched: set[str] = set()
         self._filled: set[str] = set()
@@ -93,7 +94,7 @@ class FormState:
             return
         self._mine[key] = text
         self._touched.add(key)
-        self._refused.pop(key, None)
+        self._forget(key)
 
     def fill(self, key: str, is_filled: bool, problem: str = "") -> None:
         """There is something in a secret field now, or nothing any more; what it is is not known here.
@@ -104,7 +105,7 @@ class FormState:
             problem: What the field's own rule says against it, which never repeats it.
         """
         self._touched.add(key)
-        self._refused.pop(key, None)
+        self._forget(key)
         self._unusable.pop(key, None)
         if problem:
             self._unusable[key] = problem
@@ -164,8 +165,8 @@ class FormState:
                 return Remark(problem)
             if key in self._unusable:
                 return Remark(self._unusable[key])
-        if (refused := self._refused.get(key)) is not None:
-            return refused
+        if (said := self._refused.get(key) or self._noted.get(key)) is not None:
+            return said
         if (theirs := self._theirs.get(key)) is not None and self._mine[key].strip() != theirs.now.strip():
             by = f" (by {theirs.by})" if theirs.by else ""
             now = " ".join(theirs.now.split()) or "empty"
@@ -186,11 +187,11 @@ class FormState:
             about: The fields that were asked about.
         """
         for key in about:
-            self._refused.pop(key, None)
-        self._refused.update({key: remark for key, remark in remarks.items() if key in self._by_key})
+            self._noted.pop(key, None)
+        self._noted.update({key: remark for key, remark in remarks.items() if key in self._by_key})
 
     def refuse(self, name: str, sentence: str) -> Field | None:
-        """Storage refused a value, by the name it has for the field.
+        """Storage refused a value, by the name it has for the field. That is said until the field is changed or saved again.
 
         Returns:
             The field; None when it is none of these.
@@ -199,6 +200,15 @@ class FormState:
         if field is not None:
             self._refused[field.key] = Remark(sentence)
         return field
+
+    def try_again(self) -> None:
+        """The form is saved again: what storage refused before, it decides anew."""
+        self._refused.clear()
+
+    def _forget(self, key: str) -> None:
+        """The field is another one now."""
+        self._noted.pop(key, None)
+        self._refused.pop(key, None)
 
     # What changed underneath
 
@@ -245,7 +255,7 @@ class FormState:
             self._put_aside[key], self._mine[key] = self._mine[key], self._base[key]
         else:
             return False
-        self._refused.pop(key, None)
+        self._forget(key)
         return True
 
     # Drafts
@@ -276,6 +286,6 @@ class FormState:
     def forget(self) -> None:
         """Back to what is stored."""
         self._mine = dict(self._base)
-        for memory in (self._theirs, self._put_aside, self._refused):
+        for memory in (self._theirs, self._put_aside, self._noted, self._refused):
             memory.clear()
         self._touched.clear()
