@@ -34,7 +34,7 @@ _COLUMNS: tuple[Column[Member], ...] = (
     Column("login", "LOGIN", lambda row, now: cell(row.login), 12, share=1),
     Column("name", "NAME", lambda row, now: cell(row.display_name), 12, share=1, priority=2),
     Column("role", "ROLE", lambda row, now: cell(row.role.value, "strong"), 8),
-    Column("scope", "REACH", lambda row, now: cell(row.scope), 12, share=1),
+    Column("scope", "REACH", lambda row, now: cell(row.scope), 18, share=2),
     Column("until", "UNTIL", lambda row, now: until(row.expires_at, now), 17, priority=1),
     Column(
         "seen",
