@@ -117,10 +117,13 @@ class ConnectionScreen(ReportActs, Acts, PageScreen):
 
     def offers(self, id: str) -> bool:
         """Enter opens a run, when there is one."""
-        leads_on = (Section.RUNS, Section.REPORT)
-        is_open = self.section in leads_on or (self.read is not None and self.read.detail.row.active_run_id)
-        if self.section is Section.CREDENTIAL:
+        if self.section is Section.REPORT:
+            is_open: object = self.report_read is not None and len(self.report_read.all) > 1
+        elif self.section is Section.CREDENTIAL:
             is_open = isinstance(holder := self.part, Holder) and holder.app_id is not None
+        else:
+            active = self.read is not None and self.read.detail.row.active_run_id
+            is_open = self.section is Section.RUNS or active
         return id != "open" or bool(is_open)
 
     def read_subject(self, id: int) -> _Read:

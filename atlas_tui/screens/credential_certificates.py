@@ -93,19 +93,18 @@ def make_one_here(
 def _handout(
     holder: Holder, info: CredentialInfo, made: certificate_making.MadeCertificate, path: Path | None
 ) -> Handout:
-    where = f"written to {path}" if path is not None else "not written: over SSH copy it with 1"
+    upload = upload_lines(holder.client_id, str(path) if path is not None else "certificate.pem")
+    texts = [(f"Upload: {how}", line) for how, line in upload.items()]
+    if path is not None:
+        texts.insert(0, ("The public certificate is in", str(path)))
+    texts.append(("The public certificate itself", made.certificate_pem))
+    where = "is in the file below" if path is not None else f"is in no file, over SSH: copy it with {len(texts)}"
     in_use = info.slot is CredentialSlot.ACTIVE
     sentences = (
-        f"The private key is sealed here and nowhere else. The public certificate is {where}.",
+        f"The private key is sealed here and nowhere else. The public certificate {where}.",
         f"SHA-1 {made.thumbprint} (as the portal shows it)",
         f"SHA-256 {made.sha256}",
         f"Valid until {made.expires_at:%Y-%m-%d %H:%M}Z. Upload it in one of these ways, then verify (x).",
         *(("It is used at once: until it is uploaded, sign-in fails.",) if in_use else ()),
     )
-    lines = upload_lines(holder.client_id, str(path) if path is not None else "certificate.pem")
-    texts = tuple((f"Upload: {how}", line) for how, line in lines.items())
-    return Handout(
-        f"Certificate for {holder.name}, {info.slot.value}",
-        sentences,
-        (("Public certificate", made.certificate_pem), *texts),
-    )
+    return Handout(f"Certificate for {holder.name}, {info.slot.value}", sentences, tuple(texts))

@@ -22,7 +22,7 @@ from storage.states import CredentialKind, CredentialOwner, CredentialSlot
 EXPIRY_WIDTH: Final = 14
 _PURPOSE: Final = {
     CredentialSlot.ACTIVE: "what it signs in with",
-    CredentialSlot.STAGED: "tried by the next check; when that passes, it becomes active",
+    CredentialSlot.STAGED: "tried by the next check",
     CredentialSlot.PREVIOUS: "kept for rolling back",
 }
 

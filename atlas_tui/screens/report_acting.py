@@ -107,8 +107,11 @@ class ReportActs(AtlasScreen):
     def command_export_report(self) -> None:
         """Write the report that is seen to a file, after the question of its format."""
         read = self.report_read
-        if read is None or read.page is None:
-            self.atlas.flash("There is no report here to write: open the Report tab.", "warn")
+        if read is None:
+            self.atlas.flash("Reports are on the Report tab.")
+            return
+        if read.page is None:
+            self.atlas.flash("No check has ended here yet: there is no report.")
             return
         page = read.page
         items = (MenuItem("md", "m", "Markdown, for a mail or a ticket"), MenuItem("json", "j", "JSON, for programs"))
