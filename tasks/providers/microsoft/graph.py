@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 
 import httpx
@@ -51,7 +50,7 @@ class Page(Generic[T]):
         request_id: Microsoft's.
     """
 
-    items: list[JsonObject]
+    items: list[T]
     number: int
     restarts: int
     count: int | None
@@ -181,12 +180,13 @@ class GraphSession:
         headers: Mapping[str, str] = contract.headers
         links: set[str] = set()
         pages: set[int] = set()
+        decoder = msgspec.json.Decoder(_Listing[kind])  # type: ignore[valid-type]
         number = empty = 0
         while url is not None:
-            listing = self._listing(kind, url, headers)
+            listing = self._listing(decoder, url, headers)
             number += 1
             count = listing.count if isinstance(listing.count, int) else None
-            page: Page[T] = Page(listing.value, number, restarts, count, self.last_request_id)
+            page = Page(listing.value, number, restarts, count, self.last_request_id)
             empty = 0 if page.items else empty + 1
             digest = _digest(page)
             if empty > MOST_EMPTY_PAGES or digest in pages:
@@ -200,13 +200,12 @@ class GraphSession:
             if url is not None:
                 links.add(url)
 
-    def _listing(self, kind: type[T], url: str, headers: Mapping[str, str]) -> _Listing[T]:
-        return self.patience.repeat(lambda: self._as_listing(kind, self._attempt("GET", url, headers, None)))
+    def _listing(self, decoder: msgspec.json.Decoder[_Listing[T]], url: str, headers: Mapping[str, str]) -> _Listing[T]:
+        return self.patience.repeat(lambda: self._as_listing(decoder, self._attempt("GET", url, headers, None)))
 
-    def _as_listing(self, kind: type[T], answer: Answer) -> _Listing[T]:
+    def _as_listing(self, decoder: msgspec.json.Decoder[_Listing[T]], answer: Answer) -> _Listing[T]:
         try:
-            listing: _Listing[T] = _decoder(kind).decode(answer.body)
-            return listing
+            return decoder.decode(answer.body)
         except msgspec.ValidationError:
             self._decoded(answer)  # an answer that is no JSON object at all was not Graph's, and is asked for again
             raise MicrosoftFailure("data_incomplete", request_id=self.last_request_id) from None
@@ -303,11 +302,6 @@ class GraphSession:
     def batch_url(self) -> str:
         """Where batches are sent."""
         return f"{self._hosts.graph_url}{contracts.BATCH_PATH}"
-
-
-@lru_cache(maxsize=32)
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(_Listing[kind])
 
 
 def _digest(page: Page[Any]) -> int | None:
