@@ -38,6 +38,9 @@ class PasteAnswer(ModalScreen[str | None]):
         Binding("escape", "cancel", "Cancel", id="answer.cancel", show=False),
         Binding("tab", "app.focus_next", "Next", id="answer.next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", "Before", id="answer.before", show=False, priority=True),
+        # Between the buttons as in every other question; inside the field these keys move the cursor.
+        Binding("right,down", "app.focus_next", "Next", id="answer.right", show=False),
+        Binding("left,up", "app.focus_previous", "Before", id="answer.left", show=False),
         Binding("ctrl+s", "record", "Record", id="answer.record", show=False, priority=True),
     ]
     DEFAULT_CSS = """

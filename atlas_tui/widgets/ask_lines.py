@@ -58,8 +58,9 @@ class AskLines(ModalScreen[Mapping[str, str] | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="ask.cancel", show=False),
-        Binding("up", "app.focus_previous", "Before", id="ask.up", show=False),
-        Binding("down", "app.focus_next", "Next", id="ask.down", show=False),
+        # Inside a field left and right move the cursor; between the buttons they go on.
+        Binding("up,left", "app.focus_previous", "Before", id="ask.up", show=False),
+        Binding("down,right", "app.focus_next", "Next", id="ask.down", show=False),
     ]
 
     DEFAULT_CSS = """
