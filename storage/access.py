@@ -114,20 +114,20 @@ def account_of(db: Database) -> Account:
 
     Precedence: a member's SSH key, which `atlas-tui session` was started for, never comes here (`ssh_keys.principal_of`). A PostgreSQL
     server that is reached over the network knows who logged in, and this host's accounts mean nothing to it: `session_user`, which
-    SET ROLE does not change (PostgreSQL, "System Information Functions"). Else, a file or a local socket: the OS account.
+    SET ROLE does not change (PostgreSQL, "System Information Functions"). Else, a file or a local socket: the OS account. Which of the two
+    it is says the server: what a client's address or its PG… variables say is the client's.
     """
-    if not db.is_sqlite and not _is_local_socket(db):
+    if not db.is_sqlite:
         with db.read() as tx:
-            return Account(str(tx.run(text("SELECT session_user")).scalar_one()), "postgres")
+            if not _came_by_socket(tx):
+                return Account(str(tx.run(text("SELECT session_user")).scalar_one()), "postgres")
     login, behind = os_login()
     return Account(login, "os", behind)
 
 
-def _is_local_socket(db: Database) -> bool:
-    """libpq takes a host that begins with a slash for the directory of a Unix socket, and none at all for its default."""
-    given = db.engine.url.host or db.engine.url.query.get("host") or ""
-    hosts = given.split(",") if isinstance(given, str) else [part for one in given for part in one.split(",")]
-    return all(host.startswith(("/", "@")) or not host for host in hosts) and "hostaddr" not in db.engine.url.query
+def _came_by_socket(tx: Transaction) -> bool:
+    """`inet_client_addr` is null for a connection over a Unix-domain socket (PostgreSQL, "Session Information Functions")."""
+    return bool(tx.run(text("SELECT inet_client_addr() IS NULL")).scalar_one())
 
 
 def local_principal(db: Database) -> Principal:

@@ -160,29 +160,30 @@ def test_the_local_account_must_be_an_active_user(fleet: Any, monkeypatch: pytes
             access.local_principal(fleet.db)
 
 
-@pytest.mark.parametrize(
-    ("address", "is_local"),
-    [
-        ("postgresql://postgres@/atlas?host=/run/postgresql", True),
-        ("postgresql:///atlas", True),
-        ("postgresql://db.example/atlas", False),
-        ("postgresql://localhost/atlas", False),
-        ("postgresql:///atlas?host=db.example", False),
-        ("postgresql:///atlas?host=/run/postgresql,db.example", False),
-        ("postgresql:///atlas?hostaddr=10.0.0.1", False),
-    ],
-)
-def test_a_server_is_local_only_over_its_socket(address: str, is_local: bool) -> None:
-    db = open_database(address, check=False)
-    assert access._is_local_socket(db) is is_local
-    db.close()
+def test_the_server_says_whether_it_was_reached_over_its_socket_and_no_variable(
+    postgres_fleet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres_fleet.db.engine.url
+    socket = str(url.query.get("host") or url.host)
+    monkeypatch.setenv("PGHOST", socket)
+    bare = url.set(host=None, query={}).render_as_string(hide_password=False)
+    for address in (postgres_fleet.address, bare):  # the second names no server: the variable does
+        db = open_database(address, check=False)
+        with db.read() as tx:
+            assert access._came_by_socket(tx)
+        db.close()
+    statement = []
+    monkeypatch.setattr(access, "_came_by_socket", lambda tx: bool(statement))
+    assert access.account_of(postgres_fleet.db).via == "postgres"
+    statement.append("by the socket after all")
+    assert access.account_of(postgres_fleet.db).via == "os"
 
 
 def test_on_a_server_across_the_network_the_principal_is_the_role_that_logged_in(
     postgres_fleet: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(access, "os_login", lambda: ("dana", None))
-    monkeypatch.setattr(access, "_is_local_socket", lambda db: False)
+    monkeypatch.setattr(access, "_came_by_socket", lambda tx: False)
     role = postgres_fleet.one(text("SELECT session_user"))
     with pytest.raises(Forbidden, match=role):
         access.local_principal(postgres_fleet.db)
