@@ -35,5 +35,7 @@ CREDENTIAL_ACTIONS: Final = (
 REPORTS: Final = (
     command("older_report", "<", "older report", "On the Report tab: the report before this one.", Where.CONNECTION),
     command("newer_report", ">", "newer report", "On the Report tab: the report after this one.", Where.CONNECTION),
+    command("fold", "f", "fold", "On the Report tab: show the evidence of every step, or only of those that did not pass.",
+            Where.CONNECTION),
     command("export_report", "E", "report to file", "Write the report that is shown to a file of yours.", Where.CONNECTION),
 )  # fmt: skip

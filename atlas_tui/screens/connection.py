@@ -189,7 +189,7 @@ class ConnectionScreen(ReportActs, Acts, PageScreen):
             return wrapped(str(read.refusal), width, indent=1, style="warn")
         times = self.times
         if self.section is Section.REPORT:
-            return report_lines(read.part, times, width)
+            return report_lines(read.part, times, width, is_folded=self.is_folded)
         if self.section is Section.PERMISSIONS:
             return permission_lines(read.part, reader_of(read.detail), times, width)
         if self.section is Section.CREDENTIAL:
@@ -302,6 +302,10 @@ class ConnectionScreen(ReportActs, Acts, PageScreen):
             self.command_credentials()
         else:
             super().command_actions()
+
+    def show_report(self) -> None:
+        """The tab again."""
+        self.show_page()
 
     @property
     def part(self) -> Any:

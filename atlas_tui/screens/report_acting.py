@@ -39,6 +39,9 @@ class ReportActs(AtlasScreen):
     report_id: int | None = None
     """The report that was picked; None shows the newest."""
 
+    is_folded = True
+    """Whether steps that passed are one line each."""
+
     @property
     def report_read(self) -> ReportRead | None:
         """The report that is seen; None while none is."""
@@ -96,6 +99,18 @@ class ReportActs(AtlasScreen):
                 self._show_report(None if int(id) == read.all[0].id else int(id))
 
         self.app.push_screen(Menu("Which report?", items), go)
+
+    def command_fold(self) -> None:
+        """Show the evidence of every step, or only of those that did not pass."""
+        if self.report_read is None:
+            self.atlas.flash("Only a report folds: open the Report tab.")
+            return
+        self.is_folded = not self.is_folded
+        self.show_report()
+
+    def show_report(self) -> None:
+        """Paint the report again."""
+        raise NotImplementedError
 
     # Taking it away
 

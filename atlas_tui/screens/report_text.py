@@ -8,6 +8,8 @@ Must not know: widgets, queries.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atlas_tui.badges import fix_by
@@ -50,8 +52,15 @@ def verdict_word(summary: ReportSummary) -> str:
     return summary.verdict.value if summary.verdict is not None else "badge unchanged"
 
 
-def report_lines(read: ReportRead, times: Times, width: int) -> list[Line]:
-    """The tab."""
+def report_lines(read: ReportRead, times: Times, width: int, *, is_folded: bool = False) -> list[Line]:
+    """The tab.
+
+    Args:
+        read: The report, and which others there are.
+        times: How moments are shown.
+        width: Cells.
+        is_folded: Steps that passed are one line each; what did not pass is always told whole.
+    """
     page = read.page
     if page is None:
         return field("", "No check has ended here yet. x, c starts one.", width)
@@ -71,8 +80,10 @@ def report_lines(read: ReportRead, times: Times, width: int) -> list[Line]:
         )
     if report.limited_operations:
         lines += field("Cannot run", _labels(report.limited_operations), width, style="warn")
+    fold = "f shows the evidence" if is_folded else "f folds what passed"
+    lines.append((*_counts(report.steps), Part(f"  {fold}", "muted")))
     for step in report.steps:
-        lines += _step(step, reader, width)
+        lines += _step(step, reader, width, is_folded=is_folded and step.status is StepStatus.PASS)
     lines += _since(page.difference, width)
     lines += _permissions(page, width)
     if report.organization is not None:
@@ -83,7 +94,14 @@ def report_lines(read: ReportRead, times: Times, width: int) -> list[Line]:
     return lines
 
 
-def _step(step: ReportStep, reader: Reader, width: int) -> list[Line]:
+def _counts(steps: Sequence[ReportStep]) -> Line:
+    """How many steps ended how."""
+    numbers = Counter(step.status for step in steps)
+    words = ", ".join(f"{numbers[status]} {status.value}" for status in StepStatus if numbers[status])
+    return (Part(f" {words}", "strong"),)
+
+
+def _step(step: ReportStep, reader: Reader, width: int, *, is_folded: bool) -> list[Line]:
     took = f"  {step.seconds:.1f}s" if step.seconds else ""
     code = f"  {step.reason_code}" if step.reason_code else ""
     head = (
@@ -94,6 +112,8 @@ def _step(step: ReportStep, reader: Reader, width: int) -> list[Line]:
         Part(took, "muted"),
     )
     lines: list[Line] = [head]
+    if is_folded:
+        return lines
     if step.sentence:
         lines += field("", step.sentence, width)
     for name, value in step.evidence.items():

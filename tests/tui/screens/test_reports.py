@@ -54,6 +54,16 @@ async def test_every_step_says_how_it_ended_and_what_to_do(checked: Any, dashboa
         assert all(width_of(line) <= 80 for line in terminal.display())
 
 
+async def test_what_passed_is_one_line_until_it_is_unfolded(checked: Any, dashboard: Any) -> None:
+    async with dashboard(checked) as terminal:
+        await open_tab(terminal, checked, Section.REPORT)
+        assert terminal.shows("2 pass, 1 fail")
+        folded = page(terminal)
+        assert "Roles did not work." in folded
+        await terminal.press("f")
+        assert terminal.shows("f folds what passed")
+
+
 async def test_an_earlier_report_is_gone_to_and_stays_through_a_refresh(checked: Any, dashboard: Any) -> None:
     async with dashboard(checked) as terminal:
         await open_tab(terminal, checked, Section.REPORT)
