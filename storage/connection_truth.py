@@ -117,13 +117,29 @@ def _write_tenant(tx: Transaction, connection: Row[Any], report: CheckReport, no
     if changes or report.token_passed:
         tx.run(update(tenants).where(tenants.c.id == connection.tenant_id).values(updated_at=now, **changes))
     if report.token_passed:
-        tx.run(
-            update(tenants)
-            .where(tenants.c.id == connection.tenant_id, tenants.c.first_token_at.is_(None))
-            .values(first_token_at=now)
-        )
+        settle_tenant_id(tx, connection, connection.entra_tenant_id, now)
     if changes:
         tx.touch(Topic.TENANTS)
+
+
+def settle_tenant_id(tx: Transaction, connection: Row[Any], entra_tenant_id: str, now: datetime) -> None:
+    """Writes down when Microsoft first gave a token for a tenant id, which stays as it is from then on.
+
+    Args:
+        tx: the finish's transaction.
+        connection: the locked row.
+        entra_tenant_id: what the token was for; nothing is written when the tenant has another id by now.
+        now: the database's clock.
+    """
+    tx.run(
+        update(tenants)
+        .where(
+            tenants.c.id == connection.tenant_id,
+            tenants.c.entra_tenant_id == entra_tenant_id,
+            tenants.c.first_token_at.is_(None),
+        )
+        .values(first_token_at=now)
+    )
 
 
 def _write_credential(

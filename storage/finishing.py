@@ -152,6 +152,9 @@ def _write_check(
     _audit_result(tx, run, report, verdict, superseded)
     counts, problems = _count(report), _failures(report)
     if superseded:
+        if report.token_passed:
+            went_to = run.context["target_scope"]["entra_tenant_id"]
+            connection_truth.settle_tenant_id(tx, connection, went_to, tx.now())
         return _set_aside("superseded", counts, problems), _FollowUp()
     if connection_truth.apply_report(tx, connection, report, verdict, claimed_at=run.claimed_at):
         return _set_aside("consent_doubted", counts, problems), _FollowUp(after=SECOND_ANSWER_AFTER)

@@ -24,6 +24,7 @@ from storage.failures import clean_text
 from storage.gate import find_obstacle, lock_connection
 from storage.schema import ACTIVE_RUN, operation_runs, platform_apps, run_steps
 from storage.sealing import SealedCredential
+from storage.starting import context_of
 from storage.states import Cloud, ConnectionType, RunCause, RunOutcome, RunStatus, StepStatus, Topic
 
 LEASE: Final = timedelta(seconds=15)
@@ -206,6 +207,7 @@ def _claim(tx: Transaction, worker_id: str, run_id: int) -> Claim | None:
             attempt=operation_runs.c.attempt + 1,
             worker_id=worker_id,
             generation=connection.generation,
+            context=context_of(connection, operation),
             claimed_at=now,
             started_at=func.coalesce(operation_runs.c.started_at, _bound(now)),
             deadline_at=now + timedelta(seconds=operation.deadline_seconds),

@@ -306,7 +306,7 @@ def _insert(
             ticket=origin.ticket,
             priority=PRIORITY[origin.cause],
             generation=connection.generation,
-            context=_context(connection, operation),
+            context=context_of(connection, operation),
             queued_at=now,
             not_before=origin.not_before,
         )
@@ -356,8 +356,11 @@ def _note_on_connection(tx: Transaction, connection: Row[Any], operation: Operat
         tx.run(update(provider_connections).where(provider_connections.c.id == connection.id).values(**changes))
 
 
-def _context(connection: Row[Any], operation: Operation) -> dict[str, Any]:
-    """The run context contract: these keys are always there."""
+def context_of(connection: Row[Any], operation: Operation) -> dict[str, Any]:
+    """Returns the context of a run on a connection as `gate.lock_connection` returned it: these keys are always there.
+
+    Written when the run is made, and again when it begins, since it may have waited while the tenant was corrected.
+    """
     return {
         "provider": connection.provider,
         "module": operation.module,
