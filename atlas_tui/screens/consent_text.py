@@ -24,7 +24,7 @@ from storage.consent_texts import OLDER_THAN_MANIFEST, card_facts
 from storage.consent_verdicts import AnswerOutcome, ConsentResult
 from storage.pages import Place
 from storage.runs import RunDetail, RunQuery
-from storage.states import ConnectionType, ConsentRequestStatus, RunStatus
+from storage.states import ConnectionType, ConsentRequestStatus, ConsentStatus, RunStatus
 
 if TYPE_CHECKING:
     from atlas_tui.session import Session
@@ -105,12 +105,14 @@ def consent_lines(
     lines = [] if answer is None else [*answer_lines(answer, width), blank()]
     lines += _state(read, times, width)
     portal, ask = _portal(read, width), _ask(read, link, times, width)
+    links, card = _links(read, times, width) if read.links else [], card_lines(read.card, width)
     # A link that was just made is what the person wants to take away: it stands where the eye is.
-    for way in [ask, portal] if read.is_platform or link is not None else [portal, ask]:
-        lines += [blank(), *way]
-    if read.links:
-        lines += [blank(), *_links(read, times, width)]
-    return [*lines, blank(), *card_lines(read.card, width)]
+    ways = [ask, portal] if read.is_platform or link is not None else [portal, ask]
+    is_there = read.detail.row.consent_status is ConsentStatus.GRANTED and link is None
+    parts = [links, card, *ways] if is_there else [*ways, links, card]
+    for part in filter(None, parts):
+        lines += [blank(), *part]
+    return lines
 
 
 def _state(read: ConsentRead, times: Times, width: int) -> list[Line]:
@@ -126,23 +128,24 @@ def _state(read: ConsentRead, times: Times, width: int) -> list[Line]:
 
 
 def check_lines(check: RunDetail | None, times: Times, width: int) -> list[Line]:
-    """The check that proves a consent, as it goes: what it does, how often it has tried, and what it waits for."""
+    """The check that proves a consent, as it goes: what it does, how often it was taken up, and what it waits for."""
     if check is None:
         return field("Check", "None yet.", width, style="muted")
-    row = check.row
-    phase = f"  {row.phase}" if row.phase and row.status is not RunStatus.COMPLETED else ""
+    row, is_over = check.row, check.row.status is RunStatus.COMPLETED
     reason = f"  {row.reason_code}" if row.reason_code else ""
-    lines = field(
-        "Check", (*run_badge(row.status, row.outcome).parts, Part(f" #{row.id}{phase}{reason}", "strong")), width
-    )
-    if row.status is RunStatus.COMPLETED:
+    state = (*run_badge(row.status, row.outcome).parts, Part(f" #{row.id}{reason}", "strong"))
+    lines = field("Check", state, width)
+    if is_over:
         return lines
-    tries = check.deferrals + (1 if row.status is RunStatus.RUNNING else 0)
-    said = "" if not tries else "first try" if tries == 1 else f"{tries} tries so far"
+    if row.phase:
+        lines += field("", row.phase, width)
     until = row.waiting_until if row.waiting_until is not None else row.not_before
-    if until is not None and until > times.now:
+    taken_up = check.deferrals + (1 if row.status is RunStatus.RUNNING else 0)
+    said = "" if not taken_up else "taken up once" if taken_up == 1 else f"taken up {taken_up} times"
+    is_waiting = until is not None and until > times.now
+    if is_waiting:
         said = ", ".join(filter(None, (said, f"waiting for Microsoft until {times.of_day(until)}")))
-    return lines + (field("", said, width, style="warn" if until is not None else "muted") if said else [])
+    return lines + (field("", said, width, style="warn" if is_waiting else "muted") if said else [])
 
 
 def answer_lines(answer: ConsentResult, width: int) -> list[Line]:

@@ -45,6 +45,7 @@ class OnboardingScreen(GoesOn, ActsOnConsent, PageScreen):
     def __init__(self, keymap: Keymap) -> None:
         super().__init__(keymap)
         self._looked_at: StepKey | None = None
+        self._painted: StepKey | None = None
         self.form = Form.TABLE
 
     def compose_body(self) -> Iterable[Widget]:
@@ -109,6 +110,9 @@ class OnboardingScreen(GoesOn, ActsOnConsent, PageScreen):
             steps.show(lambda width: [])
         else:
             state, shown = self.read.state, self.shown
+            # A step that gave way to the next one by itself is not scrolled to where the one before was.
+            self._from_top = self._from_top or shown is not self._painted
+            self._painted = shown
             steps.show(lambda width: step_lines(state.steps, shown, width))
         super().show_page()
         self.show_hints()

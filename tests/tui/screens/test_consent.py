@@ -213,7 +213,7 @@ async def test_a_check_that_waits_shows_its_tries_and_until_when(north: Any, das
         assert claim is not None
         leases.defer(north.db, claim.held, seconds=30, reason_code="identity_propagating", phase="consent is spreading")
         await terminal.wait_for(lambda: terminal.shows("consent is spreading"))
-        assert terminal.shows("first try, waiting for Microsoft until 12:00:30Z")
+        assert terminal.shows("taken up once, waiting for Microsoft until 12:00:30Z")
     detail = runs.get(north.db, north.people["dana"], run_id)
     said = "".join(line_text(line) for line in check_lines(detail, Times(north.clock()), 80))
     assert "12:00:30Z" in said
