@@ -13,6 +13,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import on
 from textual.widget import Widget
 
 from atlas_tui.cells import Line, Part
@@ -22,6 +23,7 @@ from atlas_tui.exporting import Format
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_tenant
 from atlas_tui.screens.fleet_import_asking import Source, read_extra_tags, read_plan
+from atlas_tui.screens.fleet_import_row import ImportRow
 from atlas_tui.screens.fleet_import_rows import COLUMNS, ImportRows, row_lines
 from atlas_tui.screens.list_filter import ListFilter, asked
 from atlas_tui.screens.listing import ListScreen
@@ -33,7 +35,7 @@ from atlas_tui.widgets.confirm_name import Confirmed, ConfirmName
 from atlas_tui.widgets.menu import Menu, MenuItem
 from atlas_tui.widgets.pages import PageRequest
 from atlas_tui.widgets.status_line import Segment, StatusLine
-from atlas_tui.widgets.table_messages import ListTexts
+from atlas_tui.widgets.table_messages import ListTexts, RowOpened
 from storage import allowance, fleet_import
 from storage.capabilities import Capability
 from storage.consequences import count
@@ -192,16 +194,24 @@ class FleetImportScreen(ListScreen[RowResult]):
         return lines
 
     def command_open(self) -> None:
-        """The tenant that is there already; of another row, all that it says."""
+        """All that a row says; from there, the tenant that is stored."""
         row = self.table.cursor_row
-        if row is None:
-            return
-        if row.tenant_id is not None:
-            self.atlas.navigation.go(to_tenant(row.tenant_id))
-        elif row.kind is RowClass.REFUSED:
-            self.atlas.flash(f"line {row.line}: {row.why}", "warn")
-        else:
-            self.atlas.flash(f"line {row.line}: {row.name} is new here.")
+        if row is not None:
+            self.show_row(row)
+
+    @on(RowOpened)
+    def _row_opened(self, event: RowOpened) -> None:
+        event.prevent_default()
+        self.show_row(event.row)
+
+    def show_row(self, row: RowResult) -> None:
+        """One row in full."""
+
+        def go(opens: bool | None) -> None:
+            if opens and row.tenant_id is not None:
+                self.atlas.navigation.go(to_tenant(row.tenant_id))
+
+        self.app.push_screen(ImportRow(row), go)
 
     def command_next_tab(self) -> None:
         """The next class."""
@@ -257,7 +267,7 @@ class FleetImportScreen(ListScreen[RowResult]):
         totals = plan.totals
         sentences = [
             f"Creates {count(totals[RowClass.CREATE], 'tenant')} and updates {totals[RowClass.UPDATE]:,} in "
-            f"{self.session.workspace.name}; {totals[RowClass.UNCHANGED]:,} stay as they are.",
+            f"{self.session.workspace.name}; {count(totals[RowClass.UNCHANGED], 'row changes', 'rows change')} nothing.",
         ]
         if skip_refused:
             sentences.insert(0, f"Leaves out {count(totals[RowClass.REFUSED], 'refused row')}.")

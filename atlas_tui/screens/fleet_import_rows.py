@@ -118,10 +118,20 @@ def _shown(value: Any) -> str:
     return plain(" ".join(text.split()))
 
 
+def _difference(before: Any, now: Any) -> str:
+    """Of tags what comes and goes, of anything else both values."""
+    if not isinstance(now, tuple):
+        return f"{_shown(before)} -> {_shown(now)}"
+    had = before if isinstance(before, tuple) else ()
+    return plain(
+        " ".join([*(f"+{tag}" for tag in now if tag not in had), *(f"-{tag}" for tag in had if tag not in now)])
+    )
+
+
 def changes_of(row: RowResult) -> list[tuple[str, str]]:
     """What a row writes: field → words; of an update with what is stored now."""
     if row.kind is RowClass.UPDATE:
-        pairs = [(name, f"{_shown(row.before.get(name))} -> {_shown(value)}") for name, value in row.values.items()]
+        pairs = [(name, _difference(row.before.get(name), value)) for name, value in row.values.items()]
     else:
         pairs = [
             (name, _shown(value))

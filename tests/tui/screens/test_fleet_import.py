@@ -65,7 +65,13 @@ async def test_the_preview_says_what_each_row_does_and_why_not(small_fleet: Any,
         assert terminal.shows("x refused")
         assert not terminal.shows("Woodgrove")
         await terminal.press("enter")
-        assert terminal.shows("line 5: tenant id: ")
+        assert terminal.shows("Why          tenant id: is not a GUID.")
+        await terminal.press("enter")
+        assert terminal.app.seen.VIEW is View.FLEET_IMPORT, "there is no tenant to go to"
+        await terminal.press("]", "]", "]", "enter")
+        assert terminal.shows("Name         Fabrikam GmbH -> Fabrikam AG")
+        await terminal.press("enter")
+        assert terminal.app.seen.VIEW is View.TENANT
     assert "Woodgrove [/] Bank" not in names(small_fleet)
 
 
@@ -79,7 +85,7 @@ async def test_refused_rows_hold_up_the_file_until_they_are_left_out_by_choice(
         await terminal.press("s")
         assert isinstance(terminal.app.screen, ConfirmName)
         assert terminal.shows("Leaves out 1 refused row.")
-        assert terminal.shows("Creates 1 tenant and updates 1 in North MSP; 1 stay as they are.")
+        assert terminal.shows("Creates 1 tenant and updates 1 in North MSP; 1 row changes nothing.")
         await terminal.press("enter")
         assert "Fabrikam AG" not in names(small_fleet), "Cancel has the focus"
         await terminal.press("x", "s", "right", "enter")
@@ -112,6 +118,7 @@ async def test_an_extra_tag_is_previewed_and_given(small_fleet: Any, dashboard: 
         await terminal.press("x", "t", *"batch-7", "enter", "enter")
         assert terminal.shows("tag batch-7")
         assert terminal.shows("Update 2"), "a tenant that was as it is stored gets the tag"
+        assert terminal.shows("tags +batch-7")
 
 
 async def test_it_asks_for_a_file_and_says_what_is_wrong_with_one(
