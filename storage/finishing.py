@@ -8,7 +8,7 @@ no badge and queues a fresh check.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
@@ -46,15 +46,31 @@ class LeaseLost(Conflict):
     """The run is not held by this worker any more; nothing was written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What writing a result found out, because only the database knows what was there before.
+
+    Attributes:
+        summary_counts: added to the run's own.
+        failures: what was not believed; a run that had succeeded becomes partially succeeded, for the first one's reason.
+    """
+
+    summary_counts: Mapping[str, int] = field(default_factory=dict)
+    failures: Sequence[Failure] = ()
+
+
 class Collected(Protocol):
     """What an operation other than the check brings home."""
 
-    def publish(self, tx: Transaction, run: Row[Any]) -> None:
+    def publish(self, tx: Transaction, run: Row[Any]) -> Published:
         """Writes it as the run's result, in the transaction that ends the run and under its connection's lock.
 
         Args:
             tx: the finish's transaction; what is written here must be little, or staged before.
             run: the run's row.
+
+        Returns:
+            What was found out meanwhile.
         """
 
 
@@ -131,7 +147,14 @@ def _publish(tx: Transaction, connection: Row[Any], run: Row[Any], result: RunRe
         return result
     if run.generation != connection.generation:
         return _set_aside("superseded", dict(result.summary_counts), list(result.failures))
-    result.collected.publish(tx, run)
+    found = result.collected.publish(tx, run)
+    result = replace(
+        result,
+        summary_counts={**result.summary_counts, **found.summary_counts},
+        failures=[*result.failures, *found.failures],
+    )
+    if found.failures and result.outcome is RunOutcome.SUCCEEDED:
+        return replace(result, outcome=RunOutcome.PARTIALLY_SUCCEEDED, reason_code=found.failures[0].reason_code)
     return result
 
 
