@@ -303,7 +303,8 @@ def _facts(material: Material) -> tuple[str, ...]:
 
 
 def _told(holder: Holder, info: CredentialInfo) -> str:
-    following = "x, v tries it" if info.slot is CredentialSlot.STAGED else "check it next (x, c)"
+    # No letter of a page's own menu: the form is opened from several places, whose menus differ.
+    following = "verify it: Credential tab, x, v" if info.slot is CredentialSlot.STAGED else "a check tries it"
     if info.slot is CredentialSlot.ACTIVE and holder.owner is CredentialOwner.PLATFORM_APP:
         following = "x, v verifies it"
     return f"The {info.kind.value} for {holder.name} is sealed and {info.slot.value}; {following}."
