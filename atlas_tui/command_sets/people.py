@@ -13,16 +13,16 @@ _HERE: Final = Where.MEMBER_ACTION
 PEOPLE: Final = (
     command("members", "", "members", "Go to the members of this workspace: who may do what, and until when.",
             Where.EVERYWHERE, word="members"),
-    command("new_member", "N", "add member", "Give somebody a role in this workspace.", Where.MEMBERS, hint=11,
+    command("new_member", "N", "add member", "Give somebody a role in this workspace.", Where.MEMBERS, hint=4,
             capability=_MANAGE),
     command("edit_member", "e", "role, end", "Give the member another role, or another end.", Where.MEMBERS, Where.MEMBER,
-            hint=11, capability=_MANAGE),
+            hint=5, capability=_MANAGE),
 )  # fmt: skip
 
 PEOPLE_ACTIONS: Final = (
     command("end_membership", "", "End this role", "End this membership now; other roles of the person stay.", _HERE, letter="m",
             capability=_MANAGE),
-    command("leave_workspace", "", "Leaver",
+    command("leave_workspace", "", "Let them leave",
             "Let the person leave: end their roles and sessions here, hand over what they acknowledged.", _HERE, letter="l",
             capability=_MANAGE),
     command("revoke_key", "", "Revoke this key", "Let nobody log in with this SSH key any more.", _HERE, letter="k",

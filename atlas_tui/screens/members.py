@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from storage.pages import Page, Place
 
 _COLUMNS: tuple[Column[Member], ...] = (
-    Column("login", "LOGIN", lambda row, now: cell(row.login), 12, share=1),
-    Column("name", "NAME", lambda row, now: cell(row.display_name), 12, share=1, priority=2),
+    Column("login", "LOGIN", lambda row, now: cell(row.login), 10, share=1),
+    Column("name", "NAME", lambda row, now: cell(row.display_name), 11, share=1, priority=2),
     Column("role", "ROLE", lambda row, now: cell(row.role.value, "strong"), 8),
-    Column("scope", "REACH", lambda row, now: cell(row.scope), 18, share=2),
+    Column("scope", "REACH", lambda row, now: cell(row.scope), 16, share=2),
     Column("until", "UNTIL", lambda row, now: until(row.expires_at, now), 17, priority=1),
     Column(
         "seen",
