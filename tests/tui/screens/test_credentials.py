@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from atlas_tui import crash
 from atlas_tui.app import AtlasApp
 from atlas_tui.cells import width_of
 from atlas_tui.links import Link, View, to_connection
@@ -372,3 +373,23 @@ async def test_days_left_count_down_with_the_clock(small_fleet: Any, dashboard: 
     async with dashboard(small_fleet) as terminal:
         await on_credentials(terminal, small_fleet)
         assert terminal.shows("x expired")
+
+
+async def test_a_program_error_while_it_is_sealed_tells_nothing_of_it(
+    small_fleet: Any, dashboard: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = crash.log_to(tmp_path / "log")
+
+    def broken(*args: Any, **named: Any) -> None:
+        raise ValueError(f"cannot seal {args!r} {CANARY}")
+
+    monkeypatch.setattr(credentials, "store", broken)
+    async with dashboard(small_fleet, app=app_with_a_key(small_fleet, tmp_path)) as terminal:
+        await open_new(terminal, small_fleet)
+        await paste(terminal, "secret", CANARY)
+        await terminal.press("ctrl+s")
+        await terminal.wait_for(lambda: log.exists() and "ValueError" in log.read_text())
+        await terminal.settle()
+        sent = "".join(terminal.app._driver.sent) + terminal.text()
+    assert CANARY not in sent
+    assert CANARY not in log.read_text()
