@@ -188,7 +188,7 @@ class GoesOn(Acts):
                     keep_all=True,
                 )
 
-        sentences = ["The tenant becomes active, and lists, schedules and reports count it in."]
+        sentences = ["The tenant becomes active, and this onboarding ends."]
         if detail is not None and detail.row.verification_status is VerificationStatus.DEGRADED:
             why = detail.row.reason_sentence or "Something an operation needs is missing."
             sentences.insert(0, f"Its connection is degraded, not healthy: {why}")
