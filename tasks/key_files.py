@@ -54,6 +54,11 @@ def next_path(path: Path) -> Path:
     return path.with_name(path.name + ".next")
 
 
+def old_path(path: Path, fingerprint: str) -> Path:
+    """Returns where a key stays after its rotation, until a person removes it."""
+    return path.with_name(f"{path.name}.{fingerprint}.old")
+
+
 def is_protected(path: Path) -> bool:
     """Says whether a key file wants a passphrase."""
     return path.read_bytes().lstrip().startswith(b"{")

@@ -2,7 +2,7 @@
 
 Promise: a key is never made where sealed credentials exist, since it could not open them. A rotation re-seals one credential at a time by
 compare-and-set, can be stopped anywhere and run again, and never leaves a credential that no key here opens: the old key stays beside the
-new one, under another name, until a person removes it.
+new one, under another name, until a person removes it. What was sealed for that one afterwards is re-sealed when it is run again.
 
 A rotation, step by step; each step is skipped when it is done already: make `KEY.next` → name it in the configuration, so that new
 secrets are sealed for it (running workers read it when they first meet such a secret) → re-seal what is sealed for the old one →
@@ -85,16 +85,22 @@ def rotate(config: Path) -> X25519PrivateKey:
             key_files.create(following, _new_passphrase() if key_files.is_protected(path) else None)
         new = key_files.read(following, os.environ)
         _name_in_configuration(config, settings, new)
-        _reseal_all(db, Keyring(lambda: [old, new]), new)
+        _reseal_all(db, Keyring(lambda: [old, new, *_left_over(db, path)]), new)
     finally:
         db.close()
-    path.rename(path.with_name(f"{path.name}.{public_fingerprint(old)}.old"))
+    path.rename(key_files.old_path(path, public_fingerprint(old)))
     following.rename(path)
     return new
 
 
 def _open(settings: Settings) -> Database:
     return open_database(settings.database, shared=settings.shared)
+
+
+def _left_over(db: Database, path: Path) -> list[X25519PrivateKey]:
+    """Keys of earlier rotations that something is sealed for still: a dashboard that was open during one went on with the old key."""
+    wanted = (key_files.old_path(path, count.key_id) for count in resealing.count_by_key(db))
+    return [key_files.read(old, os.environ) for old in wanted if old.exists()]
 
 
 def _name_in_configuration(config: Path, settings: Settings, key: X25519PrivateKey) -> None:

@@ -109,9 +109,13 @@ def _findings(found: KeyStatus) -> list[str]:
         sentences.append(f"New secrets are sealed for the key {found.pinned}, which is not here.")
     for count in found.sealed:
         if not found.problem and count.key_id not in found.held:
+            cure = (
+                "that key was rotated away, go on with: atlas-tui keys rotate"
+                if any(f".{count.key_id}.old" in path for path in found.left_over)
+                else "bring that key back, or store them again"
+            )
             sentences.append(
-                f"{count.total} credentials are sealed for the key {count.key_id}, which is not here: "
-                "bring that key back, or store them again."
+                f"{count.total} credentials are sealed for the key {count.key_id}, which is not here: {cure}."
             )
     sentences += [
         f"The worker {worker.worker} holds the key {worker.key_id}, not the pinned one: restart it with the right key."
