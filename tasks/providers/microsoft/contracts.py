@@ -126,7 +126,7 @@ _ALL: Final = (
         "managed_devices",
         "/deviceManagement/managedDevices",
         "managedDevice",
-        ("id", "complianceState", "operatingSystem", "managedDeviceOwnerType", "lastSyncDateTime"),
+        ("id", "complianceState", "operatingSystem"),
         (_DEVICES,),
     ),
     Contract(
@@ -192,6 +192,7 @@ _ALL: Final = (
         "unifiedRoleEligibilityScheduleInstance",
         _INSTANCE,
         (_ELIGIBILITY, _ROLES),
+        expand="principal",
     ),
     Contract(
         "role_assignment_instances",
@@ -207,10 +208,11 @@ _ALL: Final = (
     Contract("groups_count", "/groups", "group", ("id",), ("Group.Read.All",), 1, counts_only=True),
     Contract("devices_count", "/devices", "device", ("id",), ("Device.Read.All",), 1, counts_only=True),
     Contract(
+        # Members may be of several types; a property that a type has not is left out of its objects.
         "group_members",
         "/groups/{group_id}/members",
-        "directoryObject",
-        ("id",),
+        "user",
+        ("id", "displayName", "userPrincipalName", "userType", "accountEnabled"),
         ("GroupMember.Read.All", "Group.Read.All"),
         999,
     ),
@@ -244,6 +246,9 @@ ORGANIZATION: Final = CONTRACTS["organization"]
 SUBSCRIBED_SKUS: Final = CONTRACTS["subscribed_skus"]
 MANAGED_DEVICES: Final = CONTRACTS["managed_devices"]
 ROLE_DEFINITIONS: Final = CONTRACTS["role_definitions"]
+ROLE_ASSIGNMENTS: Final = CONTRACTS["role_assignments"]
+ROLE_ASSIGNMENT_INSTANCES: Final = CONTRACTS["role_assignment_instances"]
 ROLE_ELIGIBILITY: Final = CONTRACTS["role_eligibility_instances"]
+GROUP_MEMBERS: Final = CONTRACTS["group_members"]
 APP_ROLE_ASSIGNMENTS: Final = CONTRACTS["app_role_assignments"]
 APPLICATION: Final = CONTRACTS["application"]
