@@ -163,7 +163,7 @@ def test_a_line_of_the_command_bar_is_read_as_a_command_and_its_argument() -> No
 
 
 def test_tab_completes_words_filters_and_workspaces() -> None:
-    assert completions("con", ()) == ["connections ", "conn "]
+    assert completions("con", ()) == ["connections ", "conn ", "consent "]
     assert completions("workspace n", ("north", "south")) == ["workspace north"]
     assert completions("runs out", ()) == ["runs outcome:failed", "runs outcome:"]
 

@@ -169,7 +169,16 @@ async def test_a_check_that_failed_is_not_done_and_says_where_to_go_back_to(nort
         assert isinstance(menu, Menu)
         finish = next(item for item in menu._items.items if item.id == "finish_onboarding")
         assert finish.refusal.startswith("Verify")
-        await terminal.press("escape", "left_square_bracket", "enter", "b")
+        await terminal.press("escape", "left_square_bracket", "enter", "c", "enter")
+        assert state_of(north, id).check_run_id is None, "Cancel has the focus"
+        await terminal.press("enter", "c", "right", "enter")
+        assert state_of(north, id).check_run_id is not None
+        assert terminal.shows("Wait for its result.")
+        await terminal.press("enter")
+        assert terminal.shows("l opens it")
+        north.finish(claimed(north, state_of(north, id).check_run_id), ("Token", "app_not_found"))
+        await terminal.wait_for(lambda: terminal.shows("back to Connection"))
+        await terminal.press("enter", "b")
         assert terminal.shows("Client id")
         await terminal.press("e")
         assert terminal.shows("Onboard Newcomer: connection")
