@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Select, insert, select, text, update
 from storage.access import Principal
 from storage.audit_chain import GENESIS, canonical_bytes, chain_of, digest_of
 from storage.database import Database, Transaction
-from storage.errors import Forbidden
+from storage.errors import Forbidden, InvalidInput
+from storage.fields import read_ticket
 from storage.schema import audit_entries, audit_heads, consent_requests, onboardings, operation_runs, tenants
 from storage.schema import provider_connections as pc
 from storage.states import Topic
@@ -55,7 +56,11 @@ def record(
         ticket: the reference the person gave.
         detail: before and after, never a secret value.
         tenant_id: the tenant, for a target that is gone already or says nothing of its tenant.
+
+    Raises:
+        InvalidInput: the ticket cannot be used.
     """
+    ticket = read_ticket(ticket)
     tx.touch(Topic.AUDIT)
     about = tenant_id
     if about is None and workspace_id is not None:
@@ -144,6 +149,14 @@ def _new_head() -> Any:
     )
 
 
+def _usable(ticket: str | None) -> str | None:
+    """The ticket of a refusal, which is told in any case."""
+    try:
+        return read_ticket(ticket)
+    except InvalidInput:
+        return None
+
+
 def attempt(
     db: Database,
     who: Principal,
@@ -175,6 +188,7 @@ def attempt(
         return db.write(work)
     except Forbidden as error:
         workspace_id, told = error.workspace_id, {**(detail or {}), "why": error.message}
+        reference = _usable(ticket)
         db.write(
             lambda tx: record(
                 tx,
@@ -184,7 +198,7 @@ def attempt(
                 target_id=target_id,
                 workspace_id=workspace_id,
                 outcome="refused",
-                ticket=ticket,
+                ticket=reference,
                 detail=told,
             )
         )

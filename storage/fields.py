@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from storage.errors import InvalidInput
 
 MAX_NAME: Final = 200
+MAX_TICKET: Final = 200
 _DOMAIN: Final = re.compile(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$")
 _SLUG: Final = re.compile(r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")
 _LOGIN: Final = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$")
@@ -46,6 +47,20 @@ def read_name(field: str, text: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in cleaned):
         raise InvalidInput(field, "holds control characters", "Type it instead of pasting it.")
     return cleaned
+
+
+def read_ticket(text: str | None) -> str | None:
+    """Reads a reference for the audit trail: one line, at most 200 characters; None when it is blank.
+
+    Raises:
+        InvalidInput: it is longer, or holds control characters.
+    """
+    cleaned = (text or "").strip()
+    if len(cleaned) > MAX_TICKET:
+        raise InvalidInput("ticket", f"is longer than {MAX_TICKET} characters", "Give its number.")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in cleaned):
+        raise InvalidInput("ticket", "holds control characters", "Type it instead of pasting it.")
+    return cleaned or None
 
 
 def read_end(field: str, text: str, now: datetime) -> datetime:

@@ -18,6 +18,7 @@ from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound
+from storage.fields import read_ticket
 from storage.gate import find_obstacle, lock_connection, unfinished_runs
 from storage.operations import Operation
 from storage.reasons import Reason
@@ -303,7 +304,7 @@ def _insert(
             retry_of_id=origin.retry_of_id,
             follow_up_of_id=origin.follow_up_of_id,
             follow_up_depth=origin.follow_up_depth,
-            ticket=origin.ticket,
+            ticket=read_ticket(origin.ticket),
             priority=PRIORITY[origin.cause],
             generation=connection.generation,
             context=context_of(connection, operation),
