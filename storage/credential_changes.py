@@ -145,7 +145,7 @@ def promote(
 
     def work(tx: Transaction) -> None:
         place = credential_owners.lock(tx, who, owner, owner_id)
-        staged = _need(tx, place, CredentialSlot.STAGED, "Store the new one first: atlas-tui credential stage")
+        staged = need_staged(tx, place)
         promote_in(tx, who, place, ticket=ticket)
         _close(
             tx,
@@ -171,12 +171,7 @@ def roll_back(
 
     def work(tx: Transaction) -> None:
         place = credential_owners.lock(tx, who, owner, owner_id)
-        previous = _need(tx, place, CredentialSlot.PREVIOUS, "Stage a new credential instead.")
-        if previous.removal_confirmed_at is not None:
-            raise Conflict(
-                "The previous credential was removed at Microsoft, as somebody confirmed.",
-                "Stage a new credential instead.",
-            )
+        previous = need_previous(tx, place)
         active = _slots(tx, place).get(CredentialSlot.ACTIVE)
         # One row a slot is the database's own rule, so that two rows cannot be renamed past each other.
         if active is not None:
@@ -318,6 +313,30 @@ def _choose(found: tuple[Reminder, ...], key: str) -> Reminder:
 def _slots(tx: Transaction, owner: Owner) -> dict[CredentialSlot, Row[Any]]:
     rows = tx.run(select(credentials).where(owner.clause)).all()
     return {CredentialSlot(row.slot): row for row in rows}
+
+
+def need_staged(tx: Transaction, owner: Owner) -> Row[Any]:
+    """Returns the staged credential's row.
+
+    Raises:
+        Conflict: nothing is staged, or it has expired.
+    """
+    return _need(tx, owner, CredentialSlot.STAGED, "Store the new one first: atlas-tui credential stage")
+
+
+def need_previous(tx: Transaction, owner: Owner) -> Row[Any]:
+    """Returns the row of the credential that can be gone back to.
+
+    Raises:
+        Conflict: there is no previous one, it has expired, or its removal at Microsoft was confirmed.
+    """
+    previous = _need(tx, owner, CredentialSlot.PREVIOUS, "Stage a new credential instead.")
+    if previous.removal_confirmed_at is not None:
+        raise Conflict(
+            "The previous credential was removed at Microsoft, as somebody confirmed.",
+            "Stage a new credential instead.",
+        )
+    return previous
 
 
 def _need(tx: Transaction, owner: Owner, slot: CredentialSlot, hint: str) -> Row[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from storage import credential_owners
+from storage import credential_changes, credential_owners
 from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.consequences import Consequences, count
@@ -46,15 +46,13 @@ def preview_promote(db: Database, who: Principal, owner: CredentialOwner, owner_
     """Says what making the staged credential the active one without a check does.
 
     Raises:
-        Conflict: nothing is staged, or the connection signs in with its platform app's credential.
+        Conflict: nothing is staged, or it has expired; or the connection signs in with its platform app's credential.
         NotFound, Forbidden: not visible, or not allowed.
     """
     with db.read() as tx:
         place, slots = _changeable(tx, who, owner, owner_id)
-        staged = slots.get(CredentialSlot.STAGED)
-        if staged is None:
-            raise Conflict("No credential is staged.", "Store the new one first.")
-        sentences = [f"The {_named(staged)} is used from now on. No check has tried it."]
+        credential_changes.need_staged(tx, place)
+        sentences = [f"The {_named(slots[CredentialSlot.STAGED])} is used from now on. No check has tried it."]
         if CredentialSlot.ACTIVE in slots:
             sentences.append(f"The {_named(slots[CredentialSlot.ACTIVE])} becomes the previous one; you can roll back.")
         if CredentialSlot.PREVIOUS in slots:
@@ -70,15 +68,16 @@ def preview_roll_back(db: Database, who: Principal, owner: CredentialOwner, owne
     """Says what going back to the previous credential does.
 
     Raises:
-        Conflict: there is no previous one, or the connection signs in with its platform app's credential.
+        Conflict: there is no previous one, it has expired or was removed at Microsoft; or the connection signs in with its
+            platform app's credential.
         NotFound, Forbidden: not visible, or not allowed.
     """
     with db.read() as tx:
         place, slots = _changeable(tx, who, owner, owner_id)
-        previous = slots.get(CredentialSlot.PREVIOUS)
-        if previous is None:
-            raise Conflict("There is no previous credential.", "Store a new credential instead.")
-        sentences = [f"The {_named(previous)} is used again from now on; it must still be valid at Microsoft."]
+        credential_changes.need_previous(tx, place)
+        sentences = [
+            f"The {_named(slots[CredentialSlot.PREVIOUS])} is used again from now on; it must still be valid at Microsoft."
+        ]
         if CredentialSlot.ACTIVE in slots:
             sentences.append(f"The {_named(slots[CredentialSlot.ACTIVE])} becomes the previous one.")
         sentences.append(_verification(tx, place))

@@ -53,7 +53,10 @@ def refusals(holder: Holder) -> dict[str, str]:
 
 def items_of(holder: Holder) -> list[MenuItem]:
     """The menu's lines."""
-    return [MenuItem(id, REGISTRY[id].letter, REGISTRY[id].label, why) for id, why in refusals(holder).items()]
+    found = refusals(holder)
+    if holder.owner is CredentialOwner.CONNECTION:
+        found["check"] = "" if holder.may_run else f"Your role may not. {holder.who_may_run}"
+    return [MenuItem(id, REGISTRY[id].letter, REGISTRY[id].label, why) for id, why in found.items()]
 
 
 class CredentialActs(AtlasScreen):

@@ -303,8 +303,11 @@ def _facts(material: Material) -> tuple[str, ...]:
 
 
 def _told(holder: Holder, info: CredentialInfo) -> str:
-    # No letter of a page's own menu: the form is opened from several places, whose menus differ.
-    following = "verify it: Credential tab, x, v" if info.slot is CredentialSlot.STAGED else "a check tries it"
-    if info.slot is CredentialSlot.ACTIVE and holder.owner is CredentialOwner.PLATFORM_APP:
-        following = "x, v verifies it"
+    """What is stored, and how it is tried from the page that comes next."""
+    if holder.owner is CredentialOwner.PLATFORM_APP:
+        following = "x, v verifies the app with it"
+    elif info.slot is CredentialSlot.STAGED:
+        following = "on the Credential tab x, v tries it"
+    else:
+        following = "x, c checks with it"
     return f"The {info.kind.value} for {holder.name} is sealed and {info.slot.value}; {following}."
