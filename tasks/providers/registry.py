@@ -80,11 +80,16 @@ def open_provider(name: str, settings: ProviderSettings, keyring: Keyring) -> Op
 
 
 def _open_microsoft(settings: ProviderSettings, keyring: Keyring) -> OpenProvider:
+    from tasks.providers.microsoft.compliance import MicrosoftComplianceCollector
     from tasks.providers.microsoft.gateway import MicrosoftGateway
     from tasks.providers.microsoft.health_check import MicrosoftHealthCheck
 
     gateway = MicrosoftGateway(settings.microsoft, keyring)
-    return OpenProvider(health_check=MicrosoftHealthCheck(gateway), close=gateway.close)
+    return OpenProvider(
+        health_check=MicrosoftHealthCheck(gateway),
+        close=gateway.close,
+        compliance=MicrosoftComplianceCollector(gateway),
+    )
 
 
 _OPENERS: Final[Mapping[str, Callable[[ProviderSettings, Keyring], OpenProvider]]] = MappingProxyType(
