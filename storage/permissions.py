@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row, select
@@ -23,6 +23,8 @@ from storage.errors import NotFound
 from storage.permission_risks import Risk, judge, rank
 from storage.schema import connection_permissions, provider_connections, tenants, verification_reports
 from storage.verification import MANIFEST_VERSION
+
+_REPORTS_LOOKED_AT: Final = 5
 
 
 class Standing(StrEnum):
@@ -223,31 +225,33 @@ def of_connection(
 
 
 def _granted(tx: Transaction, connection_id: int) -> tuple[frozenset[str] | None, datetime | None]:
-    """What the last token held. The stored truth counts what a broader permission covers as granted; the report tells the two apart."""
+    """What the last token held. The stored truth counts what a broader permission covers as granted; the report tells the two apart.
+
+    The report is written a moment before the truth, in one transaction: of those that are not later, the newest that had a token.
+    """
     rows = tx.run(select(connection_permissions).where(connection_permissions.c.connection_id == connection_id)).all()
     if not rows:
         return None, None
     known = frozenset(row.permission for row in rows if row.is_granted)
-    report = tx.run(
+    checked_at = max(row.checked_at for row in rows)
+    reports = tx.run(
         select(verification_reports.c.document)
         .where(
             verification_reports.c.connection_id == connection_id,
             ~verification_reports.c.is_superseded,
-            verification_reports.c.created_at >= min(row.checked_at for row in rows),
+            verification_reports.c.created_at <= checked_at,
         )
-        .order_by(verification_reports.c.id)
-        .limit(1)
-    ).first()
-    exact = _of_report(report)
-    return (known if exact is None else exact & known), max(row.checked_at for row in rows)
+        .order_by(verification_reports.c.id.desc())
+        .limit(_REPORTS_LOOKED_AT)
+    ).all()
+    exact = next((grant for grant in map(_of_report, reports) if grant is not None), None)
+    return (known if exact is None else exact & known), checked_at
 
 
 class _Grant(msgspec.Struct):
     granted_permissions: list[str] | None = None
 
 
-def _of_report(row: Row[Any] | None) -> frozenset[str] | None:
-    if row is None:
-        return None
+def _of_report(row: Row[Any]) -> frozenset[str] | None:
     found = msgspec.convert(row.document, _Grant).granted_permissions
     return None if found is None else frozenset(found)
