@@ -311,7 +311,7 @@ async def test_promoting_by_hand_asks_for_a_reason_and_leaves_a_reminder(small_f
         await terminal.type("tried by hand")
         await confirm(terminal)
         assert stored(small_fleet)[CredentialSlot.ACTIVE].client_key_id == "key-8"
-        assert "still valid at Microsoft" in " ".join(terminal.text().split())
+        await terminal.wait_for(lambda: "still valid at Microsoft" in " ".join(terminal.text().split()))
         await pick(terminal, "m")
         await confirm(terminal)
         assert terminal.shows("Noted: key-7 is gone at Microsoft")
@@ -342,7 +342,7 @@ async def test_removing_the_active_one_asks_for_the_name(small_fleet: Any, dashb
         terminal.app.screen.query_one("#name").focus()
         await terminal.type("Contoso Ltd")
         await confirm(terminal)
-        assert terminal.shows("None stored: nothing can sign in")
+        await terminal.wait_for(lambda: terminal.shows("None stored: nothing can sign in"))
     assert stored(small_fleet) == {}
 
 
