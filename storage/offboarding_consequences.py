@@ -8,7 +8,12 @@ from storage.offboarding import OffboardingPreview
 
 def consequences(preview: OffboardingPreview) -> Consequences:
     """Says what a preview of offboarding holds, the most painful first."""
-    sentences = [f"Destroys {count(preview.credentials_destroyed, 'credential')}, for good."]
+    destroyed = preview.credentials_destroyed
+    sentences = [
+        f"Destroys {count(destroyed, 'credential')}, for good."
+        if destroyed
+        else "Destroys no credential: none is stored for this tenant alone."
+    ]
     sentences += [f"Cancels run #{run.id} {run.label} ({run.status.value})." for run in preview.runs]
     sentences += [f"Disables the connection {name}." for name in preview.disabled]
     sentences += [

@@ -9,6 +9,7 @@ Must not know: widgets, queries.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,8 @@ SHOWN_FIRST: Final = 3
 
 LIFECYCLE_WIDTH: Final = 12
 _NAMED: Final = 12
+_DAY: Final = timedelta(days=1)
+_NONE: Final = timedelta()
 _GLYPHS: Final = {
     TenantLifecycle.DRAFT: "o",
     TenantLifecycle.ONBOARDING: "~",
@@ -207,7 +210,7 @@ def _end(detail: TenantDetail, times: Times, width: int) -> list[Line]:
             blank(),
         ]
     left = goodbye.purge_after - times.now
-    days = f"in {count(left.days, 'day')}" if left.days > 0 else "within a day" if left.total_seconds() > 0 else "now"
+    days = f"in {count(round(left / _DAY), 'day')}" if left > _DAY else "within a day" if left > _NONE else "now"
     lines = field(
         "Offboarded",
         f"What was collected is deleted {days}, after {times.moment(goodbye.purge_after)}.",

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from atlas_tui import keyboard
 from atlas_tui.links import View
+from atlas_tui.screens.fleet_import import FleetImportScreen
 from atlas_tui.screens.fleet_import_rows import ImportRows
 from atlas_tui.widgets.ask_lines import AskLines
 from atlas_tui.widgets.confirm_name import ConfirmName
@@ -67,7 +69,7 @@ async def test_the_preview_says_what_each_row_does_and_why_not(small_fleet: Any,
         await terminal.press("enter")
         assert terminal.shows("Why          tenant id: is not a GUID.")
         await terminal.press("enter")
-        assert terminal.app.seen.VIEW is View.FLEET_IMPORT, "there is no tenant to go to"
+        assert isinstance(terminal.app.seen, FleetImportScreen), "there is no tenant to go to"
         await terminal.press("]", "]", "]", "enter")
         assert terminal.shows("Name         Fabrikam GmbH -> Fabrikam AG")
         await terminal.press("enter")
@@ -127,7 +129,7 @@ async def test_it_asks_for_a_file_and_says_what_is_wrong_with_one(
     async with dashboard(small_fleet) as terminal:
         await terminal.press("4", "x", "i")
         assert isinstance(terminal.app.screen, AskLines)
-        terminal.app.screen.query_one("#path").value = str(tmp_path / "none.csv")
+        terminal.app.screen.query_one("#path", Input).value = str(tmp_path / "none.csv")
         await terminal.press("enter", "enter", "enter")
         assert terminal.shows("file: cannot be read (No such file or directory)")
         assert terminal.app.seen.VIEW is View.TENANTS
