@@ -8,6 +8,7 @@ Must not know: how the page looks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from atlas_tui.screens.acting import Acts
@@ -110,11 +111,11 @@ class GoesOn(Acts):
         elif self.subject is not None:
             open_form(self.atlas, OnboardCredential(self.subject))
 
-    def _needs_connection(self, read: OnboardingRead, then: object) -> None:
+    def _needs_connection(self, read: OnboardingRead, then: Callable[[], None]) -> None:
         if read.connection is None:
             self.look_at(StepKey.CONNECTION)
             self.atlas.flash("Add the connection first.", "warn")
-        elif callable(then):
+        else:
             then()
 
     def _verify(self, read: OnboardingRead, step: Step) -> None:

@@ -75,6 +75,12 @@ def app_of(fleet: Any, login: str = "dana") -> AtlasApp:
     return AtlasApp(opened, clock=fleet.clock, theme_name="atlas-dark")
 
 
+async def open_wizard(terminal: Any, id: int) -> None:
+    terminal.app.navigation.go(to_onboarding(id))
+    await terminal.settle()
+    await terminal.wait_for(lambda: terminal.app.seen.read is not None)
+
+
 def begun(fleet: Any, name: str = "Newcomer", by: str = "dana") -> int:
     return onboarding.begin(fleet.db, fleet.people[by], fleet.tenant.get(name) or fleet.add_tenant(name)).id
 
@@ -154,8 +160,7 @@ async def test_a_check_that_failed_is_not_done_and_says_where_to_go_back_to(nort
     claim = north.begin(connection)
     async with dashboard(north, app=app_of(north)) as terminal:
         north.finish(claim, ("Token", "app_not_found"))
-        terminal.app.navigation.go(to_onboarding(id))
-        await terminal.settle()
+        await open_wizard(terminal, id)
         await terminal.press("enter")  # the permissions were seen
         assert steps_of(north, id)[StepKey.VERIFY] is StepState.FAILED
         assert terminal.shows("x failed")
@@ -172,8 +177,8 @@ async def test_a_check_that_failed_is_not_done_and_says_where_to_go_back_to(nort
         await terminal.press("escape", "left_square_bracket", "enter", "c", "enter")
         assert state_of(north, id).check_run_id is None, "Cancel has the focus"
         await terminal.press("enter", "c", "right", "enter")
+        await terminal.wait_for(lambda: terminal.shows("Wait for its result."))
         assert state_of(north, id).check_run_id is not None
-        assert terminal.shows("Wait for its result.")
         await terminal.press("enter")
         assert terminal.shows("l opens it")
         north.finish(claimed(north, state_of(north, id).check_run_id), ("Token", "app_not_found"))
@@ -193,8 +198,7 @@ async def test_what_is_degraded_is_said_to_the_end(north: Any, dashboard: Any) -
     north.add("Newcomer", verification_status="degraded", last_reason_code="missing_permission",
               last_reason_sentence="Group.Read.All is missing.")  # fmt: skip
     async with dashboard(north, app=app_of(north)) as terminal:
-        terminal.app.navigation.go(to_onboarding(id))
-        await terminal.settle()
+        await open_wizard(terminal, id)
         assert terminal.shows("Degraded     Group.Read.All is missing.")
         await terminal.press("enter")
         assert terminal.shows("degraded, not healthy")
@@ -231,7 +235,7 @@ async def test_a_step_that_is_left_is_found_again_as_it_was_typed(north: Any, da
     id = begun(north)
     onboarding.permissions_seen(north.db, north.people["dana"], id)
     async with dashboard(north, app=app_of(north)) as terminal:
-        terminal.app.navigation.go(to_onboarding(id))
+        await open_wizard(terminal, id)
         await terminal.press("enter", "down")
         await write(terminal, CLIENT)
         await terminal.press("escape")
@@ -249,7 +253,7 @@ async def test_a_role_that_is_taken_away_in_the_middle_refuses_the_save_and_keep
     id = begun(north, by="mona")
     onboarding.permissions_seen(north.db, north.people["mona"], id)
     async with dashboard(north, app=app_of(north, "mona")) as terminal:
-        terminal.app.navigation.go(to_onboarding(id))
+        await open_wizard(terminal, id)
         await terminal.press("enter", "down")
         await write(terminal, CLIENT)
         north.db.write(
@@ -275,8 +279,7 @@ async def test_a_role_that_is_taken_away_in_the_middle_refuses_the_save_and_keep
 async def test_who_may_only_read_sees_it_dimmed_with_whom_to_ask(north: Any, dashboard: Any) -> None:
     id = begun(north)
     async with dashboard(north, app=app_of(north, "rita")) as terminal:
-        terminal.app.navigation.go(to_onboarding(id))
-        await terminal.settle()
+        await open_wizard(terminal, id)
         assert terminal.shows("Your role may look. Ask dana")
         await terminal.press("x")
         assert all(item.refusal for item in terminal.app.screen._items.items)
@@ -289,8 +292,7 @@ async def test_it_is_cancelled_with_a_reason_that_stays(north: Any, dashboard: A
     tenant_id = north.add_tenant("Newcomer", lifecycle=TenantLifecycle.DRAFT)
     id = begun(north)
     async with dashboard(north, app=app_of(north)) as terminal:
-        terminal.app.navigation.go(to_onboarding(id))
-        await terminal.settle()
+        await open_wizard(terminal, id)
         await terminal.press("x", "n")
         await save(terminal)
         assert terminal.shows("Reason: is needed")
@@ -312,6 +314,24 @@ async def test_a_tenant_is_onboarded_from_its_menu_and_its_page_leads_back(north
         assert terminal.app.seen.VIEW is View.TENANT
         await terminal.press("enter")
         assert terminal.app.seen.VIEW is View.ONBOARDING, "Enter on the call to create a connection goes on with it"
+        await terminal.press("2")
+        await command(terminal, "onboard newcomer")
+        assert terminal.app.seen.VIEW is View.ONBOARDING, ":onboard NAME goes on with what is open"
+        await command(terminal, "onboard nobody")
+        assert terminal.shows("There is no tenant nobody.")
+
+
+async def test_a_tenant_that_is_here_as_a_draft_is_gone_on_with_instead_of_refused(north: Any, dashboard: Any) -> None:
+    north.add_tenant("Left Lying", entra_tenant_id=GUID, lifecycle=TenantLifecycle.DRAFT)
+    async with dashboard(north, app=app_of(north)) as terminal:
+        await command(terminal, "onboard")
+        await write(terminal, "Another Name")
+        await terminal.press("tab")
+        await write(terminal, GUID)
+        assert "saving goes on with it as it is" in " ".join(terminal.text().split())
+        await save(terminal)
+        assert terminal.app.seen.VIEW is View.ONBOARDING
+        assert terminal.shows("The onboarding of Left Lying has begun.")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48), (60, 20)])
@@ -319,8 +339,7 @@ async def test_every_step_fits_its_terminal(north: Any, dashboard: Any, size: tu
     north.add("Newcomer", verification_status="blocked", last_reason_code="no_roles_granted")
     id = begun(north)
     async with dashboard(north, app=app_of(north), size=size) as terminal:
-        terminal.app.navigation.go(to_onboarding(id))
-        await terminal.settle()
+        await open_wizard(terminal, id)
         for key in (*list(StepKey)[1:], StepKey.TENANT):
             assert terminal.shows(key.value.capitalize()), key
             fits(terminal)
