@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[3]
 CLI = [sys.executable, "-c", "import sys; from atlas_tui.cli import main; sys.exit(main())"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+RIGHT = "\x1b[C"
 CUSTOMER = "A. Datum Corporation"
 """The newcomer who has an application of their own, which has neither a secret nor a permission yet."""
 
@@ -85,16 +86,41 @@ class Demo:
         """The first line of the screen that holds a text."""
         return next((line for line in self.screen.splitlines() if text in line), "")
 
-    def is_reversed(self, text: str) -> bool:
-        """Whether a text of the screen is shown in reverse, as what has the focus is."""
+    def has_focus(self, text: str) -> bool:
+        """Whether a text is shown in reverse anywhere, as the button that has the focus is."""
         with self._lock:
-            for number, line in enumerate(self._screen.display):
-                if text in line:
-                    return bool(self._screen.buffer[number][line.index(text)].reverse)
-        return False
+            return any(
+                self._screen.buffer[number][found.start()].reverse
+                for number, line in enumerate(self._screen.display)
+                for found in re.finditer(re.escape(text), line)
+            )
 
     def press(self, keys: str) -> None:
         self.child.send(keys)
+
+    def paste(self, text: str) -> None:
+        """As a terminal does it: bracketed."""
+        self.child.send(f"\x1b[200~{text}\x1b[201~")
+
+    def command(self, text: str) -> None:
+        """Types a command into the command bar, when it is there."""
+        self.press(":")
+        self.sees(":command")
+        self.press(f"{text}\r")
+
+    def choose(self, letter: str, item: str) -> None:
+        """Takes an action of the menu, when it is there."""
+        self.press("x")
+        self.sees(f"{letter}  {item}")
+        self.press(letter)
+
+    def confirm(self, question: str, verb: str) -> None:
+        """Answers a question with yes: Cancel has the focus, so the other button has to be gone to."""
+        self.sees(question, verb)
+        self.sees_that(lambda _: self.has_focus("Cancel"), f"focus on Cancel of {question}")
+        self.press(RIGHT)
+        self.sees_that(lambda _: self.has_focus(verb), f"focus on {verb}")
+        self.press("\r")
 
     def sees(self, *texts: str, seconds: float = 20.0) -> str:
         """Waits until the screen shows all of these texts, and returns it."""
@@ -206,9 +232,15 @@ class Administrator:
         self.tab.get_by_role("button", name=f"Delete secret {key_id}").click()
         assert self.tab.get_by_role("status").inner_text() == "The client secret was deleted."
 
-    def consent(self, link: str) -> str:
+    def grant_in_portal(self) -> None:
+        """Presses "Grant admin consent" on the app registration's page."""
+        self.open_registration()
+        self.tab.get_by_role("button", name="Grant admin consent").click()
+        assert "not granted" not in self.tab.get_by_role("main").inner_text()
+
+    def consent(self, link: str, customer: str = CUSTOMER) -> str:
         """Opens a consent link, signs in, reads, accepts; returns the heading of the page that it ends on."""
-        self._accept(link)
+        self._accept(link, customer)
         return str(self.tab.get_by_role("heading", level=1).inner_text())
 
     def consent_and_copy(self, link: str) -> str:
@@ -216,12 +248,12 @@ class Administrator:
         asked: list[str] = []
         self.tab.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
         with self.tab.expect_event("requestfailed"):
-            self._accept(link)
+            self._accept(link, CUSTOMER)
         return asked[-1]
 
-    def _accept(self, link: str) -> None:
+    def _accept(self, link: str, customer: str) -> None:
         self.tab.goto(link)
-        self.tab.get_by_role("link", name=f"Global Administrator of {CUSTOMER}").click()
+        self.tab.get_by_role("link", name=f"Global Administrator of {customer}").click()
         assert "Organization.Read.All" in self.tab.get_by_role("main").inner_text()
         self.tab.get_by_role("link", name="Accept").click()
 
