@@ -229,7 +229,9 @@ def _follow(
             "consent_status": ConsentStatus.UNKNOWN.value,
             "consent_changed_at": now,
             "consent_granted_at": None,
+            "consent_checked_at": None,
             "consent_doubt_since": None,
+            "consent_manifest_version": None,
         }
     if "cloud" in effective and connection.connection_type == ConnectionType.PLATFORM:
         changed["platform_app_id"] = tx.run(

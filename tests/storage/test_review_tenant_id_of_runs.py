@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from storage import connection_edits, tenant_changes
+from storage import connection_changes, connection_edits, tenant_changes
 from storage.errors import Conflict
 from storage.leases import claim
 from storage.schema import tenants
@@ -41,3 +41,13 @@ def test_a_token_for_an_id_that_was_corrected_meanwhile_settles_nothing(fleet: A
     fleet.finish(first)
     assert fleet.one(select(tenants.c.first_token_at).where(tenants.c.id == tenant)) is None
     tenant_changes.edit(fleet.db, fleet.dana, tenant, changes={"entra_tenant_id": fleet.guid()})
+
+
+def test_another_tenant_id_forgets_all_that_was_known_of_the_consent(fleet: Any) -> None:
+    connection = fleet.connection["contoso"]
+    connection_changes.record_consent(fleet.db, fleet.dana, connection)
+    fleet.set_connection(connection, consent_checked_at=fleet.clock.time)
+    tenant_changes.edit(fleet.db, fleet.dana, fleet.tenant["contoso"], changes={"entra_tenant_id": fleet.guid()})
+    truth = fleet.truth(connection)
+    known = (truth.consent_granted_at, truth.consent_checked_at, truth.consent_manifest_version)
+    assert (truth.consent_status, known) == ("unknown", (None, None, None))
