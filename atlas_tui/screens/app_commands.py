@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from textual.app import SuspendNotSupported
 
 from atlas_tui import keyboard
-from atlas_tui.command import Where
+from atlas_tui.command import ACTION_PLACES, Where
 from atlas_tui.links import Link, View, to_connection, to_run
 from storage.errors import AtlasError
 
@@ -140,7 +140,7 @@ class AppCommands:
         from atlas_tui.screens.help import Help
 
         if (screen := self._app.seen) is not None:
-            places = (*screen.PLACES, Where.ACTION, Where.EVERYWHERE)
+            places = (*screen.PLACES, *ACTION_PLACES, Where.EVERYWHERE)
             self._app.push_screen(Help(screen.all_commands(), places, self._app.keymap), self.do_chosen)
 
     def command_palette(self) -> None:
