@@ -17,9 +17,8 @@ from typing import Any
 from simulator.aadsts import FAILURES
 from simulator.answers import Answer, html_answer, json_answer
 from simulator.clock import Clock, http_date
+from simulator.faults import FAULTS, PROXY_PAGE_FAULT, Options, hanging, skewed, slow
 from simulator.graph_errors import GraphErrors
-
-Options = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Scenario:
 
 
 INTUNE, DIRECTORY, PIM = "/devicemanagement/*", "/organization*", "/rolemanagement/directory/role*instances"
-DEVICES, ROLES = "/devicemanagement/manageddevices*", "/rolemanagement/*"
+DEVICES, ROLES, ACCESS = "/devicemanagement/manageddevices*", "/rolemanagement/*", "/identity/conditionalaccess/*"
 _MISSING_SCOPES = ["DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.ReadWrite.All"]
 
 
@@ -88,54 +87,6 @@ def _made(name: str, where: str, status: int, code: str, summary: str, make: Cal
 
 def _state(name: str, where: str, status: int, summary: str, path: str = "*", code: str = "") -> Scenario:
     return Scenario(name, where, status, code, summary, path)
-
-
-def _truncated(answer: Answer, _: Options) -> Answer:
-    answer.body = answer.body[: max(1, len(answer.body) // 2)]
-    return answer
-
-
-def _closed(answer: Answer, _: Options) -> Answer:
-    answer.fault = "closed"
-    return answer
-
-
-def _gzip(answer: Answer, _: Options) -> Answer:
-    answer.fault = "gzip"
-    return answer
-
-
-def _huge(answer: Answer, options: Options) -> Answer:
-    answer.padding = int(float(options.get("megabytes", 64)) * (1 << 20))
-    return answer
-
-
-def _slow(answer: Answer, options: Options) -> Answer:
-    answer.latency += float(options.get("seconds", 2.0))
-    return answer
-
-
-def _body(content: bytes, kind: str) -> Callable[[Answer, Options], Answer]:
-    def change(answer: Answer, _: Options) -> Answer:
-        answer.status, answer.body = 200, content
-        answer.headers["Content-Type"] = kind
-        return answer
-
-    return change
-
-
-_PROXY_PAGE = (
-    b"<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>Please log in.</body></html>"
-)
-_FAULTS: tuple[tuple[str, str, Callable[[Answer, Options], Answer]], ...] = (
-    ("html", "200 with an HTML page, as a captive portal answers", _body(_PROXY_PAGE, "text/html; charset=utf-8")),
-    ("empty", "200 with an empty body", _body(b"", "application/json; charset=utf-8")),
-    ("not_json", "200 that says JSON and is not", _body(b"upstream connect error", "application/json; charset=utf-8")),
-    ("truncated", "the JSON ends in the middle; the length is right", _truncated),
-    ("closed", "the connection closes in the middle of the body", _closed),
-    ("huge", "N megabytes of white space before the body (option megabytes, 64)", _huge),
-    ("gzip", "the body compressed: correct, but must be handled", _gzip),
-)
 
 
 def _proxy_auth(_: Making) -> Answer:
@@ -228,13 +179,13 @@ _ROWS: tuple[Scenario, ...] = (
     _state("propagation_delay", "token", 200, "For option seconds (30) after consent tokens lack roles and Graph does not "
            "know the app; after a credential change the new one is refused"),
     _state("legacy_error_format", "token", 200, "Sign-in errors join their lines with CR LF, as until 2023"),
-    *(Scenario(f"token_{n}", "token", 200, "", f"Sign-in: {s}", change=c) for n, s, c in _FAULTS),
-    Scenario("token_slow", "token", 200, "", "Sign-in answers after option seconds (2)", change=_slow),
+    *(Scenario(f"token_{n}", "token", 200, "", f"Sign-in: {s}", change=c) for n, s, c in FAULTS),
+    Scenario("token_slow", "token", 200, "", "Sign-in answers after option seconds (2)", change=slow),
     # Discovery.
     _state("domain_of_another_tenant", "discovery", 200, "Discovery by domain names another tenant (option tenant)"),
     _made("discovery_unavailable", "discovery", 503, "", "Discovery answers 503 without a body",
           lambda making: Answer(503, b"", {"Content-Type": "text/html"})),
-    Scenario("discovery_html", "discovery", 200, "", "Discovery answers an HTML page", change=_FAULTS[0][2]),
+    Scenario("discovery_html", "discovery", 200, "", "Discovery answers an HTML page", change=PROXY_PAGE_FAULT),
     # B: consent. The answers are in the redirect, so the status is the redirect's.
     _state("consent_accepted", "consent", 302, "The consent page answers by itself: accepted"),
     _state("consent_declined", "consent", 302, "Declined: access_denied, AADSTS65004, admin_consent=True", code="65004"),
@@ -252,6 +203,10 @@ _ROWS: tuple[Scenario, ...] = (
     _state("consent_wrong_tenant", "consent", 302, "Consent lands in another tenant (option tenant)"),
     _state("consent_no_reply_address", "consent", 400, "The approval goes in, the redirect fails", code="500113"),
     # C: Graph.
+    _made("graph_token_audience", "graph", 401, "InvalidAuthenticationToken", "The token is for somebody else",
+          lambda m: m.graph.unauthenticated("Access token validation failure. Invalid audience.")),
+    _made("graph_token_empty", "graph", 401, "InvalidAuthenticationToken", "The token did not arrive",
+          lambda m: m.graph.unauthenticated("Access token is empty.")),
     _made("graph_token_expired", "graph", 401, "InvalidAuthenticationToken", "A valid token is called expired",
           lambda m: m.graph.unauthenticated("Lifetime validation failed, the token is expired.")),
     _made("graph_token_invalid", "graph", 401, "InvalidAuthenticationToken", "The token does not parse",
@@ -277,6 +232,12 @@ _ROWS: tuple[Scenario, ...] = (
            "tenant doesn't have premium license", "No P1"),
     _graph("not_licensed_intune", 400, "BadRequest", "Request not applicable to target tenant.", "No Intune", INTUNE),
     _graph("intune_not_provisioned", 403, "Forbidden", "Account is not provisioned.", "Intune was never set up", INTUNE),
+    _graph("app_lifecycle_unlicensed", 403, "AppLifecycle_ServiceNotEnabled", "The service is not enabled for the tenant.",
+           "An AppLifecycle_ code", INTUNE),
+    _made("access_denied", "graph", 403, "AccessDenied", "Conditional Access refuses without naming the permission",
+          lambda m: m.graph.access_denied(), ACCESS),
+    _made("access_not_licensed", "graph", 403, "AccessDenied", "Conditional Access without P1",
+          lambda m: m.graph.access_unlicensed(), ACCESS),
     _graph("feature_not_licensed", 403, "Forbidden", "Your tenant is not licensed for this feature.", "A feature is not "
            "licensed", INTUNE),
     _throttled("throttled", lambda m: "10", "429 with Retry-After in whole seconds"),
@@ -302,7 +263,10 @@ _ROWS: tuple[Scenario, ...] = (
     _graph("gateway_timeout_unknown", 504, "UnknownError", "", "504 with UnknownError and no message"),
     _graph("insufficient_storage", 507, "InsufficientStorage", "Insufficient storage.", "507"),
     _graph("bandwidth_exceeded", 509, "BandwidthLimitExceeded", "The bandwidth limit was exceeded.", "509"),
-    _state("page_token_expired", "graph", 200, "Following a nextLink answers 400 Directory_ExpiredPageToken (paging)"),
+    _state("page_token_expired", "graph", 200, "Following a nextLink answers 400 Directory_ExpiredPageToken, after "
+           "option after (0) that work (paging)"),
+    _state("item_deleted_mid_scan", "graph", 200, "After the first page an entry of it is gone: the next one is never seen (paging)"),
+    _state("item_added_mid_scan", "graph", 200, "After the first page there is a new first entry: one is seen twice (paging)"),
     _state("paging_loop", "graph", 200, "Every nextLink leads to the same page again (paging)"),
     _state("paging_foreign_host", "graph", 200, "nextLink points to another host (paging)"),
     _state("paging_empty_pages", "graph", 200, "Every second page is empty and still has a nextLink (paging)"),
@@ -316,6 +280,7 @@ _ROWS: tuple[Scenario, ...] = (
            code="InvalidAuthenticationToken"),
     _graph("insufficient_claims", 403, "insufficient_claims", "The request requires additional claims.", "403 claims"),
     _state("data_incomplete", "graph", 200, "Devices lack half of their properties (devices)", DEVICES),
+    _state("unknown_compliance_state", "graph", 200, "Every seventh device is in a state no metadata knows (devices)", DEVICES),
     _state("suspicious_empty", "graph", 200, "Lists are empty although there was something (graph)"),
     _state("organization_id_mismatch", "graph", 200, "/organization has another tenant's id (option tenant)", DIRECTORY),
     _state("organization_limited", "graph", 200, "/organization has null for most fields", DIRECTORY),
@@ -329,9 +294,13 @@ _ROWS: tuple[Scenario, ...] = (
     _made("batch_item_unavailable", "batch", 503, "ServiceNotAvailable", "An item of a $batch fails",
           _batch_error(503, "ServiceNotAvailable")),
     _state("batch_item_missing", "batch", 200, "An item of a $batch has no answer (batch)"),
-    *(Scenario(f"graph_{n}", "graph", 200, "", f"Graph: {s}", change=c) for n, s, c in _FAULTS),
-    Scenario("graph_slow", "graph", 200, "", "Graph answers after option seconds (2)", change=_slow),
-    Scenario("slow", "any", 200, "", "Everything answers after option seconds (2)", change=_slow),
+    *(Scenario(f"graph_{n}", "graph", 200, "", f"Graph: {s}", change=c) for n, s, c in FAULTS),
+    Scenario("graph_slow", "graph", 200, "", "Graph answers after option seconds (2)", change=slow),
+    Scenario("slow", "any", 200, "", "Everything answers after option seconds (2)", change=slow),
+    Scenario("hanging", "any", 200, "", "Nothing answers before option seconds (3600) are over; option path names what hangs",
+             change=hanging),
+    Scenario("clock_skew", "any", 200, "", "Microsoft's clock, as its answers say, is option seconds (900) ahead; negative "
+             "with option behind", change=skewed),
 )  # fmt: skip
 
 SCENARIOS: dict[str, Scenario] = {row.name: row for row in _ROWS}

@@ -11,6 +11,7 @@ from typing import Any
 
 from simulator.fleet import (
     FleetError,
+    amounts,
     certificate,
     count,
     domains,
@@ -26,7 +27,7 @@ from simulator.fleet import (
 from simulator.model import Registration, ServicePrincipal, Tenant
 from simulator.world import World
 
-_FIELDS = {"name", "domains", "size", "devices", "licences", "scenarios", "scripts", "apps", "demo"}
+_FIELDS = {"name", "domains", "size", "devices", "licences", "scenarios", "scripts", "apps", "demo", "amounts"}
 _APP_FIELDS = {
     "client_id", "granted_roles", "required_roles", "consented", "enabled", "secrets", "certificates", "redirect_uris",
 }  # fmt: skip
@@ -57,6 +58,8 @@ def change_tenant(world: World, tenant: Tenant, body: Any) -> None:
         changes.append(_set(tenant, "scenarios", scenario_uses(body["scenarios"])))
     if "scripts" in body:
         changes.append(_set(tenant, "scripts", [script(item) for item in objects(body, "scripts")]))
+    if "amounts" in body:
+        changes.append(_set(tenant, "amounts", amounts(body["amounts"])))
     if "demo" in body and isinstance(body["demo"], dict):
         changes.append(_set(tenant, "demo", body["demo"]))
     for app in objects(body, "apps"):

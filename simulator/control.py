@@ -1,4 +1,4 @@
-"""The control endpoint: change tenants, switch scenarios, read the request log, move the clock.
+"""The control endpoint: change tenants, let the world go on, switch scenarios, read the request log, move the clock.
 
 Promise: everything but ``/healthz`` needs the control key (the portal, which is served here as well, has its own); a refused change
 changes nothing and says which field is wrong.
@@ -17,10 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from simulator.advancing import advance, as_of, differences
 from simulator.catalogue import described
 from simulator.changes import change_tenant
 from simulator.clock import iso, parse_iso
-from simulator.fleet import FleetError, add_tenant, dump_tenant, scenario_uses, script
+from simulator.fleet import FleetError, add_tenant, dump_tenant, names, scenario_uses, script
 from simulator.model import Tenant
 from simulator.portal import portal_routes
 from simulator.world import World
@@ -94,6 +95,41 @@ async def _remove(world: World, request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def _advance(world: World, request: Request) -> Response:
+    """One tenant: the rounds to pass; the answer is what a second look at the tenant has to find."""
+    tenant, body = _tenant(world, request), await _body(request)
+    (before,) = advance(world, [tenant], body.get("rounds", 1) if isinstance(body, dict) else body)
+    return _json(differences(world.directory, before, tenant))
+
+
+async def _advance_all(world: World, request: Request) -> Response:
+    """All tenants, or those in ``tenants``; the differences are asked for one by one, since counting them takes a while."""
+    body = await _body(request)
+    if not isinstance(body, dict) or not set(body) <= {"rounds", "tenants"}:
+        raise _Answered(400, 'the body may hold "rounds" and "tenants"')
+    chosen = list(world.directory.tenants.values())
+    if "tenants" in body:
+        found = [world.directory.find(name) for name in names(body["tenants"], "tenants")]
+        chosen = list({tenant.id: tenant for tenant in found if tenant is not None}.values())
+        if None in found:
+            raise _Answered(404, '"tenants" holds a tenant that does not exist')
+    advance(world, chosen, body.get("rounds", 1))
+    return _json({"tenants": {tenant.id: len(tenant.rounds) for tenant in chosen}})
+
+
+async def _differences(world: World, request: Request) -> Response:
+    """What differs between ``since`` and ``until``: numbers of rounds, by default the last one."""
+    tenant, query = _tenant(world, request), request.query_params
+    last = len(tenant.rounds)
+    try:
+        since, until = int(query.get("since", max(0, last - 1))), int(query.get("until", last))
+    except ValueError:
+        raise _Answered(400, '"since" and "until" must be numbers of rounds') from None
+    if since > until:
+        raise _Answered(400, '"since" must not be after "until"')
+    return _json(differences(world.directory, as_of(tenant, since), as_of(tenant, until)))
+
+
 async def _set_scenarios(world: World, request: Request) -> Response:
     tenant, body = _tenant(world, request), await _body(request)
     tenant.scenarios = scenario_uses(body.get("scenarios") if isinstance(body, dict) else body)
@@ -131,7 +167,8 @@ async def _requests(world: World, request: Request) -> Response:
     except ValueError:
         raise _Answered(400, '"since" must be an ISO moment or seconds, "after" a sequence number') from None
     tenant = query.get("tenant")
-    return _json({"requests": world.log.entries(tenant.lower() if tenant else None, moment, number)})
+    refused = query.get("refused", "").lower() in ("1", "true")
+    return _json({"requests": world.log.entries(tenant.lower() if tenant else None, moment, number, refused=refused)})
 
 
 async def _clear_requests(world: World, _: Request) -> Response:
@@ -167,6 +204,9 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/tenants/{id}", _show),
     ("PATCH", "/tenants/{id}", _change),
     ("DELETE", "/tenants/{id}", _remove),
+    ("POST", "/advance", _advance_all),
+    ("POST", "/tenants/{id}/advance", _advance),
+    ("GET", "/tenants/{id}/differences", _differences),
     ("PUT", "/tenants/{id}/scenarios", _set_scenarios),
     ("DELETE", "/tenants/{id}/scenarios", _clear_scenarios),
     ("POST", "/tenants/{id}/scripts", _add_script),

@@ -18,6 +18,8 @@ from simulator.clock import iso, parse_iso
 from simulator.model import (
     CLOUDS,
     LICENCES,
+    LISTS,
+    MOST_ROUNDS,
     Certificate,
     Directory,
     Registration,
@@ -33,6 +35,7 @@ _DOMAIN = re.compile(
 )
 _TENANT_FIELDS = {
     "id", "name", "workspace", "cloud", "domains", "size", "devices", "licences", "scenarios", "scripts", "apps", "demo",
+    "amounts", "rounds",
 }  # fmt: skip
 _APP_FIELDS = {
     "client_id", "display_name", "multi_tenant", "home_tenant", "secrets", "certificates", "consented", "granted_roles",
@@ -101,6 +104,7 @@ def merge_registration(directory: Directory, new: Registration) -> None:
 def dump_tenant(directory: Directory, tenant: Tenant) -> dict[str, Any]:
     """Write a tenant in the form :func:`add_tenant` reads."""
     shown = [r for r in directory.registrations.values() if _belongs(r, tenant)]
+    changing = {"amounts": tenant.amounts, "rounds": tenant.rounds}
     return {
         "id": tenant.id,
         "name": tenant.name,
@@ -114,6 +118,7 @@ def dump_tenant(directory: Directory, tenant: Tenant) -> dict[str, Any]:
         "scripts": [{"match": s.match, "answers": s.answers, "then": s.then} for s in tenant.scripts],
         "apps": [_dump_app(r, tenant) for r in shown],
         "demo": tenant.demo,
+        **{name: value for name, value in changing.items() if value},
     }
 
 
@@ -127,7 +132,7 @@ def scenario_uses(entries: Any) -> list[ScenarioUse]:
         name = options.pop("name", None)
         if name not in SCENARIOS:
             raise FleetError(f"there is no scenario {name!r}; GET /scenarios lists them")
-        for option in ("seconds", "megabytes", "times"):
+        for option in ("seconds", "megabytes", "times", "after", "depth"):
             _number(options, option)
         uses.append(ScenarioUse(name, options))
     return uses
@@ -212,6 +217,13 @@ def count(entry: Any, name: str, default: int) -> int:
     return value
 
 
+def amounts(entries: Any) -> dict[str, int]:
+    """Check how many entries lists start with. Raises FleetError naming the list."""
+    if not isinstance(entries, dict) or not set(entries) <= LISTS:
+        raise FleetError(f'"amounts" may hold numbers for {", ".join(sorted(LISTS))}')
+    return {name: count(entries, name, 0) for name in entries}
+
+
 def objects(entry: Any, name: str) -> list[dict[str, Any]]:
     """Check a list of objects. Raises FleetError naming the field."""
     value = entry.get(name, [])
@@ -263,6 +275,8 @@ def _tenant(entry: Any) -> Tenant:
         scripts=[script(item) for item in objects(entry, "scripts")],
         workspace=str(entry.get("workspace", "")),
         demo=_demo(entry.get("demo", {})),
+        amounts=amounts(entry.get("amounts", {})),
+        rounds=_rounds(entry.get("rounds", [])),
     )
 
 
@@ -334,6 +348,12 @@ def _demo(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise FleetError('"demo" must be an object')
     return value
+
+
+def _rounds(value: Any) -> list[str]:
+    if not isinstance(value, list) or len(value) > MOST_ROUNDS:
+        raise FleetError(f'"rounds" must be a list of at most {MOST_ROUNDS} moments')
+    return [iso(_moment({"rounds": moment}, "rounds")) for moment in value]
 
 
 def _moment(entry: Any, name: str) -> float:

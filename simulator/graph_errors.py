@@ -110,6 +110,17 @@ class GraphErrors:
         """Return the directory's 403."""
         return self.plain(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
+    def access_denied(self) -> Answer:
+        """Return Conditional Access's refusal of an app without the permission; it names none."""
+        return self.plain(
+            403, "AccessDenied", "You cannot perform the requested operation, required scopes are missing in the token."
+        )
+
+    def access_unlicensed(self) -> Answer:
+        """Return Conditional Access's answer to a tenant without Entra ID P1."""
+        return self.plain(403, "AccessDenied", "Your tenant is not licensed for this feature. Please upgrade your subscription to "
+                          "access it.")  # fmt: skip
+
     @staticmethod
     def _answer(status: int, body: dict[str, Any], headers: dict[str, str]) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -42,11 +42,11 @@ class Memory:
             except FleetError as error:
                 raise FleetError(f"{self._path}: {error}") from None
 
-    def remember(self, tenant: Tenant) -> None:
-        """Write down that a tenant, or an app registered in it, is as it is now; a tenant that is gone is forgotten."""
-        self._changed[tenant.id] = None
-        tenants = [self._directory.tenants[known] for known in self._changed if known in self._directory.tenants]
-        content = msgspec.json.encode({"tenants": [self._dump(found) for found in tenants]})
+    def remember(self, *tenants: Tenant) -> None:
+        """Write down that tenants, or apps registered in them, are as they are now; a tenant that is gone is forgotten."""
+        self._changed |= dict.fromkeys(tenant.id for tenant in tenants)
+        kept = [self._directory.tenants[known] for known in self._changed if known in self._directory.tenants]
+        content = msgspec.json.encode({"tenants": [self._dump(found) for found in kept]})
         write_private(self._path, content)
 
     def _dump(self, tenant: Tenant) -> dict[str, Any]:

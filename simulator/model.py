@@ -18,6 +18,15 @@ from simulator.assertions import Thumbprints, thumbprints
 
 CLOUDS = ("global", "usgov")
 LICENCES = ("intune", "p1", "p2")
+LISTS = frozenset(
+    {
+        "compliance_policies", "device_configurations", "mobile_apps", "enrollment_configurations", "conditional_access_policies",
+        "named_locations", "users", "guests", "groups", "devices", "group_members",
+    }
+)  # fmt: skip
+"""The lists whose size a fleet may give; that of managed devices is the tenant's ``devices``."""
+
+MOST_ROUNDS = 1000
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 _NAMESPACE = uuid.UUID("8f5c4a30-6a0e-4d3c-9a7b-2f6d3f7a9b11")
 
@@ -91,6 +100,15 @@ class ScenarioUse:
     name: str
     options: dict[str, Any] = field(default_factory=dict)
     used: int = 0
+    passed: int = 0
+
+    def is_due(self) -> bool:
+        """Count one chance to strike: the first of option ``after`` (0) are let pass. Returns whether it strikes."""
+        if self.passed < int(self.options.get("after", 0)):
+            self.passed += 1
+            return False
+        self.used += 1
+        return True
 
 
 @dataclass(slots=True)
@@ -105,7 +123,11 @@ class Script:
 
 @dataclass(slots=True)
 class Tenant:
-    """One simulated tenant."""
+    """One simulated tenant.
+
+    ``amounts``: how many entries a list starts with (``mobile_apps``, ``users``, …) where that is not what its users suggest.
+    ``rounds``: for each round in which its world changed, the moment.
+    """
 
     id: str
     name: str
@@ -119,6 +141,8 @@ class Tenant:
     scripts: list[Script] = field(default_factory=list)
     workspace: str = ""
     demo: dict[str, Any] = field(default_factory=dict)
+    amounts: dict[str, int] = field(default_factory=dict)
+    rounds: list[str] = field(default_factory=list)
 
     def scenario(self, name: str) -> ScenarioUse | None:
         """Return the named scenario when it is on."""

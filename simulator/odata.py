@@ -11,7 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
 Row = dict[str, Any]
@@ -28,6 +28,14 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "le": operator.le,
     "ge": operator.ge,
 }
+
+
+@runtime_checkable
+class Narrowing(Protocol):
+    """A list that can answer an equality filter without looking at every row."""
+
+    def narrowed(self, name: str, value: object) -> Rows | None:
+        """Return the rows whose property has this value, or None when every row has to be looked at."""
 
 
 class BadQuery(Exception):
@@ -118,7 +126,14 @@ def filtered(rows: Rows, text: str, allowed: Iterable[str]) -> Rows:
         if name is None:
             raise BadQuery(f"Unsupported or invalid query filter clause specified for property '{found['name']}'.",
                            "Request_UnsupportedQuery")  # fmt: skip
-        tests.append((name, _OPERATORS[found["op"]], _literal(found["value"])))
+        value = _literal(found["value"])
+        narrowed = rows.narrowed(name, value) if found["op"] == "eq" and isinstance(rows, Narrowing) else None
+        if narrowed is not None:
+            rows = narrowed
+            continue
+        tests.append((name, _OPERATORS[found["op"]], value))
+    if not tests:
+        return rows
     return [row for row in rows if all(row[n] is not None and test(row[n], value) for n, test, value in tests)]
 
 
@@ -128,8 +143,14 @@ def _literal(text: str) -> Any:
     return {"true": True, "false": False}.get(text, text)
 
 
-def selected(rows: Iterable[Row], names: list[str], type_name: str) -> list[Row]:
-    """Return the rows with the selected properties only; annotations stay. All rows have the same properties.
+def selected(rows: Iterable[Row], names: Sequence[str], type_name: str, selectable: Sequence[str] = ()) -> list[Row]:
+    """Return the rows with the selected properties only; annotations stay.
+
+    Args:
+        rows: the rows of a page.
+        names: the properties asked for; none asks for all.
+        type_name: for the refusal.
+        selectable: what may be asked for where the rows are of several types; else it is what the first row has.
 
     Raises:
         BadQuery: a name is no property of the type.
@@ -137,8 +158,8 @@ def selected(rows: Iterable[Row], names: list[str], type_name: str) -> list[Row]
     found = list(rows)
     if not names or not found:
         return found
-    known = {key.lower(): key for key in found[0]}
-    keys = [key for key in found[0] if key.startswith("@")]
+    known = {key.lower(): key for key in selectable or found[0]}
+    keys = list[str]()
     for name in names:
         key = known.get(name.lower())
         if key is None:
@@ -147,4 +168,8 @@ def selected(rows: Iterable[Row], names: list[str], type_name: str) -> list[Row]
                 f"'microsoft.graph.{type_name}'."
             )
         keys.append(key)
-    return [{key: row[key] for key in keys} for row in found]
+    return [
+        {key: value for key, value in row.items() if key.startswith("@")}
+        | {key: row[key] for key in keys if key in row}
+        for row in found
+    ]

@@ -29,6 +29,8 @@ _SKUS = {
 _BASIC = ("3b555118-da6a-4418-894f-7df1e2096870", "O365_BUSINESS_ESSENTIALS")
 _BASIC_PLAN = ("9aaf7827-d63c-4b61-89c3-182f06f82e5c", "EXCHANGE_S_STANDARD", "exchange")
 _LONG = 10_240
+_FOREIGN = ("Backup for Microsoft 365", "Service desk connector", "Old mail migration")
+"""Other vendors' applications; the last one is switched off."""
 
 
 def display_name(tenant: Tenant) -> str:
@@ -99,18 +101,26 @@ def subscribed_skus(tenant: Tenant) -> list[Row]:
 
 
 def service_principals(directory: Directory, tenant: Tenant) -> list[Row]:
-    """Return the tenant's service principals: Graph's own, then one for each consented app."""
+    """Return the tenant's service principals: Graph's own, one for each consented app, and what else a tenant has."""
     rows = [_graph_principal(tenant)]
     for client_id, principal in tenant.service_principals.items():
         registration = directory.registrations.get(client_id)
         if registration is not None:
             rows.append(_principal(tenant, registration, principal))
-    return rows
+    return rows + [_foreign(tenant, name) for name in _FOREIGN]
+
+
+def service_principal(directory: Directory, tenant: Tenant, client_id: str) -> Row:
+    """Return the service principal of a consented app, as it stands where it holds a role."""
+    registration, principal = directory.registrations.get(client_id), tenant.service_principals[client_id]
+    known = registration or Registration(client_id, "", tenant.id, False)
+    return _principal(tenant, known, principal)
 
 
 def app_role_assignments(directory: Directory, tenant: Tenant, principal_id: str) -> list[Row] | None:
     """Return what was granted to a service principal, or None when the tenant has no such principal."""
-    if principal_id == tenant.principal_id(GRAPH_APP_ID):
+    without = [GRAPH_APP_ID, *(stable_guid("foreign-app", name) for name in _FOREIGN)]
+    if principal_id in map(tenant.principal_id, without):
         return []
     for client_id, principal in tenant.service_principals.items():
         if tenant.principal_id(client_id) == principal_id and client_id in directory.registrations:
@@ -193,6 +203,13 @@ def _principal_row(
         "tags": ["WindowsAzureActiveDirectoryIntegratedApp"],
         "tokenEncryptionKeyId": None,
     }
+
+
+def _foreign(tenant: Tenant, name: str) -> Row:
+    client_id = stable_guid("foreign-app", name)
+    owner = stable_guid("foreign-owner", name)
+    return _principal_row(tenant, client_id, name, owner=owner, enabled=name != _FOREIGN[-1], audience="AzureADMultipleOrgs",
+                          roles=[])  # fmt: skip
 
 
 def _graph_principal(tenant: Tenant) -> Row:

@@ -49,6 +49,26 @@ DEVICES = (
     "DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.ReadWrite.All",
     "DeviceManagementConfiguration.Read.All", "DeviceManagementConfiguration.ReadWrite.All",
 )  # fmt: skip
+CONFIGURATION = ("DeviceManagementConfiguration.Read.All", "DeviceManagementConfiguration.ReadWrite.All")
+MOBILE_APPS = ("DeviceManagementApps.Read.All", "DeviceManagementApps.ReadWrite.All")
+_SERVICE = ("DeviceManagementServiceConfig.Read.All", "DeviceManagementServiceConfig.ReadWrite.All")
+ENROLMENT = (*_SERVICE, *CONFIGURATION)
+CONDITIONAL_ACCESS = ("Policy.Read.All",)
+USERS = (
+    "User.Read.All", "User.ReadBasic.All", "User.ReadWrite.All", "User.ReadWrite.CrossCloud", *_DIRECTORY_WIDE,
+    "AgentIdUser.ReadWrite.All", "AgentIdUser.ReadWrite.IdentityParentedBy", *MOBILE_APPS, *_SERVICE, *CONFIGURATION,
+    "DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.ReadWrite.All",
+)  # fmt: skip
+GROUPS = (
+    "Group.Read.All", "Group.ReadBasic.All", "Group.ReadWrite.All", "Group.ManageProtection.All", "GroupMember.Read.All",
+    "Group-NestingSupport.ReadWrite.All", "Group-PreferredDataLocation.ReadWrite.All", *_DIRECTORY_WIDE,
+)  # fmt: skip
+GROUP = (*GROUPS, "Group-XTenantIdentitySync.Read.All")
+GROUP_MEMBERS = (
+    "GroupMember.Read.All", "GroupMember.ReadBasic.All", "GroupMember.ReadWrite.All", "Group.Read.All", "Group.ReadBasic.All",
+    "Group.ReadWrite.All", "Directory.Read.All",
+)  # fmt: skip
+DIRECTORY_DEVICES = ("Device.Read.All", "Device.ReadWrite.All", *_DIRECTORY_WIDE)
 ROLE_ASSIGNMENTS = ("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", *_DIRECTORY_WIDE)
 ROLE_DEFINITIONS = ("RoleManagement.Read.All", *ROLE_ASSIGNMENTS)
 ROLE_ELIGIBILITIES = (
@@ -74,5 +94,6 @@ def permission_of(identifier: str) -> str | None:
 def known_permissions() -> list[str]:
     """Return every permission this simulator knows, sorted."""
     tables = (ORGANIZATION, SUBSCRIBED_SKUS, APPLICATIONS, DEVICES, ROLE_DEFINITIONS, ROLE_ELIGIBILITIES,
-              ROLE_ASSIGNMENT_INSTANCES)  # fmt: skip
+              ROLE_ASSIGNMENT_INSTANCES, CONFIGURATION, MOBILE_APPS, ENROLMENT, CONDITIONAL_ACCESS, USERS, GROUP, GROUP_MEMBERS,
+              DIRECTORY_DEVICES)  # fmt: skip
     return sorted({*_KNOWN_IDS, *(name for table in tables for name in table)})

@@ -19,7 +19,10 @@ _KEPT = 100_000
 
 @dataclass(slots=True)
 class Entry:
-    """One request and its answer; ``at`` in simulated seconds since the epoch, ``duration`` in seconds."""
+    """One request and its answer; ``at`` in simulated seconds since the epoch, ``duration`` in seconds.
+
+    ``refused_by``: the published budget that had nothing left (``conditional_access per tenant: 1 in 1 s``).
+    """
 
     seq: int
     at: float
@@ -38,6 +41,7 @@ class Entry:
     priority: str | None = None
     batch: bool = False
     error: str | None = None
+    refused_by: str | None = None
     duration: float = 0.0
 
     def shown(self) -> dict[str, Any]:
@@ -73,12 +77,17 @@ class RequestLog:
         if wait is not None and status in (429, 503):
             self._not_before[key] = entry.at + wait
 
-    def entries(self, tenant: str | None = None, since: float | None = None, after: int = 0) -> list[dict[str, Any]]:
-        """Return entries of a tenant (its GUID), not older than ``since`` (seconds) and after a sequence number."""
+    def entries(
+        self, tenant: str | None = None, since: float | None = None, after: int = 0, *, refused: bool = False
+    ) -> list[dict[str, Any]]:
+        """Return entries of a tenant (its GUID), not older than ``since`` (seconds), after a sequence number, or refused only."""
         return [
             entry.shown()
             for entry in self._entries
-            if entry.seq > after and (tenant is None or entry.tenant == tenant) and (since is None or entry.at >= since)
+            if entry.seq > after
+            and (tenant is None or entry.tenant == tenant)
+            and (since is None or entry.at >= since)
+            and (not refused or entry.refused_by is not None)
         ]
 
     def clear(self) -> None:

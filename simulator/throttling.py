@@ -54,6 +54,10 @@ class Budget:
     units: float
     window: float
 
+    def told(self, workload: str) -> str:
+        """Say which limit it is, for the request log."""
+        return f"{workload} per {self.scope.replace('_', ' and ')}: {self.units:g} in {self.window:g} s"
+
 
 _DIRECTORY_BY_SIZE = ((50, 3500.0), (501, 5000.0), (1 << 62, 8000.0))
 _BUDGETS: dict[str, tuple[Budget, ...]] = {
@@ -71,7 +75,7 @@ WORKLOADS = tuple(name for name in _BUDGETS if name != "gateway")
 class Verdict:
     """What throttling says about one request.
 
-    ``retry_after``: whole seconds to wait when refused, else None. ``scope``: the limit that refused.
+    ``retry_after``: whole seconds to wait when refused, else None. ``scope``: the limit that refused, in words.
     ``used``: the highest used share of the budgets touched (1.0 = all).
     """
 
@@ -99,11 +103,11 @@ class Throttle:
             cost: resource units (directory) or 1.
         """
         keys = {"app_tenant": f"{app}/{tenant}", "tenant": tenant, "app": app}
-        touched: list[tuple[Budget, TokenBucket, float]] = []
+        touched: list[tuple[str, TokenBucket, float]] = []
         for name, charge in (("gateway", 1.0), (workload, cost)):
             for budget in self._budgets(name, users):
-                touched.append((budget, self._bucket(name, budget, keys[budget.scope]), charge))
-        longest, scope = max(((bucket.wait_for(charge), b.scope) for b, bucket, charge in touched))
+                touched.append((budget.told(name), self._bucket(name, budget, keys[budget.scope]), charge))
+        longest, scope = max(((bucket.wait_for(charge), told) for told, bucket, charge in touched))
         if longest > 0:
             return Verdict(max(1, math.ceil(longest)), scope, 1.0)
         for _, bucket, charge in touched:

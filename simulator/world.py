@@ -52,7 +52,7 @@ CLOUD_FACTS = {
 class World:
     """The whole simulated Microsoft.
 
-    ``remember`` is called with every tenant that was changed, or whose app was; ``portal_key`` opens the portal and nothing else.
+    ``remember`` is called with the tenants that were changed, or whose app was; ``portal_key`` opens the portal and nothing else.
     """
 
     clock: Clock = field(default_factory=Clock)
@@ -62,7 +62,7 @@ class World:
     listeners: dict[int, Listener] = field(default_factory=dict)
     control_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     portal_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    remember: Callable[[Tenant], None] = field(default=lambda _: None)
+    remember: Callable[..., None] = field(default=lambda *_: None)
     page_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     met_challenges: set[str] = field(default_factory=set)
     throttle: Throttle = field(init=False)

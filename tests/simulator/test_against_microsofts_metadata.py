@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from simulator.demo_fleet import ROLES
+from simulator.groups import group_id
 from simulator.model import Directory, Registration, ServicePrincipal, Tenant
 from simulator.permissions import known_permissions
 from simulator.resources import RESOURCES, Resource, Scope
@@ -47,6 +48,12 @@ def _properties(name: str) -> dict[str, str]:
     for kind in ("Property", "NavigationProperty"):
         known |= {p.attrib["Name"]: p.attrib["Type"] for p in element.iter(f"{_EDM}{kind}")}
     return known
+
+
+def _bases(name: str) -> set[str]:
+    """A type's name and those of all it derives from."""
+    base = _types()[name].attrib.get("BaseType", "").split(".")[-1]
+    return {name} | (_bases(base) if base in _types() else set())
 
 
 def _check(value: Any, type_name: str, where: str) -> None:
@@ -99,6 +106,8 @@ def _rows(resource: Resource) -> list[Any]:
         "/servicePrincipals/{id}/appRoleAssignments": tenant.principal_id(client_id),
         "/applications/{id}": Registration(client_id, "", "", False).object_id,
         "/roleManagement/directory/roleDefinitions/{id}": "62e90394-69f5-4237-9190-012177145e10",
+        "/groups/{id}": group_id(tenant, 0),
+        "/groups/{id}/members": group_id(tenant, 0),
     }
     found: list[Any] = []
     for expand in ("", *resource.expands):
@@ -124,7 +133,17 @@ def test_entities_carry_only_properties_and_members_of_v1(resource: Resource) ->
     rows = _rows(resource)
     assert rows, "an empty list proves nothing"
     for row in rows:
-        _check({**row, "@odata.type": f"#microsoft.graph.{resource.type}"}, "graph.entity", resource.path)
+        own = str(row.get("@odata.type", resource.type)).split(".")[-1]
+        assert resource.type in _bases(own), f"{resource.path}: {own} is no {resource.type}"
+        _check({**row, "@odata.type": f"#microsoft.graph.{own}"}, "graph.entity", resource.path)
+
+
+@needs_metadata
+@pytest.mark.parametrize("resource", [r for r in RESOURCES if r.denial in ("intune", "conditional_access") and r.selectable],
+                         ids=lambda r: r.path)  # fmt: skip
+def test_of_derived_types_only_what_the_base_has_can_be_selected(resource: Resource) -> None:
+    assert set(resource.selectable) <= set(_properties(resource.type))
+    assert len({row["@odata.type"] for row in _rows(resource)}) > 1
 
 
 @needs_metadata
@@ -147,6 +166,7 @@ def test_a_whole_managed_device_is_there() -> None:
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda r: r.path)
 def test_the_permissions_that_satisfy_a_resource_are_microsofts(resource: Resource) -> None:
     wanted = re.sub(r"\(appid='\{appid\}'\)", "/{id}", resource.path.lower())
+    wanted = wanted.removesuffix("/$count")
     wanted = "/organization" if wanted == "/organization/{id}" else wanted
     wanted = re.sub(r"roledefinitions/\{id\}", "roledefinitions", wanted)
     satisfied = set()

@@ -23,12 +23,13 @@ _PATHS = {
     "/rolemanagement/*": "/roleManagement/directory/roleDefinitions?$top=1",
     "/rolemanagement/directory/role*instances": "/roleManagement/directory/roleEligibilityScheduleInstances?$top=1",
     "/subscribedskus*": "/subscribedSkus",
+    "/identity/conditionalaccess/*": "/identity/conditionalAccess/policies",
     "*": "/organization",
 }
 _ROWS = list(SCENARIOS.values())
 _QUICK: dict[str, dict[str, Any]] = {
     name: {"seconds": 0.05} for name in ("token_slow", "graph_slow", "slow", "propagation_delay")
-} | {name: {"megabytes": 1} for name in ("token_huge", "graph_huge")}
+} | {name: {"megabytes": 1} for name in ("token_huge", "graph_huge", "token_flood", "graph_flood")}
 
 
 def _on(name: str) -> list[dict[str, Any]]:
@@ -104,7 +105,7 @@ def test_a_scenario_slows_everything(microsoft: Any) -> None:
 
 def test_every_catalogue_row_is_covered_by_one_of_these_tests() -> None:
     assert {row.where for row in _ROWS} == {"token", "discovery", "graph", "batch", "consent", "any"}
-    assert [row.name for row in _ROWS if row.where == "any"] == ["slow"]
+    assert [row.name for row in _ROWS if row.where == "any"] == ["slow", "hanging", "clock_skew"]
 
 
 def test_a_token_scenario_changes_the_token(microsoft: Any) -> None:
