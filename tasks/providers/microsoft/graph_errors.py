@@ -61,6 +61,7 @@ _REASON_OF_TEXT: Final = (
     ("tenant is not licensed for this feature", "not_licensed"),
     ("must have one of the following scopes", "missing_permission"),
     ("missing permission scope", "missing_permission"),
+    ("required scopes are missing", "missing_permission"),
     ("skip token is expired", "page_token_expired"),
     ("skiptoken is expired", "page_token_expired"),
 )

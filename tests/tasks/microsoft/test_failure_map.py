@@ -76,14 +76,19 @@ TOKEN_CASES = {
     "token_truncated": "response_unreadable",
     "token_closed": "network_interrupted",
     "token_huge": "response_too_large",
+    "token_flood": "response_too_large",
+    "token_deep": "response_unreadable",
     "discovery_unavailable": "identity_service_unavailable",
     "discovery_html": "response_unreadable",
 }
 
 INTUNE, DIRECTORY, ROLES, PIM = "managed_devices", "organization", "role_definitions", "role_eligibility_instances"
+ACCESS = "conditional_access_policies"
 GRAPH_CASES = {
     "graph_token_expired": (DIRECTORY, "token_expired"),
     "graph_token_invalid": (DIRECTORY, "token_invalid"),
+    "graph_token_audience": (DIRECTORY, "token_invalid"),
+    "graph_token_empty": (DIRECTORY, "token_invalid"),
     "identity_not_found": (DIRECTORY, "service_principal_missing"),
     "identity_not_found_403": (DIRECTORY, "service_principal_missing"),
     "request_denied": (DIRECTORY, "missing_permission"),
@@ -96,6 +101,9 @@ GRAPH_CASES = {
     "not_licensed_p1": (DIRECTORY, "not_licensed_p1"),
     "not_licensed_intune": (INTUNE, "not_licensed_intune"),
     "intune_not_provisioned": (INTUNE, "not_provisioned"),
+    "app_lifecycle_unlicensed": (INTUNE, "not_licensed"),
+    "access_denied": (ACCESS, "missing_permission"),
+    "access_not_licensed": (ACCESS, "not_licensed"),
     "feature_not_licensed": (INTUNE, "not_licensed"),
     "throttled": (DIRECTORY, "throttled"),
     "throttled_fraction": (DIRECTORY, "throttled"),
@@ -126,6 +134,8 @@ GRAPH_CASES = {
     "graph_truncated": (DIRECTORY, "response_unreadable"),
     "graph_closed": (DIRECTORY, "network_interrupted"),
     "graph_huge": (DIRECTORY, "response_too_large"),
+    "graph_flood": (DIRECTORY, "response_too_large"),
+    "graph_deep": (DIRECTORY, "response_unreadable"),
 }
 
 
