@@ -80,15 +80,21 @@ def open_provider(name: str, settings: ProviderSettings, keyring: Keyring) -> Op
 
 
 def _open_microsoft(settings: ProviderSettings, keyring: Keyring) -> OpenProvider:
+    from tasks.providers.microsoft.admin_roles import MicrosoftRolesCollector
     from tasks.providers.microsoft.compliance import MicrosoftComplianceCollector
+    from tasks.providers.microsoft.directory import MicrosoftDirectoryCollector
     from tasks.providers.microsoft.gateway import MicrosoftGateway
     from tasks.providers.microsoft.health_check import MicrosoftHealthCheck
+    from tasks.providers.microsoft.inventory import MicrosoftInventoryCollector
 
     gateway = MicrosoftGateway(settings.microsoft, keyring)
     return OpenProvider(
         health_check=MicrosoftHealthCheck(gateway),
         close=gateway.close,
+        inventory=MicrosoftInventoryCollector(gateway),
         compliance=MicrosoftComplianceCollector(gateway),
+        roles=MicrosoftRolesCollector(gateway),
+        directory=MicrosoftDirectoryCollector(gateway),
     )
 
 
