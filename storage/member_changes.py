@@ -18,7 +18,7 @@ from storage.database import Database, Transaction
 from storage.errors import Conflict, InvalidInput, NotFound
 from storage.fields import read_login, read_name
 from storage.members import Member, counting, member_of, require
-from storage.owners import keep_an_owner
+from storage.owners import keep_an_owner, lasting_owners
 from storage.schema import memberships, tenants, users
 from storage.states import ScopeKind, Topic
 from storage.tags import find_or_make_tag
@@ -221,8 +221,12 @@ def _require_tenant(tx: Transaction, workspace_id: int, tenant_id: int) -> None:
 
 
 def _changeable(tx: Transaction, who: Principal, workspace_id: int, member_id: int) -> Any:
-    """The membership that shall be changed, locked; expired ones and those of inactive users too."""
+    """The membership that shall be changed, locked; expired ones and those of inactive users too.
+
+    The Owners' are locked first, by id, as whatever takes one away locks them: so two who change each other's do not wait for each other.
+    """
     require(tx, who, workspace_id, Capability.MEMBER_MANAGE)
+    lasting_owners(tx, workspace_id)
     statement = (
         select(memberships.c.role, memberships.c.expires_at, users.c.login)
         .join(users, users.c.id == memberships.c.user_id)
@@ -232,7 +236,7 @@ def _changeable(tx: Transaction, who: Principal, workspace_id: int, member_id: i
             memberships.c.revoked_at.is_(None),
         )
     )
-    row = tx.run(statement).first()
+    row = tx.run(statement if tx.is_sqlite else statement.with_for_update(of=memberships)).first()
     if row is None:
         raise NotFound(f"Membership {member_id} does not exist.", "See `atlas-tui member list`.")
     return row

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from storage import leaving, member_changes
+from storage import audit_trail, leaving, member_changes
 from storage.access import Principal, entered_workspaces
+from storage.audit_filters import AuditQuery
 from storage.capabilities import Role
 from storage.errors import AtlasError, Conflict
+from storage.pages import Place
 from storage.schema import memberships, users
 
 
@@ -62,3 +64,17 @@ def test_who_leaves_here_and_is_added_there_is_in_there_or_nowhere_and_never_hal
     )
     assert fleet.one(select(users.c.is_active).where(users.c.id == nora.user_id))
     assert [entry.slug for entry in entered_workspaces(fleet.db, Principal(nora.user_id, login))] == ["south"]
+
+
+def test_changes_of_one_role_at_the_same_moment_are_told_one_after_the_other(fleet: Any) -> None:
+    nora = fleet.add_member("nora", Role.READONLY)
+    number = fleet.one(select(memberships.c.id).where(memberships.c.user_id == nora.user_id))
+    roles = [Role.MANAGER, Role.OPERATOR, Role.AUDITOR, Role.OWNER, Role.MANAGER, Role.READONLY]
+    answers = _together(
+        *(lambda r=role: member_changes.change_role(fleet.db, fleet.dana, fleet.north, number, r) for role in roles)
+    )
+    assert not any(isinstance(answer, Exception) for answer in answers), answers
+    told = [entry.detail for entry in audit_trail.page(
+        fleet.db, fleet.dana, AuditQuery(fleet.north, "action:member.role"), Place.first(), 10
+    ).rows][::-1]  # fmt: skip
+    assert [entry["before"] for entry in told] == ["readonly", *(entry["after"] for entry in told[:-1])]
