@@ -253,7 +253,9 @@ _ROWS: tuple[Scenario, ...] = (
     _made("throttled_directory", "graph", 429, "TooManyRequests", "The directory's 429 names the category",
           lambda m: m.graph.throttled("10", "Too many requests from Identifier:atlas under category:aadgraph.app.tenant_"
                                       "large. Please try again later."), DIRECTORY),
-    _state("throttle_warning", "graph", 200, "Directory answers carry x-ms-throttle-* headers at 0.9 (graph)", DIRECTORY),
+    _state("small_app_budget", "graph", 200, "All tenants with this scenario share option units (20) requests in ten seconds for "
+           "each app: a retry storm (graph)"),
+    _state("throttle_warning", "graph", 200, "Directory answers warn at option percentage (0.9) (graph)", DIRECTORY),
     _graph("internal_error", 500, "InternalServerError", "An internal error occurred.", "500"),
     _made("bad_gateway", "graph", 502, "", "A gateway's HTML 502", _bad_gateway),
     _graph("service_unavailable", 503, "ServiceNotAvailable", "The service is temporarily unavailable.", "503"),
@@ -275,6 +277,8 @@ _ROWS: tuple[Scenario, ...] = (
     _graph("sync_state_not_found", 400, "syncStateNotFound", "The sync state generation is not found.", "The same, as 400"),
     _graph("item_gone", 404, "Request_ResourceNotFound", "Resource '0' does not exist or one of its queried "
            "reference-property objects are not present.", "Deleted between list and read"),
+    _graph("item_gone_intune", 404, "ResourceNotFound", "Resource not found.", "The same in Intune's words", INTUNE),
+    _graph("query_malformed", 400, "BadRequest", "Invalid filter clause", "A $filter that is not understood"),
     _graph("query_unsupported", 400, "Request_UnsupportedQuery", "Unsupported Query.", "A query option is not supported"),
     _state("claims_challenge", "graph", 401, "Continuous access evaluation: 401 until a token was asked for with claims",
            code="InvalidAuthenticationToken"),

@@ -132,7 +132,7 @@ def scenario_uses(entries: Any) -> list[ScenarioUse]:
         name = options.pop("name", None)
         if name not in SCENARIOS:
             raise FleetError(f"there is no scenario {name!r}; GET /scenarios lists them")
-        for option in ("seconds", "megabytes", "times", "after", "depth"):
+        for option in ("seconds", "megabytes", "times", "after", "depth", "units", "percentage"):
             _number(options, option)
         uses.append(ScenarioUse(name, options))
     return uses

@@ -97,8 +97,7 @@ class GraphExchange:
             return None
         answer = staged.answer or self._natural(tenant)
         answer.latency += staged.latency
-        if self._warned(tenant, asked):
-            self.used = 0.9
+        self._warn(tenant, asked, answer)
         return altered(tenant, asked, self.dressed(answer))
 
     def staged(self, tenant: Tenant, asked: Asked) -> Staged:
@@ -175,12 +174,17 @@ class GraphExchange:
             tenant=tenant.id,
             users=tenant.size,
             cost=self.cost,
+            storm=self._storm(tenant),
         )
         self.used = verdict.used
         if verdict.retry_after is None:
             return None
         self.entry.refused_by = verdict.scope
         return self._refusal(tenant, verdict)
+
+    def _storm(self, tenant: Tenant) -> float | None:
+        use = active(tenant, "small_app_budget", self.asked)
+        return None if use is None else float(use.options.get("units", 20))
 
     def _refusal(self, tenant: Tenant, verdict: Verdict) -> Answer:
         assert self.resource is not None
@@ -293,8 +297,12 @@ class GraphExchange:
     def _ok(body: Row) -> Answer:
         return Answer(200, msgspec.json.encode(body), {"Content-Type": JSON_TYPE})
 
-    def _warned(self, tenant: Tenant, asked: Asked) -> bool:
-        return active(tenant, "throttle_warning", asked) is not None
+    def _warn(self, tenant: Tenant, asked: Asked, answer: Answer) -> None:
+        use = active(tenant, "throttle_warning", asked)
+        if use is not None:
+            self.used = float(use.options.get("percentage", 0.9))
+            answer.headers["x-ms-throttle-scope"] = f"Tenant_Application/ReadWrite/{asked.client_id}/{tenant.id}"
+            answer.headers["x-ms-throttle-information"] = "CPULimitExceeded"
 
     def dressed(self, answer: Answer) -> Answer:
         """Add the headers Graph puts on every answer."""

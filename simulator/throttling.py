@@ -92,7 +92,9 @@ class Throttle:
         self._clock = clock
         self._buckets: dict[tuple[str, str, str], TokenBucket] = {}
 
-    def ask(self, workload: str, *, app: str, tenant: str, users: int, cost: float) -> Verdict:
+    def ask(
+        self, workload: str, *, app: str, tenant: str, users: int, cost: float, storm: float | None = None
+    ) -> Verdict:
         """Charge one request, or refuse it and charge nothing.
 
         Args:
@@ -101,12 +103,16 @@ class Throttle:
             tenant: tenant id.
             users: users in the tenant; the directory's budget grows with it.
             cost: resource units (directory) or 1.
+            storm: requests in ten seconds that this app has left over all tenants that say so, or None.
         """
         keys = {"app_tenant": f"{app}/{tenant}", "tenant": tenant, "app": app}
         touched: list[tuple[str, TokenBucket, float]] = []
         for name, charge in (("gateway", 1.0), (workload, cost)):
             for budget in self._budgets(name, users):
                 touched.append((budget.told(name), self._bucket(name, budget, keys[budget.scope]), charge))
+        if storm is not None:
+            budget = Budget("app", storm, 10)
+            touched.append((budget.told("small_app_budget"), self._bucket("small_app_budget", budget, app), 1.0))
         longest, scope = max(((bucket.wait_for(charge), told) for told, bucket, charge in touched))
         if longest > 0:
             return Verdict(max(1, math.ceil(longest)), scope, 1.0)
