@@ -126,6 +126,8 @@ GRAPH_CASES = {
     "resync_required": (DIRECTORY, "resync_required"),
     "sync_state_not_found": (DIRECTORY, "resync_required"),
     "item_gone": (DIRECTORY, "item_gone"),
+    "item_gone_intune": (INTUNE, "item_gone"),
+    "query_malformed": (DIRECTORY, "query_unsupported"),
     "query_unsupported": (DIRECTORY, "query_unsupported"),
     "insufficient_claims": (DIRECTORY, "claims_challenge"),
     "graph_html": (DIRECTORY, "response_unreadable"),
