@@ -1,4 +1,5 @@
-"""Looking after what nobody else does: dead workers' runs, waiting runs whose time has come, pending badge counts, due purges.
+"""Looking after what nobody else does: dead workers' runs, waiting runs whose time has come, pending badge counts, due purges,
+what ended syncs left staged.
 
 Promise: every worker sweeps and any number of them may; what is done is guarded in storage, so two sweeps never do one thing twice.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from storage import purging, reaping, rollups
+from storage import inventory_staging, purging, reaping, rollups
 from storage.database import Database
 from tasks.held_runs import steady_clock
 from tasks.logs import Log
@@ -15,6 +16,10 @@ from tasks.timing import Timing
 
 PURGE_EVERY: Final = 60.0
 """Seconds between looks for offboarded tenants whose purge is due; while there is something to delete, every sweep goes on."""
+
+
+STAGING_EVERY: Final = 30.0
+"""Seconds between looks for what ended inventory syncs have staged; while there is something to delete, every sweep goes on."""
 
 
 class Sweep:
@@ -30,7 +35,7 @@ class Sweep:
         self._db = db
         self._timing = timing
         self._log = log
-        self._purge_at = steady_clock()
+        self._purge_at = self._staging_at = steady_clock()
 
     def step(self) -> float:
         """Sweeps once; returns seconds until the next time.
@@ -44,6 +49,7 @@ class Sweep:
         reaping.promote_waiting(self._db)
         rollups.fold(self._db)
         self._purge()
+        self._sweep_staging()
         return self._timing.sweep
 
     def _purge(self) -> None:
@@ -53,3 +59,9 @@ class Sweep:
         if purged.tenants:
             self._log.info("tenants_purged", count=len(purged.tenants))
         self._purge_at = steady_clock() + (0.0 if purged.rows else PURGE_EVERY)
+
+    def _sweep_staging(self) -> None:
+        if steady_clock() < self._staging_at:
+            return
+        deleted = inventory_staging.sweep(self._db)
+        self._staging_at = steady_clock() + (0.0 if deleted else STAGING_EVERY)
