@@ -8,6 +8,7 @@ Source: Microsoft Graph, "Combine multiple HTTP requests using JSON batching" (2
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 
 from tasks.providers.microsoft import contracts, graph_errors
+from tasks.providers.microsoft.budgets import Workload
 from tasks.providers.microsoft.contracts import Contract
 from tasks.providers.microsoft.errors import MicrosoftFailure
 from tasks.providers.microsoft.graph import GraphSession, JsonObject
@@ -100,13 +102,20 @@ def _once(session: GraphSession, requests: Mapping[int, BatchRequest]) -> dict[i
             ]
         }
     )
-    body = session.fetch("POST", session.batch_url, content=content)
+    spends: Counter[Workload] = Counter()
+    for request in requests.values():
+        spends[request.contract.workload] += request.contract.cost
+    body = session.fetch("POST", session.batch_url, spends, content=content)
     responses = body.get("responses")
     found: dict[str, Mapping[str, Any]] = {}
     for item in responses if isinstance(responses, list) else ():
         if isinstance(item, dict) and isinstance(item.get("id"), str):
             found[item["id"]] = item
-    return {index: _outcome(session, found.get(str(index))) for index in requests}
+    outcomes = {index: _outcome(session, found.get(str(index))) for index in requests}
+    for index, outcome in outcomes.items():
+        if outcome.failure is not None and outcome.failure.plain_code == "throttled":
+            session.item_refused(requests[index].contract.workload, outcome.failure.retry_after)
+    return outcomes
 
 
 def _outcome(session: GraphSession, item: Mapping[str, Any] | None) -> BatchOutcome:

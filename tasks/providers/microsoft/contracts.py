@@ -15,6 +15,8 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from storage import operations
+from storage.inventory_kinds import KINDS
+from tasks.providers.microsoft.budgets import Workload
 
 VERSION: Final = "v1.0"
 BATCH_PATH: Final = f"/{VERSION}/$batch"
@@ -36,6 +38,8 @@ class Contract:
         filter: `$filter`; may hold `{name}` parts.
         expand: `$expand`.
         counts_only: only `@odata.count` is wanted, which needs eventual consistency in the directory.
+        workload: whose limit a request counts towards.
+        units: resource units of a plain request; only the directory counts them, elsewhere every request is one.
     """
 
     key: str
@@ -47,6 +51,16 @@ class Contract:
     filter: str = ""
     expand: str = ""
     counts_only: bool = False
+    workload: Workload = Workload.DIRECTORY
+    units: int = 1
+
+    @property
+    def cost(self) -> int:
+        """Units that one request takes of its workload's limit ("Identity and access service limits")."""
+        if self.workload is not Workload.DIRECTORY:
+            return 1
+        is_small = self.page_size is not None and self.page_size < 20
+        return max(1, self.units - bool(self.select) + bool(self.expand) - is_small)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -121,6 +135,7 @@ _ALL: Final = (
         "subscribedSku",
         ("id", "skuId", "skuPartNumber", "capabilityStatus", "appliesTo", "servicePlans"),
         ("LicenseAssignment.Read.All", _ORGANIZATION),
+        units=3,
     ),
     Contract(
         "managed_devices",
@@ -128,6 +143,7 @@ _ALL: Final = (
         "managedDevice",
         ("id", "complianceState", "operatingSystem"),
         (_DEVICES,),
+        workload=Workload.INTUNE_DEVICES,
     ),
     Contract(
         "compliance_policies",
@@ -135,6 +151,7 @@ _ALL: Final = (
         "deviceCompliancePolicy",
         ("id", "displayName", "lastModifiedDateTime", "version"),
         (_CONFIGURATION,),
+        workload=Workload.INTUNE_CONFIGURATION,
     ),
     Contract(
         "device_configurations",
@@ -142,6 +159,7 @@ _ALL: Final = (
         "deviceConfiguration",
         ("id", "displayName", "lastModifiedDateTime", "version"),
         (_CONFIGURATION,),
+        workload=Workload.INTUNE_CONFIGURATION,
     ),
     Contract(
         "mobile_apps",
@@ -149,6 +167,7 @@ _ALL: Final = (
         "mobileApp",
         ("id", "displayName", "publisher", "publishingState", "lastModifiedDateTime"),
         (_APPS,),
+        workload=Workload.INTUNE_CONFIGURATION,
     ),
     Contract(
         "enrollment_configurations",
@@ -156,6 +175,7 @@ _ALL: Final = (
         "deviceEnrollmentConfiguration",
         ("id", "displayName", "priority", "lastModifiedDateTime", "version"),
         (_SERVICE,),
+        workload=Workload.INTUNE_CONFIGURATION,
     ),
     Contract(
         "conditional_access_policies",
@@ -163,6 +183,7 @@ _ALL: Final = (
         "conditionalAccessPolicy",
         ("id", "displayName", "state", "createdDateTime", "modifiedDateTime"),
         (_POLICY,),
+        workload=Workload.CONDITIONAL_ACCESS,
     ),
     Contract(
         "named_locations",
@@ -170,6 +191,7 @@ _ALL: Final = (
         "namedLocation",
         ("id", "displayName", "createdDateTime", "modifiedDateTime"),
         (_POLICY,),
+        workload=Workload.CONDITIONAL_ACCESS,
     ),
     Contract(
         "role_assignments",
@@ -201,9 +223,17 @@ _ALL: Final = (
         (*_INSTANCE, "assignmentType"),
         (_ASSIGNMENT, _ROLES),
     ),
-    Contract("users_count", "/users", "user", ("id",), ("User.Read.All",), 1, counts_only=True),
+    Contract("users_count", "/users", "user", ("id",), ("User.Read.All",), 1, counts_only=True, units=2),
     Contract(
-        "guests_count", "/users", "user", ("id",), ("User.Read.All",), 1, filter="userType eq 'Guest'", counts_only=True
+        "guests_count",
+        "/users",
+        "user",
+        ("id",),
+        ("User.Read.All",),
+        1,
+        filter="userType eq 'Guest'",
+        counts_only=True,
+        units=2,
     ),
     Contract("groups_count", "/groups", "group", ("id",), ("Group.Read.All",), 1, counts_only=True),
     Contract("devices_count", "/devices", "device", ("id",), ("Device.Read.All",), 1, counts_only=True),
@@ -215,6 +245,7 @@ _ALL: Final = (
         ("id", "displayName", "userPrincipalName", "userType", "accountEnabled"),
         ("GroupMember.Read.All", "Group.Read.All"),
         999,
+        units=3,
     ),
     Contract(
         "service_principals",
@@ -230,6 +261,7 @@ _ALL: Final = (
         "appRoleAssignment",
         ("id", "appRoleId", "resourceId", "createdDateTime"),
         (_APPLICATION,),
+        units=2,
     ),
     Contract(
         "application",
@@ -237,10 +269,19 @@ _ALL: Final = (
         "application",
         ("id", "appId", "passwordCredentials", "keyCredentials"),
         (_APPLICATION,),
+        units=2,
     ),
 )
 
 CONTRACTS: Final = MappingProxyType({contract.key: contract for contract in _ALL})
+
+INVENTORY: Final = MappingProxyType({kind: CONTRACTS[kind] for kind in KINDS})
+"""The listings of an inventory, by the kind of their items, in the order in which they are read."""
+
+DIRECTORY_COUNTS: Final = MappingProxyType(
+    {what: CONTRACTS[f"{what}_count"] for what in ("users", "guests", "groups", "devices")}
+)
+"""What a directory sync counts by a request of its own."""
 
 ORGANIZATION: Final = CONTRACTS["organization"]
 SUBSCRIBED_SKUS: Final = CONTRACTS["subscribed_skus"]

@@ -19,6 +19,7 @@ from storage.states import ConnectionType, CredentialSlot
 from tasks.providers.base import Reporter, Target
 from tasks.providers.microsoft import clouds
 from tasks.providers.microsoft.auth import SignIn, SignIns
+from tasks.providers.microsoft.budgets import Budgets
 from tasks.providers.microsoft.clouds import CloudHosts
 from tasks.providers.microsoft.errors import Circumstances, MicrosoftFailure
 from tasks.providers.microsoft.graph import GraphSession
@@ -84,6 +85,7 @@ class MicrosoftGateway:
         self.now = now
         self.transport = transport or Transport(settings)
         self.sign_ins = SignIns(self.transport)
+        self.budgets = Budgets(now)
         self._keyring = keyring
         self._jitter = jitter
 
@@ -140,6 +142,7 @@ class MicrosoftGateway:
             self.patience(target, reporter),
             lambda: self.circumstances(target),
             self.now,
+            self.budgets.of(target.entra_tenant_id, target.client_id),
             waited_for=target.waited_for,
         )
 

@@ -19,6 +19,7 @@ import msgspec
 
 from tasks.providers.microsoft import contracts, errors, graph_errors
 from tasks.providers.microsoft.auth import AccessToken, SignIn
+from tasks.providers.microsoft.budgets import Allowance, Workload
 from tasks.providers.microsoft.clouds import CloudHosts
 from tasks.providers.microsoft.contracts import Contract
 from tasks.providers.microsoft.errors import Circumstances, MicrosoftFailure
@@ -35,6 +36,7 @@ MOST_EMPTY_PAGES: Final = 1000
 _LONGEST_LINK: Final = 16_384
 _RENEWABLE: Final = frozenset({"token_expired", "token_invalid", "service_principal_missing"})
 _NEAR_LIMIT: Final = 0.8
+_TOO_MANY: Final = 429
 _LONGEST_SLOWING: Final = 5.0
 
 
@@ -75,6 +77,7 @@ class GraphSession:
         patience: repeats and waits.
         circumstances: how recent the last changes are, asked for each answer.
         now: our clock.
+        allowance: what may be asked of this tenant without being refused.
         waited_for: a person waits for the answer.
         new_id: makes a GUID for each call.
     """
@@ -87,6 +90,7 @@ class GraphSession:
         patience: Patience,
         circumstances: Callable[[], Circumstances],
         now: Callable[[], datetime],
+        allowance: Allowance,
         *,
         waited_for: bool = False,
         new_id: Callable[[], uuid.UUID] = uuid.uuid4,
@@ -96,6 +100,7 @@ class GraphSession:
         self._sign_in = sign_in
         self._circumstances = circumstances
         self._now = now
+        self._allowance = allowance
         self._new_id = new_id
         self._priority = "high" if waited_for else "low"
         self._pressure = 0.0
@@ -113,7 +118,8 @@ class GraphSession:
             MicrosoftFailure: with the reason.
             RunStopped, RunDeferred: from the run's reporter.
         """
-        return self.fetch("GET", contract.url(self._hosts.graph_url, **parts), contract.headers)
+        url = contract.url(self._hosts.graph_url, **parts)
+        return self.fetch("GET", url, {contract.workload: contract.cost}, contract.headers)
 
     def pages(self, contract: Contract, **parts: str) -> Iterator[Page[JsonObject]]:
         """Reads a listing page by page.
@@ -164,14 +170,26 @@ class GraphSession:
         return gathered
 
     def fetch(
-        self, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        spends: Mapping[Workload, int],
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
     ) -> JsonObject:
         """Sends one request to Graph, repeats it where that can help, and returns the JSON object of the answer.
+
+        Args:
+            method: HTTP method.
+            url: absolute address on the Graph host.
+            spends: units it takes of each workload's limit.
+            headers: beside the usual ones.
+            content: the body.
 
         Raises:
             As `get` does.
         """
-        return self.patience.repeat(lambda: self._decoded(self._attempt(method, url, headers or {}, content)))
+        return self.patience.repeat(lambda: self._decoded(self._attempt(method, url, spends, headers or {}, content)))
 
     def _one_pass(
         self, kind: type[T], contract: Contract, parts: Mapping[str, str], restarts: int
@@ -183,7 +201,7 @@ class GraphSession:
         decoder = msgspec.json.Decoder(_Listing[kind])  # type: ignore[valid-type]
         number = empty = 0
         while url is not None:
-            listing = self._listing(decoder, url, headers)
+            listing = self._listing(decoder, url, {contract.workload: contract.cost}, headers)
             number += 1
             count = listing.count if isinstance(listing.count, int) else None
             page = Page(listing.value, number, restarts, count, self.last_request_id)
@@ -200,8 +218,14 @@ class GraphSession:
             if url is not None:
                 links.add(url)
 
-    def _listing(self, decoder: msgspec.json.Decoder[_Listing[T]], url: str, headers: Mapping[str, str]) -> _Listing[T]:
-        return self.patience.repeat(lambda: self._as_listing(decoder, self._attempt("GET", url, headers, None)))
+    def _listing(
+        self,
+        decoder: msgspec.json.Decoder[_Listing[T]],
+        url: str,
+        spends: Mapping[Workload, int],
+        headers: Mapping[str, str],
+    ) -> _Listing[T]:
+        return self.patience.repeat(lambda: self._as_listing(decoder, self._attempt("GET", url, spends, headers, None)))
 
     def _as_listing(self, decoder: msgspec.json.Decoder[_Listing[T]], answer: Answer) -> _Listing[T]:
         try:
@@ -219,14 +243,18 @@ class GraphSession:
             raise MicrosoftFailure("next_link_refused", request_id=self.last_request_id)
         return link
 
-    def _attempt(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Answer:
+    def _attempt(
+        self, method: str, url: str, spends: Mapping[Workload, int], headers: Mapping[str, str], content: bytes | None
+    ) -> Answer:
         """One try, with at most one new token and one answer to a claims challenge."""
         renew, claims, has_renewed, was_challenged = False, "", False, False
         while True:
             token = self._token(renew, claims)
             self._ease_off()
+            self._stay_within(spends)
             self.patience.check_running()
             answer = self._send(method, url, headers, content, token)
+            self._learn(spends, answer)
             if 200 <= answer.status < 300:
                 return answer
             failure = graph_errors.read_graph_answer(answer, self._circumstances(), self._now())
@@ -268,6 +296,24 @@ class GraphSession:
         self.last_request_id = errors.request_id(answer)
         self._pressure = _pressure(answer.headers)
         return answer
+
+    def _stay_within(self, spends: Mapping[Workload, int]) -> None:
+        """Waits until the request is within the published limits."""
+        seconds = max(self._allowance.reserve(workload, cost) for workload, cost in spends.items())
+        if seconds > 0:
+            self.patience.slow_down(seconds)
+
+    def _learn(self, spends: Mapping[Workload, int], answer: Answer) -> None:
+        """Corrects our book-keeping by what Microsoft says. A batch is refused as a whole only when nothing of it got through."""
+        for workload in spends:
+            if answer.status == _TOO_MANY:
+                self._allowance.refused(workload, errors.retry_after(answer.headers, self._now()))
+            elif self._pressure > _NEAR_LIMIT:
+                self._allowance.used(workload, self._pressure)
+
+    def item_refused(self, workload: Workload, retry_after: float | None) -> None:
+        """Learns that Microsoft refused one request of a batch because there were too many."""
+        self._allowance.refused(workload, retry_after)
 
     def _ease_off(self) -> None:
         """Waits a moment when the last answer said that the limit is near (`x-ms-throttle-limit-percentage`, 0.8 to 1.8)."""

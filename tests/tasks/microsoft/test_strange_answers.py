@@ -18,6 +18,7 @@ from storage.states import Cloud, CredentialKind, CredentialOwner, CredentialSlo
 from tasks.providers.microsoft import contracts, expiry_step, licences, sanitize
 from tasks.providers.microsoft.auth import AccessToken
 from tasks.providers.microsoft.batch import BatchRequest, run_batch
+from tasks.providers.microsoft.budgets import Budgets
 from tasks.providers.microsoft.clouds import hosts_for
 from tasks.providers.microsoft.discovery import discover
 from tasks.providers.microsoft.errors import Circumstances, MicrosoftFailure
@@ -83,6 +84,7 @@ def session_of() -> Callable[[Answer], GraphSession]:
             patience,
             Circumstances,
             lambda: datetime.now(UTC),
+            Budgets(lambda: datetime.now(UTC)).of("tenant", "client"),
             new_id=uuid.uuid4,
         )
 
