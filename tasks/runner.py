@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 
 from storage import finishing, leases, operations, reasons
@@ -23,6 +24,7 @@ from storage.states import RunOutcome
 from tasks.held_runs import Clock, HeldRun, HeldRuns, Stop, steady_clock
 from tasks.logs import Log
 from tasks.providers.base import (
+    InventoryStage,
     OperationResult,
     ProviderFailure,
     Reporter,
@@ -32,6 +34,7 @@ from tasks.providers.base import (
 )
 from tasks.providers.registry import OpenProvider
 from tasks.reporter import ProgressWriter, RunReporter
+from tasks.staging import RunStage
 from tasks.timing import Timing
 
 T = TypeVar("T")
@@ -118,7 +121,8 @@ class Runner:
     def _operate(self, claim: Claim, run: HeldRun, reporter: Reporter) -> Ending:
         """Does the operation; every exception becomes a way to end."""
         try:
-            return _carry_out(self._open_provider(claim.provider), claim, reporter)
+            stage = RunStage(self._db, run, lambda write: self._insist(run, write))
+            return _carry_out(self._open_provider(claim.provider), claim, reporter, stage)
         except RunStopped as stopped:
             why = run.why_stop()
             if why is not None:
@@ -214,13 +218,13 @@ class Runner:
         self._log.info(event, run=claim.held.run_id, operation=claim.operation_type, **fields)
 
 
-def _carry_out(provider: OpenProvider, claim: Claim, reporter: Reporter) -> RunResult:
+def _carry_out(provider: OpenProvider, claim: Claim, reporter: Reporter, stage: InventoryStage) -> RunResult:
     target = target_of(claim)
     if claim.operation_type == operations.CONNECTION_CHECK:
         return RunResult(check=provider.health_check.check(target, reporter))
     operation: Callable[[Target, Reporter], OperationResult] | None = None
     if claim.operation_type == operations.INVENTORY_SYNC and provider.inventory is not None:
-        operation = provider.inventory.collect_inventory
+        operation = partial(provider.inventory.collect_inventory, stage=stage)
     elif claim.operation_type == operations.COMPLIANCE_SNAPSHOT and provider.compliance is not None:
         operation = provider.compliance.collect_compliance
     elif claim.operation_type == operations.DIRECTORY_SYNC and provider.directory is not None:

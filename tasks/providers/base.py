@@ -14,6 +14,7 @@ from typing import Protocol
 from storage.errors import AtlasError
 from storage.failures import Failure
 from storage.finishing import Collected
+from storage.inventory_staging import StagedItem
 from storage.sealing import SealedCredential
 from storage.states import Cloud, ConnectionType
 from storage.verification import CheckReport, ReportStep
@@ -169,10 +170,31 @@ class ProviderHealthCheck(Protocol):
         """Does the whole recipe. Outside failures become steps of the report; only stop and defer signals are raised."""
 
 
+class InventoryStage(Protocol):
+    """Keeps what an inventory sync has read until its run ends. Given by the runner; each call is written at once."""
+
+    def put(self, kind: str, items: Sequence[StagedItem]) -> None:
+        """Keeps items of a kind, the later of two with the same id.
+
+        Raises:
+            RunStopped: the run is not ours any more.
+        """
+
+    def discard(self, kind: str) -> None:
+        """Drops what was kept of a kind: its listing begins again.
+
+        Raises:
+            RunStopped: the run is not ours any more.
+        """
+
+    def is_doubtful(self, kind: str) -> bool:
+        """Says whether a listing that was read to its end holds so little, against what is stored, that it should not be believed."""
+
+
 class ProviderInventoryCollector(Protocol):
     """Collects configuration items."""
 
-    def collect_inventory(self, target: Target, reporter: Reporter) -> OperationResult:
+    def collect_inventory(self, target: Target, reporter: Reporter, stage: InventoryStage) -> OperationResult:
         """Lists every kind of item the provider knows."""
 
 

@@ -15,7 +15,8 @@ from storage.states import StepStatus
 from storage.verification import ReportStep
 from tasks.providers.base import Reporter
 from tasks.providers.microsoft import contracts, licences
-from tasks.providers.microsoft.errors import MicrosoftFailure
+from tasks.providers.microsoft.contracts import Contract
+from tasks.providers.microsoft.errors import MicrosoftFailure, describe
 from tasks.providers.microsoft.graph import GraphSession
 
 
@@ -94,4 +95,25 @@ def as_failure(problem: MicrosoftFailure, *, count: int = 1) -> Failure:
         count=count,
         provider_code=problem.provider_code,
         request_id=problem.request_id,
+    )
+
+
+def naming_the_permission(problem: MicrosoftFailure, contract: Contract) -> MicrosoftFailure:
+    """Names the permission that would have sufficed, where Microsoft only said that one is missing (the directory never says which)."""
+    if problem.missing_permissions or reasons.find(problem.reason_code).category is not Category.PERMISSION:
+        return problem
+    return with_permissions(problem, contract.permissions[:1])
+
+
+def with_permissions(problem: MicrosoftFailure, names: tuple[str, ...]) -> MicrosoftFailure:
+    """Returns the same failure with these permissions named as missing."""
+    return MicrosoftFailure(
+        problem.reason_code,
+        describe(problem.reason_code, names),
+        plain_code=problem.plain_code,
+        provider_code=problem.provider_code,
+        request_id=problem.request_id,
+        retry_after=problem.retry_after,
+        missing_permissions=names,
+        http_status=problem.http_status,
     )
