@@ -13,6 +13,10 @@ memorable tenants are in ``north-msp``:
     Adatum Government       GCC High                        Fourth Coffee                   secret's id stored
     Margie's Travel         never consented                 Relecloud                       claims challenge
     Consolidated Messenger  Conditional Access              Blue Yonder Airlines            stale healthy badge
+    Graphic Design Inst.    apps hang                       City Power & Light              Conditional Access throttled
+    School of Fine Art      no licences                     Lamna Healthcare                profiles answer 500
+    VanArsdel               page token expires, 3,000 apps  Munson's Pickles                apps page in a circle
+    Tasmanian Traders       unknown compliance state
 
 Each tenant's ``demo`` holds hints for whoever fills a database: what to store, and in ``expected`` what a connection check
 will conclude; ``stale`` is true where the stored badges and that conclusion differ on purpose. The home tenant of a
@@ -151,6 +155,8 @@ class _Maker:
         entry = self._tenant(tenant_id, special.name, "north-msp", special.cloud, special.size, special.devices, [app])
         entry["licences"], entry["scenarios"] = list(special.licences), list(special.scenarios)
         entry["scripts"] = list(special.scripts)
+        if special.amounts:
+            entry["amounts"] = dict(special.amounts)
         expected = {"consent_status": special.consent, "verification_status": special.verification,
                     "reason": special.reason, **special.expected}  # fmt: skip
         if not special.consented and expected["reason"] is None:

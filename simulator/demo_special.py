@@ -11,6 +11,7 @@ from typing import Any
 
 READ_DEVICES = "DeviceManagementManagedDevices.Read.All"
 READ_CONFIGURATION = "DeviceManagementConfiguration.Read.All"
+_APPS, _PROFILES = "/deviceappmanagement/*", "/devicemanagement/deviceconfigurations*"
 _TWICE_THROTTLED = {
     "match": {"where": "graph", "path": "/organization"},
     "answers": [{"status": 429, "retry_after": "3"}, {"status": 429, "retry_after": "3"}, "fine"],
@@ -43,6 +44,7 @@ class Special:
     verification: str = "healthy"
     reason: str | None = None
     expected: dict[str, Any] = field(default_factory=dict)
+    amounts: dict[str, int] = field(default_factory=dict)
 
 
 SPECIALS: tuple[Special, ...] = (
@@ -80,6 +82,17 @@ SPECIALS: tuple[Special, ...] = (
     Special("Relecloud", "continuous access evaluation challenges every first token", scenarios=("claims_challenge",)),
     Special("Consolidated Messenger", "Conditional Access blocks the app", scenarios=("blocked_by_conditional_access",),
             verification="blocked", reason="blocked_by_conditional_access"),
+    Special("Graphic Design Institute", "the list of apps never answers", scenarios=({"name": "hanging", "path": _APPS},)),
+    Special("City Power & Light", "Conditional Access always answers 429, without Retry-After", 600, 480,
+            scenarios=({"name": "throttled_without_retry_after", "path": "/identity/conditionalaccess/*"},)),
+    Special("School of Fine Art", "no licence but the basic one", 35, 0, licences=()),
+    Special("Lamna Healthcare", "configuration profiles answer 500", scenarios=({"name": "internal_error", "path": _PROFILES},)),
+    Special("VanArsdel", "a page token expires in the middle, once; 3,000 apps", 1400, 900, amounts={"mobile_apps": 3000},
+            scenarios=({"name": "page_token_expired", "path": _APPS, "after": 1, "times": 1},)),
+    Special("Munson's Pickles", "the apps' nextLink leads round in a circle", 1300, 400, amounts={"mobile_apps": 2200},
+            scenarios=({"name": "paging_loop", "path": _APPS},)),
+    Special("Tasmanian Traders", "some devices are in a state nobody knows", 200, 260,
+            scenarios=("unknown_compliance_state",)),
     Special("Blue Yonder Airlines", "the badge still says healthy although the app was removed yesterday: the next check "
             "finds out", consented=False, expected={"consent_status": "revoked", "verification_status": "blocked"}),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,10 @@ from msgraph.generated.device_management.managed_devices.managed_devices_request
     ManagedDevicesRequestBuilder,
 )
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
+from msgraph.generated.role_management.directory.role_assignments.role_assignments_request_builder import (
+    RoleAssignmentsRequestBuilder,
+)
+from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 from msgraph.graph_request_adapter import GraphRequestAdapter, options
 from msgraph_core import GraphClientFactory
 from msgraph_core.tasks.page_iterator import PageIterator
@@ -140,3 +145,76 @@ def test_azure_identity_signs_in_with_a_certificate(microsoft: Any) -> None:
     )
     token = credential.get_token("https://graph.microsoft.com/.default").token
     assert microsoft.get(customer, "/organization", token=token).status_code == 200
+
+
+_READER = [
+    "DeviceManagementConfiguration.Read.All", "DeviceManagementApps.Read.All", "DeviceManagementServiceConfig.Read.All",
+    "Policy.Read.All", "User.Read.All", "Group.Read.All", "Device.Read.All", "RoleManagement.Read.Directory",
+    "RoleEligibilitySchedule.Read.Directory", "RoleAssignmentSchedule.Read.Directory", "Application.Read.All",
+]  # fmt: skip
+_LISTS: dict[str, Callable[[GraphServiceClient], Any]] = {
+    "compliance policies": lambda graph: graph.device_management.device_compliance_policies,
+    "configuration profiles": lambda graph: graph.device_management.device_configurations,
+    "apps": lambda graph: graph.device_app_management.mobile_apps,
+    "enrolment": lambda graph: graph.device_management.device_enrollment_configurations,
+    "access policies": lambda graph: graph.identity.conditional_access.policies,
+    "named locations": lambda graph: graph.identity.conditional_access.named_locations,
+    "users": lambda graph: graph.users,
+    "groups": lambda graph: graph.groups,
+    "devices": lambda graph: graph.devices,
+    "role assignments": lambda graph: graph.role_management.directory.role_assignments,
+    "role definitions": lambda graph: graph.role_management.directory.role_definitions,
+    "eligible": lambda graph: graph.role_management.directory.role_eligibility_schedule_instances,
+    "instances": lambda graph: graph.role_management.directory.role_assignment_schedule_instances,
+    "service principals": lambda graph: graph.service_principals,
+}
+
+
+@pytest.fixture(scope="module")
+def reader(microsoft: Any) -> Any:
+    """A tenant of which everything may be read."""
+    return microsoft.customer(
+        size=400, amounts={"groups": 9, "users": 12, "devices": 8}, app={"granted_roles": _READER}
+    )
+
+
+@pytest.mark.parametrize("name", _LISTS)
+async def test_it_reads_every_list(microsoft: Any, reader: Any, name: str) -> None:
+    microsoft.control("DELETE", "/throttling")
+    graph = _client(microsoft, reader, _credential(microsoft, reader), "https://graph.microsoft.com/.default")
+    found = await _LISTS[name](graph).get()
+    assert found.value
+    assert len({entity.id for entity in found.value}) == len(found.value)
+    named = [getattr(entity, "display_name", "") for entity in found.value]
+    assert all(text is not None for text in named)
+    if name in ("compliance policies", "configuration profiles", "apps", "enrolment", "named locations"):
+        kinds = {type(entity).__name__ for entity in found.value}
+        assert len(kinds) > 1, "the SDK makes each entry an object of its derived type"
+        assert not kinds & {"DeviceCompliancePolicy", "DeviceConfiguration", "MobileApp", "NamedLocation"}
+
+
+async def test_it_reads_a_groups_members_and_the_holders_of_roles(microsoft: Any, reader: Any) -> None:
+    graph = _client(microsoft, reader, _credential(microsoft, reader), "https://graph.microsoft.com/.default")
+    groups = await graph.groups.get()
+    assert groups is not None
+    assert groups.value is not None
+    assignable = next(group for group in groups.value if group.is_assignable_to_role)
+    members = await graph.groups.by_group_id(str(assignable.id)).members.get()
+    assert members is not None
+    assert {type(member).__name__ for member in members.value or []} == {"User"}
+    query = RoleAssignmentsRequestBuilder.RoleAssignmentsRequestBuilderGetQueryParameters(expand=["principal"])
+    held = await graph.role_management.directory.role_assignments.get(
+        request_configuration=RequestConfiguration(query_parameters=query)
+    )
+    assert held is not None
+    assert {type(row.principal).__name__ for row in held.value or []} >= {"User", "Group"}
+
+
+async def test_it_counts_with_eventual_consistency(microsoft: Any, reader: Any) -> None:
+    graph = _client(microsoft, reader, _credential(microsoft, reader), "https://graph.microsoft.com/.default")
+    query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(count=True, top=1, filter="userType eq 'Member'")
+    configuration = RequestConfiguration(query_parameters=query)
+    configuration.headers.add("ConsistencyLevel", "eventual")
+    found = await graph.users.get(request_configuration=configuration)
+    assert found is not None
+    assert found.odata_count == 12
