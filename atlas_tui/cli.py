@@ -17,6 +17,7 @@ from typing import NoReturn
 from atlas_tui.arguments import (
     apps,
     audit,
+    collected,
     connections,
     consent,
     credentials,
@@ -41,6 +42,7 @@ _TOPICS = (
     consent,
     credentials,
     permissions,
+    collected,
     onboarding,
     members,
     people,

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from atlas_tui import keyboard
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
+from atlas_tui.headless.rows import all_rows
 from storage import access, connections, platform_apps, reasons, runs, tenants, workers
 from storage.configuration import load
 from storage.connections import ConnectionQuery, ConnectionRow
 from storage.database import open_database
 from storage.errors import NotFound
-from storage.pages import Page, Place
 from storage.runs import RunQuery, RunRow
 from storage.tenants import TenantQuery
-
-
-def _all_rows(ask: Any, limit: int) -> list[Any]:
-    """Reads pages until `limit` rows are there or the list ends."""
-    rows: list[Any] = []
-    place = Place.first()
-    while len(rows) < limit:
-        page: Page[Any] = ask(place, min(500, limit - len(rows)))
-        rows.extend(page.rows)
-        if not page.has_after or not page.cursors:
-            break
-        place = Place.after(page.cursors[-1])
-    return rows
 
 
 def list_connections(options: argparse.Namespace) -> int:
@@ -41,7 +27,7 @@ def list_connections(options: argparse.Namespace) -> int:
             sort=options.sort,
             descending=options.reverse,
         )
-        rows = _all_rows(lambda place, n: connections.page(here.db, here.who, query, place, n), options.limit)
+        rows = all_rows(lambda place, n: connections.page(here.db, here.who, query, place, n), options.limit)
     if options.json:
         write_json(rows)
         return 0
@@ -111,7 +97,7 @@ def list_runs(options: argparse.Namespace) -> int:
     with opened(options.config, options.workspace) as here:
         connection_id = _find(here, options.connection).id if options.connection else None
         query = RunQuery(here.workspace.workspace_id, " ".join(options.filter), connection_id=connection_id)
-        rows = _all_rows(lambda place, n: runs.page(here.db, here.who, query, place, n), options.limit)
+        rows = all_rows(lambda place, n: runs.page(here.db, here.who, query, place, n), options.limit)
     if options.json:
         write_json(rows)
         return 0
@@ -160,7 +146,7 @@ def list_tenants(options: argparse.Namespace) -> int:
     """`atlas-tui tenants [FILTER]`."""
     with opened(options.config, options.workspace) as here:
         query = TenantQuery(here.workspace.workspace_id, " ".join(options.filter))
-        rows = _all_rows(lambda place, n: tenants.page(here.db, here.who, query, place, n), options.limit)
+        rows = all_rows(lambda place, n: tenants.page(here.db, here.who, query, place, n), options.limit)
     if options.json:
         write_json(rows)
         return 0
