@@ -97,6 +97,7 @@ ROLE_CHOICES = {
     "storage/schema_people.py",  # the closed set in the database
     "storage/workspaces.py",  # a workspace is made with its first Owner
     "storage/owners.py",  # the last Owner stays
+    "atlas_tui/screens/member_form.py",  # a new member begins with the least
 }
 
 
