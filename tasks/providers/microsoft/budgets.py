@@ -85,6 +85,12 @@ class _Bucket:
         waits_for_units = -self.level / self._budget.rate
         return max(0.0, waits_for_units, self._blocked_until - now)
 
+    def answered(self, sent: float, now: float) -> None:
+        if self._at < sent <= now:
+            self.refill(sent)
+        # When on its way Microsoft counted it nobody knows: nothing comes back before the answer was here.
+        self._at = now
+
     def block(self, seconds: float, now: float) -> None:
         self.refill(now)
         self.level = min(self.level, 0.0)
@@ -121,6 +127,12 @@ class Budgets:
             now = self._now().timestamp()
             return self._bucket(key, now).reserve(cost, now)
 
+    def answered(self, key: tuple[str, str, Workload], sent: datetime) -> None:
+        """Learns that what was sent at this time has been answered now."""
+        with self._lock:
+            now = self._now().timestamp()
+            self._bucket(key, now).answered(sent.timestamp(), now)
+
     def refused(self, key: tuple[str, str, Workload], retry_after: float | None) -> None:
         """Learns that Microsoft refused: nothing is left, and nothing goes out before the time it named, for no run of the tenant."""
         with self._lock:
@@ -155,6 +167,10 @@ class Allowance:
     def reserve(self, workload: Workload, cost: int = 1) -> float:
         """Takes units and returns how many seconds to wait before they may be used."""
         return self.budgets.reserve(self._key(workload), cost)
+
+    def answered(self, workload: Workload, sent: datetime) -> None:
+        """Learns that what was sent at this time has been answered now."""
+        self.budgets.answered(self._key(workload), sent)
 
     def refused(self, workload: Workload, retry_after: float | None) -> None:
         """Learns that Microsoft refused, and for how long; None when it did not say."""

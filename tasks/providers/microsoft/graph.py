@@ -253,8 +253,9 @@ class GraphSession:
             self._ease_off()
             self._stay_within(spends)
             self.patience.check_running()
+            sent = self._now()
             answer = self._send(method, url, headers, content, token)
-            self._learn(spends, answer)
+            self._learn(spends, sent, answer)
             if 200 <= answer.status < 300:
                 return answer
             failure = graph_errors.read_graph_answer(answer, self._circumstances(), self._now())
@@ -303,9 +304,10 @@ class GraphSession:
         if seconds > 0:
             self.patience.slow_down(seconds)
 
-    def _learn(self, spends: Mapping[Workload, int], answer: Answer) -> None:
+    def _learn(self, spends: Mapping[Workload, int], sent: datetime, answer: Answer) -> None:
         """Corrects our book-keeping by what Microsoft says. A batch is refused as a whole only when nothing of it got through."""
         for workload in spends:
+            self._allowance.answered(workload, sent)
             if answer.status == _TOO_MANY:
                 self._allowance.refused(workload, errors.retry_after(answer.headers, self._now()))
             elif self._pressure > _NEAR_LIMIT:
