@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from simulator import portal_actions as actions
 from simulator import portal_pages as pages
+from simulator.advancing import advance
 from simulator.fleet import FleetError
 from simulator.model import Tenant
 from simulator.portal_forms import read_form
@@ -43,6 +44,8 @@ def portal_routes(world: World) -> list[Route]:
     for method, path, page in (
         ("GET", "", _tenants),
         ("GET", "/tenants/{id}", _tenant),
+        ("POST", "/advance", _advance_all),
+        ("POST", "/tenants/{id}/advance", _advance),
         ("POST", "/tenants/{id}/add-app", _add_app),
         ("GET", "/tenants/{id}/registrations/{app}", _registration),
         ("POST", "/tenants/{id}/registrations/{app}/add-secret", _add_secret),
@@ -137,11 +140,25 @@ def _done(address: str, word: str | None) -> Response:
 
 
 async def _tenants(world: World, request: Request) -> Response:
-    return _html(pages.tenants_page(world, request.query_params.get("search", "")))
+    query = request.query_params
+    return _html(pages.tenants_page(world, query.get("search", ""), query.get("done", "")))
 
 
 async def _tenant(world: World, request: Request) -> Response:
     return _html(pages.tenant_page(world, _found(world, request), request.query_params.get("done", "")))
+
+
+async def _advance_all(world: World, request: Request) -> Response:
+    await read_form(request)
+    advance(world, world.directory.tenants.values(), 1)
+    return _done(pages.ROOT, "round_passed")
+
+
+async def _advance(world: World, request: Request) -> Response:
+    tenant = _found(world, request)
+    await read_form(request)
+    advance(world, [tenant], 1)
+    return _done(pages.tenant_url(tenant), "round_passed")
 
 
 async def _add_app(world: World, request: Request) -> Response:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from simulator.advancing import as_of, differences
 from simulator.clock import iso
 from simulator.fleet import FleetError
 from simulator.model import Registration, Secret, ServicePrincipal, Tenant
@@ -37,6 +38,7 @@ SAID = {
     "app_enabled": "Users and the application itself may sign in.",
     "app_disabled": "The application is disabled: it cannot sign in.",
     "app_deleted": "The enterprise application was deleted.",
+    "round_passed": "A round passed: something was added, changed, renamed and removed.",
 }
 """What a page says after a change, by the word in its address."""
 
@@ -93,7 +95,7 @@ def refusal_page(sentence: str) -> bytes:
     )
 
 
-def tenants_page(world: World, search: str) -> bytes:
+def tenants_page(world: World, search: str, said: str = "") -> bytes:
     """List the tenants whose name, domain or id holds the search."""
     wanted = search.strip().lower()
     found = [
@@ -110,10 +112,14 @@ def tenants_page(world: World, search: str) -> bytes:
     more = tag("p", f"{len(found) - SHOWN} more: search to narrow them down.") if len(found) > SHOWN else ""
     return document(
         "Tenants",
+        _said(said),
         tag("form", field("Search by name, domain or tenant ID", "search", kind="search", value=search),
             tag("button", "Search", type="submit"), method="get", action=ROOT, role="search"),
         table("Tenants", ("Name", "Primary domain", "Tenant ID", "Cloud", "Customer"), rows),
         more,
+        tag("h2", "The world goes on"),
+        tag("p", "Policies, apps, devices and administrators change in every tenant, so that the next synchronization has differences."),
+        form(f"{ROOT}/advance", "Let a round pass in every tenant"),
     )  # fmt: skip
 
 
@@ -140,6 +146,9 @@ def tenant_page(world: World, tenant: Tenant, said: str) -> bytes:
                 "yes" if p.enabled else "no", len(p.granted_roles)) for r, p in known]),
         form(f"{tenant_url(tenant)}/add-app", "Add the application",
              field("Add an application of another organization, by its application (client) ID", "client_id")),
+        tag("h2", "The world goes on"),
+        _last_round(world, tenant),
+        form(f"{tenant_url(tenant)}/advance", "Let a round pass"),
         trail=[(ROOT, "Tenants")],
     )  # fmt: skip
 
@@ -203,6 +212,22 @@ def enterprise_page(tenant: Tenant, app: Registration, principal: ServicePrincip
         form(f"{here}/delete", "Delete the enterprise application"),
         trail=[(ROOT, "Tenants"), (tenant_url(tenant), tenant.name)],
     )  # fmt: skip
+
+
+def _last_round(world: World, tenant: Tenant) -> Html:
+    """Tell what the last round changed."""
+    if not tenant.rounds:
+        return tag("p", "No round has passed: everything is as it was from the start.")
+    found = differences(world.directory, as_of(tenant, len(tenant.rounds) - 1), tenant)
+    sides = ("added", "changed", "renamed", "removed")
+    rows: list[tuple[object, ...]] = [
+        (name.replace("_", " "), part["after"], *(len(part[side]) for side in sides))
+        for name, part in found["inventory"].items()
+    ]
+    roles = found["roles"]["active"]
+    rows.append(("active role assignments", "", len(roles["added"]), "", "", len(roles["removed"])))
+    return table(f"Round {len(tenant.rounds)}, {tenant.rounds[-1]}", ("List", "Entries", "Added", "Changed", "Renamed", "Removed"),
+                 rows)  # fmt: skip
 
 
 def _audience(app: Registration) -> str:

@@ -334,3 +334,16 @@ def test_what_is_no_form_is_refused(portal: Portal, customer: Any, kind: str, bo
     path = f"/portal{_app(customer)}/upload-certificate"
     answer = portal.http.post(path, content=body, headers={"Content-Type": kind, "Origin": portal.base})
     assert answer.status_code == 400
+
+
+def test_a_round_can_be_let_pass_and_the_page_tells_what_it_changed(portal: Portal, microsoft: Any) -> None:
+    customer = microsoft.customer(name="Rounds Ltd", size=300)
+    before = portal.get(_tenant(customer))
+    assert "No round has passed" in before
+    after = portal.post(f"{_tenant(customer)}/advance")
+    assert "A round passed" in after
+    told = microsoft.control("GET", f"/tenants/{customer.id}/differences").json()["inventory"]["mobile_apps"]
+    cells = [told["after"], *(len(told[side]) for side in ("added", "changed", "renamed", "removed"))]
+    assert '<th scope="row">mobile apps</th>' + "".join(f"<td>{cell}</td>" for cell in cells) in after
+    assert "A round passed" in portal.post("/advance")
+    assert len(microsoft.control("GET", f"/tenants/{customer.id}").json()["rounds"]) == 2
