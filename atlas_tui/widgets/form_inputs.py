@@ -207,12 +207,9 @@ class ChoiceField(PaintedLines, can_focus=True):
             self.repaint()
             self.post_message(FieldEdited(self.key, value))
 
-    def on_focus(self) -> None:
-        """The choice is shown reversed."""
-        self.repaint()
-
-    def on_blur(self) -> None:
-        """The choice is shown plainly."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The choice is shown reversed, or plainly. Not on the events: Textual sets the focus only after their handlers."""
+        super().watch_has_focus(has_focus)
         self.repaint()
 
 

@@ -139,12 +139,9 @@ class SecretField(PaintedLines, can_focus=True):
         """Enter: the next field."""
         self.post_message(SecretLeft())
 
-    def on_focus(self) -> None:
-        """The cursor appears."""
-        self.repaint()
-
-    def on_blur(self) -> None:
-        """The cursor goes."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The cursor appears and goes. Not on the events: Textual sets the focus only after their handlers."""
+        super().watch_has_focus(has_focus)
         self.repaint()
 
     def on_unmount(self) -> None:

@@ -589,6 +589,43 @@ async def test_leaving_a_form_empties_its_secret(small_fleet: Any, dashboard: An
         assert not field.is_filled
 
 
+async def test_the_cursor_of_a_secret_is_there_while_it_has_the_focus(small_fleet: Any, dashboard: Any) -> None:
+    async with dashboard(small_fleet) as terminal:
+        open_form(terminal.app, KeepsASecret(small_fleet.workspace, []))
+        await terminal.settle()
+        await terminal.settle()
+        assert not terminal.shows("_ type or paste it")
+        await terminal.press("tab")
+        assert terminal.shows("_ type or paste it")
+        await write(terminal, "abc")
+        assert terminal.shows("........_")
+        await terminal.press("shift+tab")
+        assert terminal.shows("........ ")
+        await terminal.press("escape")
+
+
+async def test_what_is_typed_behind_a_tab_in_one_piece_arrives_in_the_next_field(
+    small_fleet: Any, dashboard: Any
+) -> None:
+    """A password manager types so, and so does a slow line."""
+    from textual import events
+
+    form = KeepsASecret(small_fleet.workspace, [None])
+    async with dashboard(small_fleet) as terminal:
+        open_form(terminal.app, form)
+        await terminal.settle()
+        await terminal.settle()
+        keys = [(letter, letter) for letter in "label"] + [("tab", None)] + [(letter, letter) for letter in "secret"]
+        for key, character in [*keys, ("shift+tab", None), ("s", "s")]:
+            terminal.app.post_message(events.Key(key, character))
+        await terminal.settle()
+        await terminal.settle()
+        assert terminal.app.screen.state.text("label") == "labels"
+        await saved(terminal)
+        assert terminal.shows("stored")
+    assert form.got == [{"value": "secret"}]
+
+
 async def test_only_keys_that_work_where_the_focus_is_are_offered(small_fleet: Any, dashboard: Any) -> None:
     async with dashboard(small_fleet) as terminal:
         await terminal.press("4", "N")
