@@ -6,19 +6,15 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import httpx
 
+from bench.bare_run import Drawer, Unwatched, target_of
 from bench.figures import Section, timed
 from bench.fleets import Fleets
 from bench.installation import App, Simulated, simulator
-from storage.sealing import Binding, SealedCredential, SecretMaterial
-from storage.states import Cloud, ConnectionType, CredentialKind, CredentialOwner, CredentialSlot
-from storage.verification import ReportStep
-from tasks.providers.base import Target
 from tasks.providers.microsoft import contracts
 from tasks.providers.microsoft.gateway import MicrosoftGateway
 from tasks.providers.microsoft.settings import MicrosoftSettings
@@ -38,7 +34,7 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
     with simulator(directory, 1, devices=devices) as simulated:
         app = simulated.apps[0]
         settings = MicrosoftSettings(clouds=simulated.endpoints["clouds"], ca_bundle=Path(simulated.endpoints["ca"]))
-        gateway = MicrosoftGateway(settings, _Drawer(app.secret))
+        gateway = MicrosoftGateway(settings, Drawer(app.secret))
         client = httpx.Client(
             verify=ssl.create_default_context(cafile=simulated.endpoints["ca"]), trust_env=False, timeout=120
         )
@@ -91,7 +87,7 @@ def _timed(way: Callable[[], Counts]) -> tuple[float, float, Counts]:
 
 
 def _through_the_gateway(gateway: MicrosoftGateway, app: App) -> Counts:
-    session = gateway.session(_target(app), _Unwatched())
+    session = gateway.session(target_of(app), Unwatched())
     counts: Counts = Counter()
     for page in session.pages(contracts.MANAGED_DEVICES):
         counts.update(item[_STATE] for item in page.items)
@@ -115,56 +111,3 @@ def _by_hand(client: httpx.Client, simulated: Simulated, app: App) -> Counts:
         counts.update(item[_STATE] for item in body["value"])
         url = body.get("@odata.nextLink")
     return counts
-
-
-class _Drawer:
-    """A keyring that holds one secret: opening sealed ones is not what is measured here."""
-
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-
-    def open(self, sealed: SealedCredential) -> SecretMaterial:
-        return SecretMaterial("secret", secret=self._secret)
-
-
-class _Unwatched:
-    """A run that nobody stops or watches."""
-
-    def check_running(self) -> None:
-        return
-
-    def begin_step(self, key: str, label: str) -> None:
-        return
-
-    def end_step(self, step: ReportStep) -> None:
-        return
-
-    def progress(self, done: int, total: int | None, phase: str) -> None:
-        return
-
-    def wait(self, seconds: float, reason_code: str, phase: str) -> None:
-        raise RuntimeError(f"the simulator asked to wait ({reason_code})")
-
-
-def _target(app: App) -> Target:
-    binding = Binding("bench", CredentialOwner.CONNECTION, 1, CredentialKind.SECRET, "bench")
-    sealed = SealedCredential(1, CredentialSlot.ACTIVE, binding, b"sealed", "", None, datetime.now(UTC))
-    return Target(
-        run_id=1,
-        attempt=1,
-        deferrals=0,
-        connection_id=1,
-        entra_tenant_id=app.tenant_id,
-        tenant_name="Bench",
-        primary_domain=app.domain,
-        cloud=Cloud.GLOBAL,
-        connection_type=ConnectionType.DEDICATED,
-        client_id=app.client_id,
-        credentials=(sealed,),
-        credential_changed_at=None,
-        consent_changed_at=None,
-        consent_granted_before=True,
-        is_enabled=True,
-        waited_for=True,
-        home_tenant_id=app.tenant_id,
-    )
