@@ -271,6 +271,7 @@ onboardings = Table(
         postgresql_where=text("status = 'open'"),
     ),
     Index("ix_onboardings_workspace_id_status_id", "workspace_id", "status", "id"),
+    Index("ix_onboardings_tenant_id_id", "tenant_id", "id"),
 )
 """Somebody brings a tenant on. Where it stands is read from the tenant itself; here is only what nothing else tells."""
 

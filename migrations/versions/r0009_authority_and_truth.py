@@ -66,6 +66,7 @@ def upgrade() -> None:
             postgresql_where=text("status = 'open'"),
         ),
         Index("ix_onboardings_workspace_id_status_id", "workspace_id", "status", "id"),
+        Index("ix_onboardings_tenant_id_id", "tenant_id", "id"),
     )
     set_version(9, min_reader=9, min_writer=9)
 
