@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 CUSTOMER = "A. Datum Corporation"
 STORY = [
     "tenant.create",
@@ -41,6 +43,7 @@ STORY = [
 """The actions of the trail, oldest first: every step of a person, and what followed from it."""
 
 
+@pytest.mark.timeout(300)  # some sixty processes, a browser, and everybody else's tests beside them
 def test_a_customer_is_brought_on_rotated_revoked_and_disabled_by_commands(
     demo: Any, administrator: Any, until: Callable[..., Any]
 ) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 CUSTOMER = "A. Datum Corporation"
 SAVE, QUIT, ESCAPE = "\x13", "\x11", "\x1b"
 STORY = [
@@ -41,6 +43,7 @@ STORY = [
 """What the trail says of the second customer, oldest first."""
 
 
+@pytest.mark.timeout(300)  # some sixty processes, a browser, and everybody else's tests beside them
 def test_customers_are_brought_on_rotated_revoked_and_disabled_by_keys(
     demo: Any, administrator: Any, until: Any
 ) -> None:
