@@ -22,6 +22,7 @@ from atlas_tui.arguments import (
     consent,
     credentials,
     installation,
+    inventory,
     members,
     onboarding,
     people,
@@ -36,6 +37,7 @@ from storage.errors import AtlasError
 _TOPICS = (
     reading,
     running,
+    inventory,
     tenants,
     apps,
     connections,

@@ -19,16 +19,39 @@ from storage.states import RunStatus
 
 _LOOK_EVERY: Final = 0.2
 
+SHORT_NAMES: Final = {
+    "check": operations.CONNECTION_CHECK,
+    "inventory": operations.INVENTORY_SYNC,
+    "compliance": operations.COMPLIANCE_SNAPSHOT,
+    "roles": operations.ADMIN_ROLES_SCAN,
+    "directory": operations.DIRECTORY_SYNC,
+}
+"""What people type for an operation."""
+
 
 def check(options: argparse.Namespace) -> int:
     """`atlas-tui check CONNECTION`: starts a connection check and, unless told not to, waits for it."""
+    return _start(options, operations.CONNECTION_CHECK)
+
+
+def start(options: argparse.Namespace) -> int:
+    """`atlas-tui start OPERATION CONNECTION`: starts any operation and, unless told not to, waits for it.
+
+    Raises:
+        InvalidInput: there is no such operation.
+    """
+    wanted = options.operation.casefold()
+    return _start(options, operations.find(SHORT_NAMES.get(wanted, wanted)).type)
+
+
+def _start(options: argparse.Namespace, operation_type: str) -> int:
     with opened(options.config, options.workspace) as here:
         row = connections.find_by_name(here.db, here.who, here.workspace.workspace_id, options.connection)
         result = starting.start(
             here.db,
             here.who,
             row.id,
-            operations.CONNECTION_CHECK,
+            operation_type,
             run_after=options.run_after,
             ticket=options.ticket,
         )
@@ -144,6 +167,8 @@ def _tell(here: Opened, detail: RunDetail, as_json: bool) -> int:
     if row.reason_code:
         write_line(f"why        {row.reason_code}: {row.reason_sentence}")
         write_line(f"next step  {reasons.find(row.reason_code).next_step}")
-    for step in report.steps if report else ():
+    for step in report.steps if report else detail.steps:
         write_line(f"  {step.status.value:5} {step.label:24} {step.sentence}")
+    if report is None and detail.summary_counts:
+        write_line("  ".join(f"{key} {count:,}" for key, count in detail.summary_counts.items()))
     return exit_codes.OUTCOME[row.outcome]
