@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 _LONGEST: Final = 4096
 """Bytes of a path that Linux takes (PATH_MAX)."""
 
+_SENTENCES: Final = (
+    "A CSV or JSON file, such as Partner Center, Lighthouse or `atlas-tui tenant export` write it. "
+    f"Columns: {', '.join(COLUMNS)}; those it has are recognised by their header.",
+    "A preview says what each row would do. Nothing is written before you confirm it.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -69,27 +75,35 @@ def ask_for_file(atlas: AtlasApp, path: str = "") -> None:
         elif path:
             go({"path": path, "tags": ""})
         else:
-            sentences = (
-                "A CSV or JSON file, such as Partner Center, Lighthouse or `atlas-tui tenant export` write it. "
-                f"Columns: {', '.join(COLUMNS)}; those it has are recognised by their header.",
-                "A preview says what each row would do. Nothing is written before you confirm it.",
-            )
-            fields = (
-                Asked("path", "File", hint="/path/to/fleet.csv", check=read_path),
-                Asked("tags", "Extra tags", hint="optional, separated by commas", check=read_extra_tags),
-            )
-            atlas.push_screen(AskLines("Import tenants from a file", sentences, fields, confirm_label="Preview"), go)
+            ask({"path": "", "tags": ""})
+
+    def ask(texts: Mapping[str, str], problem: str = "") -> None:
+        sentences = (problem,) if problem else _SENTENCES
+        fields = (
+            Asked("path", "File", texts["path"], hint="/path/to/fleet.csv", check=read_path),
+            Asked("tags", "Extra tags", texts["tags"], hint="optional, separated by commas", check=read_extra_tags),
+        )
+        atlas.push_screen(AskLines("Import tenants from a file", sentences, fields, confirm_label="Preview"), go)
 
     def go(texts: Mapping[str, str] | None) -> None:
         if texts is None:
             return
+
+        def unread(error: AtlasError) -> None:
+            if isinstance(error, InvalidInput):
+                # What was typed survives, and the whole sentence is seen: the flash line would cut it.
+                atlas.clear_notice()
+                ask(texts, str(error))
+            else:
+                failed(error)
+
         try:
             source = Source(read_path(texts["path"]), read_extra_tags(texts["tags"]))
         except InvalidInput as error:
-            failed(error)
+            unread(error)
             return
         atlas.flash(f"reading {source.path.name}...")
-        atlas.ask("import", lambda: read_plan(session, source), lambda plan: show(source, plan), failed)
+        atlas.ask("import", lambda: read_plan(session, source), lambda plan: show(source, plan), unread)
 
     def show(source: Source, plan: Plan) -> None:
         from atlas_tui.screens.fleet_import import FleetImportScreen

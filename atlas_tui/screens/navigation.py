@@ -100,6 +100,7 @@ class Navigation:
         """Show something. A tab closes the pages on top; a page that is open already is gone back to."""
         if (seen := self._app.seen) is not None and seen.link() != link:
             self._previous = seen.link()
+            self._app.carry_notice()
         screen = self.of(link.view)
         screen.follow(link)
         stack = self._app.screen_stack
@@ -127,6 +128,7 @@ class Navigation:
             return False
         if (seen := self._app.seen) is not None:
             self._previous = seen.link()
+        self._app.carry_notice()
         self._app.pop_screen()
         return True
 

@@ -133,10 +133,15 @@ async def test_it_asks_for_a_file_and_says_what_is_wrong_with_one(
         await terminal.press("enter", "enter", "enter")
         assert terminal.shows("file: cannot be read (No such file or directory)")
         assert terminal.app.seen.VIEW is View.TENANTS
+        assert terminal.app.screen.query_one("#path", Input).value == str(tmp_path / "none.csv"), (
+            "it is mended, not typed again"
+        )
+        await terminal.press("escape")
         (tmp_path / "latin.csv").write_bytes(b"nothing,that,means,a tenant\n1,2,3,4\n")
         terminal.app.everywhere.do_typed(f":import {tmp_path / 'latin.csv'}")
         await terminal.settle()
         assert terminal.shows("has no column with tenant ids")
+        await terminal.press("escape")
         terminal.app.everywhere.do_typed(":import /dev/zero")
         await terminal.settle()
         assert terminal.shows("is no ordinary file")

@@ -103,6 +103,18 @@ async def test_minus_goes_back_and_forth_between_two_views(lived_in: Any, dashbo
         assert terminal.shows("OPERATION")
 
 
+async def test_what_was_said_goes_along_to_one_more_screen_and_a_failure_stays(lived_in: Any, dashboard: Any) -> None:
+    async with dashboard(lived_in) as terminal:
+        terminal.app.flash("Contoso is saved.", "ok")
+        await terminal.press("3")
+        assert terminal.shows("Contoso is saved.")
+        await terminal.press("4")
+        assert not terminal.shows("Contoso is saved."), "it is about something that was left two screens ago"
+        terminal.app.flash("Contoso is not saved.", "bad")
+        await terminal.press("3", "4", "5")
+        assert terminal.shows("Contoso is not saved.")
+
+
 async def test_brackets_go_through_the_views(lived_in: Any, dashboard: Any) -> None:
     async with dashboard(lived_in) as terminal:
         await terminal.press("right_square_bracket")
