@@ -43,7 +43,7 @@ STORY = [
 """The actions of the trail, oldest first: every step of a person, and what followed from it."""
 
 
-@pytest.mark.timeout(300)  # some sixty processes, a browser, and everybody else's tests beside them
+@pytest.mark.timeout(300)  # dozens of processes, a browser, and everybody else's tests beside them
 def test_a_customer_is_brought_on_rotated_revoked_and_disabled_by_commands(
     demo: Any, administrator: Any, until: Callable[..., Any]
 ) -> None:

@@ -43,7 +43,7 @@ STORY = [
 """What the trail says of the second customer, oldest first."""
 
 
-@pytest.mark.timeout(300)  # some sixty processes, a browser, and everybody else's tests beside them
+@pytest.mark.timeout(300)  # dozens of processes, a browser, and everybody else's tests beside them
 def test_customers_are_brought_on_rotated_revoked_and_disabled_by_keys(
     demo: Any, administrator: Any, until: Any
 ) -> None:
