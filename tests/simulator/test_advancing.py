@@ -30,7 +30,7 @@ def _look(microsoft: Any, customer: Any) -> dict[str, dict[str, dict[str, Any]]]
     token = microsoft.token(customer)
 
     def read(path: str) -> dict[str, dict[str, Any]]:
-        rows, link = {}, path
+        rows, link = dict[str, dict[str, Any]](), path
         while link:
             microsoft.control("DELETE", "/throttling")
             page = microsoft.get(customer, link, token=token).json()
