@@ -43,10 +43,9 @@ def scan(
     )
     fleet.clock.advance(hours=1)
     claim = fleet.begin(fleet.connection[at], ADMIN_ROLES_SCAN)
-    outcome = (
-        {} if complete else {"outcome": RunOutcome.PARTIALLY_SUCCEEDED, "failures": [failure("service_unavailable")]}
-    )
-    run = fleet.finish(claim, RunResult(collected=collected, **outcome))
+    outcome = RunOutcome.SUCCEEDED if complete else RunOutcome.PARTIALLY_SUCCEEDED
+    failures = () if complete else (failure("service_unavailable"),)
+    run = fleet.finish(claim, RunResult(outcome, collected=collected, failures=failures))
     return roles.of_run(fleet.db, fleet.dana, fleet.tenant[at], run.id)
 
 
