@@ -21,14 +21,17 @@ import pytest
 
 from storage import (
     cancelling,
+    compliance,
     configuration,
     connection_changes,
     credential_material,
     credentials,
     operations,
+    roles,
     tenants,
 )
 from storage.configuration import CloudHosts
+from storage.schema import compliance_snapshots, operation_runs
 from storage.states import ConnectionType, CredentialOwner
 
 ROOT = Path(__file__).parents[2]
@@ -219,3 +222,98 @@ def test_a_cancel_during_a_real_retry_after_ends_the_run(road: Any, simulator: S
     cancelling.cancel(road.db, road.who, run_id)
 
     assert road.until(run_id, lambda row: row.status == "completed", "cancelled").outcome == "cancelled"
+
+
+def ready_for(road: Any, tenant: Tenant, operation: str, *, devices: int = 10, then: list[Any] | None = None) -> int:
+    """Has the connection checked, gives the tenant its devices and a script for them, and starts an operation."""
+    assert road.until_completed(road.start(tenant.connection)).outcome in ("succeeded", "partially_succeeded")
+    tenant.simulator.control("PATCH", f"/tenants/{tenant.entra_id}", {"devices": devices})
+    if then:
+        tenant.script({"where": "graph", "path": "/deviceManagement/managedDevices"}, then)
+    started: int = road.start(tenant.connection, operation)
+    return started
+
+
+def test_a_snapshot_and_a_scan_bring_home_what_they_counted(
+    road: Any, simulator: Simulated, start_process: Any
+) -> None:
+    tenant = add_tenant(road, simulator)
+    start_real_worker(road, start_process)
+
+    run = road.until_completed(ready_for(road, tenant, operations.COMPLIANCE_SNAPSHOT, devices=2_500))
+    scan = road.until_completed(road.start(tenant.connection, operations.ADMIN_ROLES_SCAN))
+
+    assert (run.outcome, run.summary_counts["total"]) == ("succeeded", 2_500)
+    found = compliance.latest(road.db, road.who, run.tenant_id)
+    assert found.snapshot is not None
+    assert (found.snapshot.run_id, found.snapshot.total) == (run.id, 2_500)
+    assert scan.outcome == "succeeded"
+    report = roles.latest(road.db, road.who, run.tenant_id).report
+    assert report is not None
+    assert report.counts["assignments"] == scan.summary_counts["assignments"] > 0
+
+
+def test_a_snapshot_of_a_worker_that_died_in_the_middle_is_taken_once(
+    road: Any, simulator: Simulated, start_process: Any
+) -> None:
+    tenant = add_tenant(road, simulator)
+    first = start_real_worker(road, start_process)
+    run_id = ready_for(road, tenant, operations.COMPLIANCE_SNAPSHOT, devices=2_500, then=["fine", throttled(12)])
+    road.until(run_id, lambda row: row.waiting_until is not None, "waiting for Microsoft")
+
+    first.signal(signal.SIGKILL)
+    first.wait()
+    start_real_worker(road, start_process)
+    road.let_leases_end()
+
+    run = road.until_completed(run_id)
+    assert (run.outcome, run.attempt, run.summary_counts["total"]) == ("succeeded", 2, 2_500)
+    assert road.count(compliance_snapshots) == 1
+
+
+def test_a_snapshot_cancelled_in_a_retry_after_leaves_nothing(
+    road: Any, simulator: Simulated, start_process: Any
+) -> None:
+    tenant = add_tenant(road, simulator)
+    start_real_worker(road, start_process)
+    run_id = ready_for(road, tenant, operations.COMPLIANCE_SNAPSHOT, devices=2_500, then=["fine", throttled(14)])
+    road.until(run_id, lambda row: row.waiting_until is not None, "waiting for Microsoft")
+
+    cancelling.cancel(road.db, road.who, run_id)
+
+    assert road.until_completed(run_id).outcome == "cancelled"
+    assert road.count(compliance_snapshots) == 0
+
+
+def test_a_snapshot_that_breaks_off_is_kept_and_is_no_trend_point(
+    road: Any, simulator: Simulated, start_process: Any
+) -> None:
+    tenant = add_tenant(road, simulator)
+    start_real_worker(road, start_process)
+    expired = {"status": 400, "code": "Directory_ExpiredPageToken"}
+    broken = ["fine", expired, "fine", expired, "fine", expired]
+
+    run = road.until_completed(ready_for(road, tenant, operations.COMPLIANCE_SNAPSHOT, devices=2_500, then=broken))
+
+    assert (run.outcome, run.reason_code) == ("partially_succeeded", "page_token_expired")
+    assert run.summary_counts["total"] == 1_000
+    assert compliance.trend(road.db, road.who, run.tenant_id) == ()
+    assert road.badges(tenant.connection).verification_status == "healthy"
+
+
+def test_a_tenant_without_intune_is_skipped_and_a_refusal_asks_for_a_check(
+    road: Any, simulator: Simulated, start_process: Any
+) -> None:
+    tenant = add_tenant(road, simulator)
+    start_real_worker(road, start_process)
+    simulator.control("PATCH", f"/tenants/{tenant.entra_id}", {"licences": ["p2"]})
+    run = road.until_completed(ready_for(road, tenant, operations.COMPLIANCE_SNAPSHOT))
+    assert (run.outcome, run.reason_code) == ("succeeded", "not_licensed_intune")
+    assert [(step.key, step.status) for step in road.steps(run.id)] == [("managed_devices", "skip")]
+
+    simulator.control("PATCH", f"/tenants/{tenant.entra_id}", {"licences": ["intune", "p2"]})
+    tenant.script({"where": "graph", "path": "/deviceManagement/managedDevices"}, ["intune_forbidden"] * 2)
+    refused = road.until_completed(road.start(tenant.connection, operations.COMPLIANCE_SNAPSHOT))
+    assert (refused.outcome, refused.reason_code) == ("blocked", "missing_permission")
+    assert road.count(operation_runs, operation_runs.c.follow_up_of_id == refused.id) == 1
+    assert road.count(compliance_snapshots) == 0
