@@ -1,8 +1,9 @@
 """Leavers: what happens when somebody goes, from one workspace or for good.
 
-Promise: in one transaction their memberships end, their sessions end, what they had acknowledged has a colleague's name, and their drafts
-are gone (nobody else could read them, and they hold a customer's data). Whoever is in no workspace any more is no active user: their keys
-and platform roles end too. Nothing is deleted that the trail tells of; adding the person again undoes it, with the role that is given then.
+Promise: in one transaction their memberships end, what they had acknowledged has a colleague's name, and their drafts are gone (nobody else
+could read them, and they hold a customer's data). Whoever is in no workspace any more and holds no platform role is no active user: their
+sessions and keys end too. Who goes on elsewhere keeps those, unless `whole_say` lets the Owner decide: an open dashboard loses the
+workspace by itself. Nothing is deleted that the trail tells of; adding the person again undoes it, with the role that is given then.
 A workspace never loses its last Owner this way.
 """
 
@@ -23,6 +24,7 @@ from storage.ownership import require_owner
 from storage.schema import acknowledgements, drafts, memberships, platform_grants, sessions, ssh_keys, users
 from storage.states import Topic
 from storage.users import active_user, lock_user
+from storage.whole_say import has_platform_role, has_whole_say
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,9 @@ class Leaver:
 def leave(db: Database, who: Principal, workspace_id: int, login: str, *, ticket: str | None = None) -> Leaver:
     """Lets somebody leave a workspace.
 
-    Their open acknowledgements there become those of who does it. Open sessions end, everywhere: what the person may still enter, they
-    can enter anew. An account that is left without any membership is closed.
+    Their open acknowledgements there become those of who does it. An account that is left without any membership and platform role is
+    closed. Open sessions end then, and where the Owner owns all that the person may still enter; elsewhere a dashboard only loses this
+    workspace, since anybody can be added here by their login.
 
     Args:
         db: the database.
@@ -75,10 +78,13 @@ def leave(db: Database, who: Principal, workspace_id: int, login: str, *, ticket
         lock_user(tx, user_id)
         keep_an_owner(tx, workspace_id, [row.id for row in held])
         ended = _leave_workspace(tx, who, workspace_id, user_id, login, ticket)
-        keys = 0
-        if tx.run(_open_memberships().where(users.c.id == user_id)).first() is None:
+        keys = open_sessions = 0
+        # Asked before the account is closed: who lets themselves leave has no rights afterwards.
+        if who.user_id == user_id or has_whole_say(tx, who, user_id):
+            open_sessions = _end_sessions(tx, user_id, who)
+        if not _goes_on(tx, user_id):
             keys = _close_account(tx, user_id)
-        return Leaver(login, ended[0], _end_sessions(tx, user_id, who), keys, ended[1], ended[2])
+        return Leaver(login, ended[0], open_sessions, keys, ended[1], ended[2])
 
     return audit.attempt(db, who, "member.leave", work, target_kind="account", target_id=login)
 
@@ -125,6 +131,11 @@ def deactivate(db: Database, who: Principal, login: str, *, ticket: str | None =
         return Leaver(login, len(held), open_sessions, keys, moved, removed)
 
     return audit.attempt(db, who, "user.deactivate", work, target_kind="account", target_id=login)
+
+
+def _goes_on(tx: Transaction, user_id: int) -> bool:
+    elsewhere = tx.run(_open_memberships().where(users.c.id == user_id)).first()
+    return elsewhere is not None or has_platform_role(tx, user_id)
 
 
 def _open_memberships() -> Any:

@@ -1,8 +1,8 @@
 """Sessions: who has a dashboard open, since when, from where; and ending one from elsewhere.
 
 Promise: a session's beginning and its end by somebody else are in the trail of every workspace the person may enter; so is who was turned
-away, in the system's. A session is no right: what its person may do is asked anew by every function, and `standing` says when a dashboard
-must leave.
+away, in the system's. Ending one closes the person's whole dashboard, so `whole_say` decides who may. A session is no right: what its person
+may do is asked anew by every function, and `standing` says when a dashboard must leave.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import NotFound
 from storage.fields import clean_foreign
+from storage.ownership import VIA
 from storage.schema import audit_entries, memberships, sessions, users
 from storage.states import Topic
+from storage.whole_say import END_THE_ROLE, require_whole_say
 
 SILENT_AFTER: Final = timedelta(minutes=5)
 """A dashboard is heard of every minute; one that was silent for so long has died without a word."""
@@ -171,7 +173,7 @@ def end(
 
     Args:
         db: the database.
-        who: an Owner.
+        who: whose session it is, an Owner by the rule of `whole_say`, or whoever owns the database.
         workspace_id: a workspace that the session's person is a member of.
         session_id: which session.
         ticket: a reference for the trail.
@@ -181,12 +183,15 @@ def end(
     """
 
     def work(tx: Transaction) -> DashboardSession:
-        _require(tx, who, workspace_id)
         row = tx.run(
             _of_members(workspace_id).where(sessions.c.id == session_id, sessions.c.ended_at.is_(None))
         ).first()
-        if row is None:
-            raise NotFound(f"There is no open session {session_id[:40]}.", "See `atlas-tui session list`.")
+        if row is None or not (who.user_id == row.user_id and require_person(tx, who) == row.user_id):
+            if who.via != VIA:
+                _require(tx, who, workspace_id)
+            if row is None:
+                raise NotFound(f"There is no open session {session_id[:40]}.", "See `atlas-tui session list`.")
+            require_whole_say(tx, who, row.user_id, workspace_id, f"end a session of {row.login}", instead=END_THE_ROLE)
         tx.run(
             update(sessions)
             .where(sessions.c.id == session_id)
@@ -196,7 +201,7 @@ def end(
         tx.touch(Topic.MEMBERS)
         return _session(tx.run(_of_members(workspace_id).where(sessions.c.id == session_id)).one(), tx.now())
 
-    return audit.attempt(db, who, "session.end", work, target_kind="session", target_id=session_id[:40])
+    return audit.attempt(db, who, "session.end", work, target_kind="session", target_id=session_id[:40], ticket=ticket)
 
 
 def refused(db: Database, login: str, via: str, why: str) -> None:

@@ -1,7 +1,8 @@
 """SSH keys: who logs in with which, for an installation where sshd starts the dashboard for each member.
 
 Promise: a key belongs to one user and is valid only while it is not revoked, not over, and its user is active. Whoever may add a key for
-somebody can act as them, so an Owner may do so only for people who are members of nothing but the Owner's own workspaces.
+somebody can act as them, and whoever revokes one shuts them out of everything, so an Owner may do either only by the rule of `whole_say`;
+one's own key everybody may revoke.
 
 Must not know: sshd, its configuration, the line it is given.
 """
@@ -22,9 +23,10 @@ from storage.errors import Conflict, Forbidden, InvalidInput, NotFound
 from storage.fields import read_name
 from storage.openssh import read_public_key
 from storage.ownership import VIA, require_gateway
-from storage.schema import memberships, platform_grants, ssh_keys, users
+from storage.schema import memberships, ssh_keys, users
 from storage.states import Topic
 from storage.users import active_user
+from storage.whole_say import END_THE_ROLE, counting, require_whole_say
 
 _ADDERS = users.alias("adders")
 
@@ -95,7 +97,7 @@ def add(
 
     def work(tx: Transaction) -> SshKey:
         user_id = _person_of(tx, who, workspace_id, login)
-        _require_whole_say(tx, who, user_id, workspace_id, login)
+        require_whole_say(tx, who, user_id, workspace_id, f"add a key for {login}")
         now = tx.now()
         if expires_at is not None and expires_at <= now:
             raise InvalidInput("until", "is in the past", "Give a moment that is still to come.")
@@ -117,7 +119,7 @@ def add(
         _told(tx, who, "ssh_key.add", workspace_id, key_id, ticket, login, key.fingerprint, expires_at)
         return _key(tx.run(_select().where(ssh_keys.c.id == key_id)).one())
 
-    return audit.attempt(db, who, "ssh_key.add", work, target_kind="account", target_id=login)
+    return audit.attempt(db, who, "ssh_key.add", work, target_kind="account", target_id=login, ticket=ticket)
 
 
 def revoke(db: Database, who: Principal, workspace_id: int, fingerprint: str, *, ticket: str | None = None) -> SshKey:
@@ -125,7 +127,7 @@ def revoke(db: Database, who: Principal, workspace_id: int, fingerprint: str, *,
 
     Args:
         db: the database.
-        who: an Owner, or whoever owns the database.
+        who: whose key it is, an Owner by the rule of `whole_say`, or whoever owns the database.
         workspace_id: a workspace that the key's person is a member of.
         fingerprint: `SHA256:…`, or the key's number.
         ticket: a reference for the trail.
@@ -135,17 +137,23 @@ def revoke(db: Database, who: Principal, workspace_id: int, fingerprint: str, *,
     """
 
     def work(tx: Transaction) -> SshKey:
-        _require_say(tx, who, workspace_id)
         found = tx.run(
             _of_members(tx, workspace_id).where(_named(fingerprint), ssh_keys.c.revoked_at.is_(None))
         ).first()
-        if found is None:
-            raise NotFound(f"There is no key {fingerprint[:80]} here.", "See `atlas-tui member key list`.")
+        if found is None or not _is_own(tx, who, found.user_id):
+            _require_say(tx, who, workspace_id)
+            if found is None:
+                raise NotFound(f"There is no key {fingerprint[:80]} here.", "See `atlas-tui member key list`.")
+            require_whole_say(
+                tx, who, found.user_id, workspace_id, f"revoke a key of {found.login}", instead=END_THE_ROLE
+            )
         tx.run(update(ssh_keys).where(ssh_keys.c.id == found.id).values(revoked_at=tx.now()))
         _told(tx, who, "ssh_key.revoke", workspace_id, found.id, ticket, found.login, found.fingerprint, None)
         return _key(tx.run(_select().where(ssh_keys.c.id == found.id)).one())
 
-    return audit.attempt(db, who, "ssh_key.revoke", work, target_kind="ssh_key", target_id=fingerprint[:80])
+    return audit.attempt(
+        db, who, "ssh_key.revoke", work, target_kind="ssh_key", target_id=fingerprint[:80], ticket=ticket
+    )
 
 
 def of_workspace(db: Database, who: Principal, workspace_id: int, login: str | None = None) -> tuple[SshKey, ...]:
@@ -227,13 +235,7 @@ def _of_members(tx: Transaction, workspace_id: int) -> Select[Any]:
 
 
 def _members(tx: Transaction, workspace_id: int) -> Select[Any]:
-    return select(memberships.c.user_id).where(memberships.c.workspace_id == workspace_id, _counts(tx))
-
-
-def _counts(tx: Transaction) -> Any:
-    return memberships.c.revoked_at.is_(None) & (
-        memberships.c.expires_at.is_(None) | (memberships.c.expires_at > tx.now())
-    )
+    return select(memberships.c.user_id).where(memberships.c.workspace_id == workspace_id, counting(tx))
 
 
 def _named(text: str) -> Any:
@@ -245,6 +247,10 @@ def _named(text: str) -> Any:
 def _require_say(tx: Transaction, who: Principal, workspace_id: int) -> None:
     if who.via != VIA:
         authority(tx, who).require(tx, Capability.MEMBER_MANAGE, workspace_id, what=f"Workspace {workspace_id}")
+
+
+def _is_own(tx: Transaction, who: Principal, user_id: int) -> bool:
+    return who.user_id == user_id and require_person(tx, who) == user_id
 
 
 def _person_of(tx: Transaction, who: Principal, workspace_id: int, login: str) -> int:
@@ -260,24 +266,6 @@ def _person_of(tx: Transaction, who: Principal, workspace_id: int, login: str) -
     if user_id is None:
         raise NotFound(f"{login} is no member of this workspace.", "Add them first: atlas-tui member add")
     return int(user_id)
-
-
-def _require_whole_say(tx: Transaction, who: Principal, user_id: int, workspace_id: int, login: str) -> None:
-    """Whoever holds somebody's key is that person everywhere, so an Owner must own everything that the person reaches."""
-    if who.via == VIA:
-        return
-    elsewhere = tx.run(
-        select(memberships.c.workspace_id).where(memberships.c.user_id == user_id, _counts(tx))
-    ).scalars()
-    rights = authority(tx, who)
-    granted = tx.run(select(platform_grants.c.id).where(platform_grants.c.user_id == user_id)).first()
-    if granted is not None or not all(rights.reaches_whole(one, Capability.MEMBER_MANAGE) for one in elsewhere):
-        refusal = Forbidden(
-            f"{who.login} may not add a key for {login}.",
-            "Whoever owns the database can, with --system.",
-        )
-        refusal.workspace_id = workspace_id
-        raise refusal
 
 
 def _told(

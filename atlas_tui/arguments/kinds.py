@@ -87,6 +87,11 @@ def limit(target: argparse.ArgumentParser) -> None:
     target.add_argument("--limit", type=number, default=1000, help="rows at most (default: 1000)")
 
 
+def system(target: argparse.ArgumentParser) -> None:
+    """Adds `--system`, for what an Owner may do about some people only."""
+    target.add_argument("--system", action="store_true", help="act as whoever owns the database")
+
+
 def ticket(target: argparse.ArgumentParser) -> None:
     """Adds `--ticket`."""
     target.add_argument("--ticket", help="a reference for the audit trail")

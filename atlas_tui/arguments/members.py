@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from atlas_tui.arguments.kinds import Commands, Parser, command, group, ticket
+from atlas_tui.arguments.kinds import Commands, Parser, command, group, system, ticket
 
 _ROLES = ["owner", "manager", "operator", "auditor", "readonly"]
 
@@ -53,11 +53,11 @@ def _keys(member: Commands, common: Parser) -> None:
     found.add_argument("file", help="the .pub file, or - for standard input")
     found.add_argument("--label", help="what to call it (default: the key's comment)")
     _until(found)
-    _system(found)
+    system(found)
     ticket(found)
     found = command(inner, common, "revoke", "headless.ssh_keys:revoke_key", "let nobody log in with a key any more")
     found.add_argument("key", help="its number, or its fingerprint SHA256:…")
-    _system(found)
+    system(found)
     ticket(found)
 
 
@@ -73,7 +73,3 @@ def _reach(target: argparse.ArgumentParser) -> None:
 
 def _until(target: argparse.ArgumentParser) -> None:
     target.add_argument("--until", help="until when, as 2027-03-31T08:00")
-
-
-def _system(target: argparse.ArgumentParser) -> None:
-    target.add_argument("--system", action="store_true", help="act as whoever owns the database")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atlas_tui.arguments.kinds import Commands, Parser, command, group, number, ticket
+from atlas_tui.arguments.kinds import Commands, Parser, command, group, number, system, ticket
 
 _PLATFORM = ["platform.directory.view", "platform.runs.view"]
 
@@ -56,6 +56,7 @@ def _sessions(commands: Commands, common: Parser) -> None:
     found.add_argument("--all", action="store_true", help="those that have ended too")
     found = command(inner, common, "end", "headless.people:end_session", "end a session; its dashboard leaves")
     found.add_argument("session", help="its id, from `session list`")
+    system(found)
     ticket(found)
     found = command(
         commands,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from atlas_tui.headless.acting import acting
 from atlas_tui.headless.members import say_left
 from atlas_tui.headless.opening import opened, opened_by_owner
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
@@ -123,8 +124,8 @@ def list_sessions(options: argparse.Namespace) -> int:
 
 def end_session(options: argparse.Namespace) -> int:
     """`atlas-tui session end SESSION`."""
-    with opened(options.config, options.workspace) as here:
-        row = sessions.end(here.db, here.who, here.workspace.workspace_id, options.session, ticket=options.ticket)
+    with acting(options) as (db, who, workspace_id):
+        row = sessions.end(db, who, workspace_id, options.session, ticket=options.ticket)
     if options.json:
         write_json(row)
     else:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from atlas_tui import keyboard
+from atlas_tui.headless.acting import acting
 from atlas_tui.headless.given import read_end, read_file
-from atlas_tui.headless.opening import opened, opened_by_owner
+from atlas_tui.headless.opening import opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
-from storage import configuration, ssh_keys, workspaces
-from storage.access import Principal
-from storage.database import Database
-from storage.errors import InvalidInput, NotFound
+from storage import ssh_keys
+from storage.errors import InvalidInput
 from storage.openssh import MAX_LENGTH
 
 
@@ -51,7 +48,7 @@ def add_key(options: argparse.Namespace) -> int:
     """`atlas-tui member key add LOGIN FILE|-`."""
     text = _read_key(options.file)
     end = read_end("--until", options.until)
-    with _acting(options) as (db, who, workspace_id):
+    with acting(options) as (db, who, workspace_id):
         key = ssh_keys.add(
             db, who, workspace_id, options.login, text, label=options.label, expires_at=end, ticket=options.ticket
         )
@@ -64,29 +61,13 @@ def add_key(options: argparse.Namespace) -> int:
 
 def revoke_key(options: argparse.Namespace) -> int:
     """`atlas-tui member key revoke KEY`."""
-    with _acting(options) as (db, who, workspace_id):
+    with acting(options) as (db, who, workspace_id):
         key = ssh_keys.revoke(db, who, workspace_id, options.key, ticket=options.ticket)
     if options.json:
         write_json(key)
     else:
         write_line(f"Key {key.id} of {key.login} may not log in any more; open sessions: atlas-tui session list")
     return 0
-
-
-@contextmanager
-def _acting(options: argparse.Namespace) -> Iterator[tuple[Database, Principal, int]]:
-    """An Owner in their workspace; or, asked for with `--system`, whoever owns the database."""
-    if not options.system:
-        with opened(options.config, options.workspace) as here:
-            yield here.db, here.who, here.workspace.workspace_id
-        return
-    slug = options.workspace or configuration.load(options.config).workspace
-    with opened_by_owner(options.config) as (db, who):
-        for workspace in workspaces.of_installation(db, who):
-            if workspace.slug == slug:
-                yield db, who, workspace.id
-                return
-        raise NotFound(f"There is no workspace {slug}." if slug else "No workspace is named.", "Name it: --workspace")
 
 
 def _read_key(place: str) -> str:

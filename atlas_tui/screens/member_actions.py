@@ -126,10 +126,10 @@ class MemberActs(AtlasScreen):
             roles = ", ".join(f"{row.role.value} on {row.scope}" for row in (member, *read.others))
             sentences = [
                 f"Ends every role in {where.name}: {roles}.",
-                f"Ends the open sessions of {member.login}, everywhere: {count(len(read.sessions or ()), 'dashboard')} "
-                "closes within seconds.",
+                f"Ends the open sessions of {member.login}: {count(len(read.sessions or ()), 'dashboard')} closes within "
+                "seconds; of somebody who goes on in a workspace that is not yours, it only loses this one.",
                 "What they had acknowledged here becomes yours; their drafts here are removed.",
-                f"If they are in no other workspace, the account is closed and {count(len(read.keys or ()), 'SSH key')} revoked.",
+                f"If nothing is left to them, the account is closed and {count(len(read.keys or ()), 'SSH key')} revoked.",
                 "The trail keeps what they did. Adding them again gives a role anew, not the keys.",
             ]
             if member.login == session.who.login:

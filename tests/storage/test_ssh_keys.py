@@ -174,10 +174,70 @@ def test_nobody_gets_into_another_workspace_by_a_key_they_added(fleet: Any) -> N
         add_key(fleet, "omar")
     assert add_key(fleet, "rita", by=BOSS).added_by is None
     assert add_key(fleet, "omar", by=BOSS).login == "omar"
-    # The other workspace's Owner may take it away: it opens their workspace too.
-    (key,) = ssh_keys.of_workspace(fleet.db, zoe, fleet.south)
-    ssh_keys.revoke(fleet.db, zoe, fleet.south, key.fingerprint)
+
+
+def _in_both(fleet: Any, login: str) -> None:
+    """The other workspace's Owner adds somebody by their login, which nobody can prevent."""
+    member_changes.add(fleet.db, fleet.people["zoe"], fleet.south, login=login, display_name=login, role=Role.READONLY)
+
+
+def test_an_owner_who_adds_somebody_gets_no_power_over_their_keys(fleet: Any) -> None:
+    key = add_key(fleet)
+    _in_both(fleet, "omar")
+    for login, workspace in (("zoe", fleet.south), ("dana", fleet.north)):
+        with pytest.raises(Forbidden, match="may not revoke a key of omar") as refusal:
+            ssh_keys.revoke(fleet.db, fleet.people[login], workspace, key.fingerprint, ticket="INC-7")
+        assert "member remove" in str(refusal.value)
+        assert "--system" in str(refusal.value)
+    told = fleet.rows(
+        select(audit_entries.c.workspace_id, audit_entries.c.ticket).where(
+            audit_entries.c.action == "ssh_key.revoke", audit_entries.c.outcome == "refused"
+        )
+    )
+    assert sorted(told) == sorted([(fleet.south, "INC-7"), (fleet.north, "INC-7")])
+    assert ssh_keys.login_of(fleet.db, key.fingerprint) is not None
+    ssh_keys.revoke(fleet.db, BOSS, fleet.south, key.fingerprint)
     assert ssh_keys.login_of(fleet.db, key.fingerprint) is None
+
+
+def test_a_platform_role_takes_keys_and_sessions_out_of_an_owners_hands(fleet: Any) -> None:
+    key, session = add_key(fleet), sessions.begin(fleet.db, fleet.people["omar"], "laptop")
+    platform_grants.grant(fleet.db, BOSS, "omar", Capability.PLATFORM_RUNS_VIEW)
+    with pytest.raises(Forbidden, match="may not revoke"):
+        ssh_keys.revoke(fleet.db, fleet.dana, fleet.north, key.fingerprint)
+    with pytest.raises(Forbidden, match="may not end"):
+        sessions.end(fleet.db, fleet.dana, fleet.north, session)
+    left = leaving.leave(fleet.db, fleet.dana, fleet.north, "omar")
+    assert (left.sessions, left.keys) == (0, 0), "leaving one workspace takes nothing that was given for the system"
+    assert [row.login for row in platform_grants.of_installation(fleet.db, BOSS)].count("omar") == 1
+    assert ssh_keys.login_of(fleet.db, key.fingerprint) is not None
+
+
+@pytest.mark.parametrize("login", ["omar", "rita"])
+def test_everybody_may_revoke_their_own_key_and_end_their_own_session(fleet: Any, login: str) -> None:
+    key, session = add_key(fleet, login), sessions.begin(fleet.db, fleet.people[login], "laptop")
+    _in_both(fleet, login)
+    other = "rita" if login == "omar" else "omar"
+    with pytest.raises(Forbidden):
+        ssh_keys.revoke(fleet.db, fleet.people[other], fleet.north, key.fingerprint)
+    with pytest.raises(Forbidden):
+        sessions.end(fleet.db, fleet.people[other], fleet.north, session)
+    assert ssh_keys.revoke(fleet.db, fleet.people[login], fleet.north, key.fingerprint).revoked_at is not None
+    assert sessions.end(fleet.db, fleet.people[login], fleet.north, session).ended_at is not None
+
+
+def test_an_owner_ends_access_to_their_workspace_and_not_a_session_that_reaches_further(fleet: Any) -> None:
+    omar, zoe = fleet.people["omar"], fleet.people["zoe"]
+    session = sessions.begin(fleet.db, omar, "laptop")
+    fleet.clock.advance(minutes=1)
+    _in_both(fleet, "omar")
+    with pytest.raises(Forbidden, match="may not end a session of omar"):
+        sessions.end(fleet.db, zoe, fleet.south, session)
+    assert leaving.leave(fleet.db, zoe, fleet.south, "omar").sessions == 0
+    standing = sessions.standing(fleet.db, omar, session)
+    assert (standing.ended, [entry.slug for entry in standing.workspaces]) == (None, ["north"])
+    _in_both(fleet, "omar")
+    assert sessions.end(fleet.db, BOSS, fleet.north, session).end_reason == "ended by root"
 
 
 def test_ones_own_keys_are_readable(fleet: Any) -> None:
