@@ -1,17 +1,23 @@
-"""What every worker looks after beside its runs: here, that due purges get done and others do not."""
+"""What every worker looks after beside its runs: here, that due purges get done and others do not, and that stages are cleared."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 
-from storage import offboarding
+from storage import inventory_staging, leases, offboarding
+from storage.inventory_staging import StagedItem
 from storage.schema import audit_entries, tenants
+from storage.schema import inventory_staging as staged
 from tasks import sweeping
+from tasks.held_runs import HeldRun, Stop
 from tasks.logs import Log
-from tasks.sweeping import PURGE_EVERY, Sweep
+from tasks.providers.base import RunStopped
+from tasks.staging import RunStage
+from tasks.sweeping import PURGE_EVERY, STAGING_EVERY, Sweep
 from tasks.timing import Timing
 
 
@@ -41,3 +47,41 @@ def test_a_sweep_purges_what_is_due_and_looks_again_after_a_while(fleet: Any, mo
     passed[0] += PURGE_EVERY
     sweep.step()
     assert purges() == 1
+
+
+def claimed(fleet: Any) -> leases.Claim:
+    """A run that this process holds."""
+    claim = leases.claim(fleet.db, "w1", fleet.start(fleet.connection()))
+    assert claim is not None
+    return claim
+
+
+def test_a_sweep_clears_what_an_ended_run_has_staged_and_looks_again_after_a_while(
+    fleet: Any, monkeypatch: Any
+) -> None:
+    passed = [1000.0]
+    monkeypatch.setattr(sweeping, "steady_clock", lambda: passed[0])
+    held = claimed(fleet).held
+    assert inventory_staging.put(fleet.db, held, "mobile_apps", [StagedItem("a", "App")])
+    sweep = Sweep(fleet.db, Timing(), Log("worker"))
+    sweep.step()
+    assert fleet.count(staged) == 1
+    assert leases.release(fleet.db, held)
+    sweep.step()
+    assert fleet.count(staged) == 1  # it has looked a moment ago
+    passed[0] += STAGING_EVERY
+    sweep.step()
+    assert fleet.count(staged) == 0
+
+
+def test_who_lost_the_run_stops_at_the_next_thing_it_stages(fleet: Any) -> None:
+    held = claimed(fleet).held
+    run = HeldRun(held, 0.0, 15.0, lambda: 0.0)
+    stage = RunStage(fleet.db, run, lambda write: write())
+    stage.put("mobile_apps", [StagedItem("a", "App")])
+    assert leases.release(fleet.db, held)
+    for act in (lambda: stage.put("mobile_apps", [StagedItem("b", "B")]), lambda: stage.discard("mobile_apps")):
+        with pytest.raises(RunStopped):
+            act()
+    assert run.why_stop() is Stop.LEASE_LOST
+    assert fleet.count(staged) == 1
