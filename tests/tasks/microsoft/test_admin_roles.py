@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -359,3 +360,10 @@ def test_privileged_roles_are_known_by_template_id() -> None:
     assert all(uuid.UUID(key) for key in PRIVILEGED)
     assert len(set(PRIVILEGED.values())) == len(PRIVILEGED)
     assert "88d8e3e3-8f55-4a1e-953a-9b9898b8876b" not in PRIVILEGED  # Directory Readers
+
+
+def test_every_code_is_in_the_guide_as_it_is_here() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "compliance-and-roles.md").read_text(encoding="utf-8")
+    for entry in CODES.values():
+        row = f"| `{entry.code}` | [{entry.title}]({entry.link}) | {entry.meaning} | {entry.advice} |"
+        assert row in guide, entry.code
