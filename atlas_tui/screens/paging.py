@@ -19,7 +19,7 @@ from atlas_tui.screens.copying import copy_json
 from atlas_tui.screens.frame import AtlasScreen
 from atlas_tui.screens.prose import wrapped
 from atlas_tui.screens.scrolled import Scrolled
-from storage.errors import AtlasError
+from storage.errors import AtlasError, Forbidden, NotFound
 
 
 class PageScreen(AtlasScreen):
@@ -29,6 +29,7 @@ class PageScreen(AtlasScreen):
         super().__init__(keymap)
         self.subject: int | None = None
         self.read: Any = None
+        self._refusal: AtlasError | None = None
         self._from_top = True
 
     # What a page says about its thing
@@ -58,7 +59,7 @@ class PageScreen(AtlasScreen):
     def follow(self, link: Link) -> None:
         """Another thing, or the same again."""
         if link.id != self.subject:
-            self.subject, self.read, self._from_top = link.id, None, True
+            self.subject, self.read, self._refusal, self._from_top = link.id, None, None, True
             if self.is_mounted:
                 self.show_page()
         if self.is_mounted:
@@ -71,14 +72,19 @@ class PageScreen(AtlasScreen):
             self.ask("subject", lambda: self.read_subject(subject), self._take, self._failed)
 
     def _take(self, read: Any) -> None:
-        self.read = read
+        self.read, self._refusal = read, None
         self.show_page()
         self.show_frame()
 
     def _failed(self, error: AtlasError) -> None:
         self.tell_error(error)
+        if isinstance(error, Forbidden | NotFound):
+            # What may not be seen any more is not left standing; after any other failure the page stays, and the flash line says why.
+            self.read, self._from_top = None, True
         if self.read is None:
-            self.page.show(lambda width: [(), *wrapped(str(error), width, indent=1, style="bad")], from_top=True)
+            self._refusal = error
+            self.show_page()
+            self.show_frame()
 
     @property
     def page(self) -> Scrolled:
@@ -88,6 +94,9 @@ class PageScreen(AtlasScreen):
     def show_page(self) -> None:
         """Paint what was read."""
         if not self.is_mounted:
+            return
+        if (refusal := self._refusal) is not None:
+            self.page.show(lambda width: [(), *wrapped(str(refusal), width, indent=1, style="bad")], from_top=True)
             return
         if self.read is None:
             self.page.show(lambda width: [(Part(" Loading", "muted"),)], from_top=True)

@@ -24,6 +24,7 @@ from atlas_tui.widgets.pages import Direction, PageRequest, PageResult, PageSour
 from atlas_tui.widgets.table_messages import PageFailed, PageShown, RowHighlighted
 from atlas_tui.widgets.viewport import Viewport
 from atlas_tui.widgets.windows import Window
+from storage.errors import Forbidden
 
 LEAST_PAGE = 60
 """Rows asked for at once, at least; on tall screens twice the height."""
@@ -258,11 +259,15 @@ class PagedRows(PaintedLines, Generic[Row]):
         failed_before, self._error = self._error, message.error
         if message.error is not None:
             self._owed = 0
+            if isinstance(message.error, Forbidden):
+                # Whoever may not read them any more is not shown them as stale ones either.
+                self._window.replace(PageResult(()))
+                self._view.show(0, 0, 0)
             self.post_message(PageFailed(self, message.error))
         elif message.result is not None:
             self._answered_once = True
             self._land(question, message.result)
-        if (failed_before is None) != (self._error is None) or held == 0:
+        if (failed_before is None) != (self._error is None) or held == 0 or not len(self._window):
             self.rows_changed()
         # A source that goes on and on without bringing rows is asked again only when someone moves.
         brought = message.result is not None and bool(message.result.rows)

@@ -103,7 +103,7 @@ class PageShown(TableMessage):
 
 
 class PageFailed(TableMessage):
-    """A page could not be read. The rows on the screen stay and are called stale."""
+    """A page could not be read. The rows on the screen stay and are called stale, unless they may not be read any more: then they go."""
 
     def __init__(self, table: PagedRows[Any], error: Exception) -> None:
         super().__init__(table)

@@ -37,6 +37,23 @@ async def test_another_role_is_on_line_one_and_in_what_is_dimmed(small_fleet: An
         await terminal.wait_for(lambda: terminal.shows("Your role in North MSP is readonly now."))
 
 
+async def test_what_may_not_be_read_any_more_leaves_the_screen(small_fleet: Any, dashboard: Any) -> None:
+    async with dashboard(small_fleet, login="omar") as terminal:
+        await terminal.press("5", "enter")
+        assert terminal.shows("Entry #")
+        dana = small_fleet.people["dana"]
+        member_changes.change_role(
+            small_fleet.db, dana, small_fleet.workspace, membership(small_fleet, "omar"), Role.READONLY
+        )
+        await terminal.wait_for(lambda: terminal.shows("omar/readonly"))
+        await terminal.press("ctrl+r")
+        await terminal.wait_for(lambda: not terminal.shows("Entry #"))
+        assert terminal.shows("omar may not do this (audit.view)")
+        await terminal.press("escape")
+        await terminal.wait_for(lambda: not terminal.shows("STALE"))
+        assert not terminal.shows("member role changed")
+
+
 async def test_an_ended_session_leaves_with_a_sentence(small_fleet: Any, dashboard: Any, capfd: Any) -> None:
     app = kept(small_fleet, "omar")
     async with dashboard(small_fleet, login="omar", app=app) as terminal:
@@ -71,6 +88,16 @@ async def test_there_is_no_shell_behind_a_forced_command(small_fleet: Any, dashb
         with keyboard.with_key(1):
             await terminal.press("ctrl+z")
             await terminal.wait_for(lambda: terminal.shows("There is no shell to go back to"))
+
+
+async def test_nothing_is_suspended_that_no_shell_would_bring_back(
+    small_fleet: Any, dashboard: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("os.getpgrp", lambda: 7)
+    monkeypatch.setattr("os.getsid", lambda pid: 7)
+    async with dashboard(small_fleet) as terminal:
+        await terminal.press("ctrl+z")
+        assert terminal.shows("No shell waits for this program")
 
 
 def test_a_role_that_ends_by_the_clock_is_looked_for_once_a_minute() -> None:

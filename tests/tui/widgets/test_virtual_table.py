@@ -23,7 +23,7 @@ from atlas_tui.widgets.table_messages import (
     RowOpened,
 )
 from atlas_tui.widgets.virtual_table import VirtualTable
-from storage.errors import AtlasError
+from storage.errors import AtlasError, Forbidden
 from storage.states import ConsentStatus
 
 SIZES = [(80, 24), (160, 48)]
@@ -309,6 +309,23 @@ async def test_a_failed_refresh_keeps_the_rows_and_calls_them_stale(run: Any, ta
         await terminal.settle()
         assert not shown.is_stale
         assert "STALE" not in "".join(terminal.display())
+
+
+async def test_rows_that_may_not_be_read_any_more_leave_the_screen(run: Any, table: Any, fleet: Any) -> None:
+    source = fleet(100)
+    shown = table(source)
+    async with run(shown) as terminal:
+        await terminal.press(*["down"] * 30)
+        source.error = Forbidden("Your role may not do this.", "Ask dana (Owner).")
+        shown.refresh_page()
+        await terminal.settle()
+        assert "Your role may not do this." in terminal.display()[1]
+        assert "Tenant 00000" not in "".join(terminal.display())
+        assert shown.cursor_key is None
+        source.error = None
+        shown.refresh_page()
+        await terminal.settle()
+        assert "Tenant 0000001" in terminal.display()[1]
 
 
 async def test_an_unexpected_error_is_named_but_its_text_is_not_shown(run: Any, table: Any, fleet: Any) -> None:
