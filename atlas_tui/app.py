@@ -93,7 +93,6 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.zone: tzinfo = UTC
         self.freshness = Freshness()
         self.notice: Notice | None = None
-        self._carried_on: Notice | None = None
         self.standing: Standing | None = None
         self.consent_links: dict[int, ConsentLink] = {}
         """Connection → the newest consent link made here: its address is nowhere else, and gone with the program."""
@@ -160,15 +159,8 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
             screen.show_notice()
 
     def carry_notice(self) -> None:
-        """Somebody goes elsewhere: what was said goes along to one more screen, and not to the next.
-
-        A failure, and what `l` opens, stay until they are answered or something else is said.
-        """
-        if self.notice is None or self.notice.link is not None or self.notice.level == "bad":
-            return
-        if self.notice is self._carried_on:
-            self.notice = None
-        self._carried_on = self.notice
+        """Somebody goes elsewhere: what was said goes along, for as long as it may."""
+        self.notice = self.notice.carried() if self.notice is not None else None
 
     def hurry_feed(self) -> None:
         """Look for changes now; after an unreachable database, try again now."""

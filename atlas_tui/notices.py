@@ -5,7 +5,7 @@ Must not know: screens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atlas_tui.cells import cut, plain
 from atlas_tui.links import Link
@@ -14,11 +14,27 @@ from atlas_tui.widgets.flash_line import Level
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The last message, and what it is about."""
+    """The last message, and what it is about.
+
+    Attributes:
+        text: A sentence.
+        level: How it looks.
+        link: What `l` opens while it stands.
+        is_new: It stands on the screen it was said on.
+    """
 
     text: str
     level: Level
     link: Link | None = None
+    is_new: bool = True
+
+    def carried(self) -> Notice | None:
+        """What of it is seen on the next screen: it goes along to one, and not to the one after it, where it would be about something
+        that was left long ago. A failure, and what `l` opens, stay until something else is said or Esc takes them away.
+        """
+        if self.link is not None or self.level == "bad":
+            return self
+        return replace(self, is_new=False) if self.is_new else None
 
     def fitting(self, width: int) -> str:
         """The message with the key that opens what it is about, which is never what is cut.
