@@ -60,6 +60,15 @@ def principal(db: Database) -> Principal:
         raise
 
 
+def can_suspend() -> bool:
+    """Whether a shell with job control waits for this program, and can bring it back with `fg`.
+
+    Such a shell puts every job into a process group of its own; what sshd, tmux or a script started runs in the group of the session's
+    first process, and nothing would ever continue it (POSIX.1-2017, 2.4.3 and 11.1.4: orphaned process groups).
+    """
+    return os.getpgrp() != os.getsid(0)
+
+
 def turned_away(db: Database, who: Principal, why: Forbidden) -> None:
     """Write down that somebody who is known here has nowhere to go. Blocks; not for the event loop."""
     from storage import sessions

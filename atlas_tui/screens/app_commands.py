@@ -130,6 +130,11 @@ class AppCommands:
         if keyboard.is_confined():
             self._app.flash("There is no shell to go back to over this connection.", "warn")
             return
+        if not keyboard.can_suspend():
+            self._app.flash(
+                "No shell waits for this program: nothing could bring it back. q goes back and quits.", "warn"
+            )
+            return
         with suppress(SuspendNotSupported):
             self._app.action_suspend_process()
 
