@@ -83,6 +83,8 @@ COUNTERPARTS: dict[str, tuple[str, ...]] = {
     "compliance summary counts": (
         "test_guards.py::test_no_summary_key_is_outside_the_catalog",
         "storage/test_leases.py::test_summary_counts_come_out_in_the_catalogs_order",
+        "storage/test_compliance.py::test_a_snapshot_is_kept_with_its_run",
+        "tasks/microsoft/test_compliance.py::test_every_device_is_counted_once_by_state_and_platform",
     ),
     "onboarding takes the platform app by default": (
         "storage/test_onboarding.py::test_a_platform_connection_needs_no_credential_of_its_own",
@@ -107,6 +109,7 @@ COUNTERPARTS: dict[str, tuple[str, ...]] = {
         "headless/test_setting_up.py::test_a_member_of_a_tag_sees_nothing_else",
     ),
     "the admin roles scan is gated on lifecycle and consent": (
+        "storage/test_roles.py::test_a_scan_is_gated_on_lifecycle_and_consent",
         "storage/test_start_gate.py::test_the_matrix",
         "storage/test_start_gate.py::test_what_the_preview_promises_the_start_does",
     ),
