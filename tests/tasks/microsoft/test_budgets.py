@@ -130,7 +130,7 @@ def test_no_window_ever_holds_more_than_was_published(workload: Workload, asked:
         sent.append((clock().timestamp() + allowance.reserve(workload, spent), spent))
     for start, _ in sent:
         inside = sum(spent for moment, spent in sent if start <= moment < start + budget.window - 1e-3)
-        assert inside <= budget.units + budget.burst * (workload is not CA)
+        assert inside <= budget.units
 
 
 @pytest.mark.parametrize("contract", contracts.CONTRACTS.values(), ids=list(contracts.CONTRACTS))
