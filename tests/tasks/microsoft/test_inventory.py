@@ -92,10 +92,10 @@ def test_every_listing_is_staged_whole(
     assert result.summary_counts == {"skipped": 0}
     assert {key: status for key, (status, _) in ended(reporter).items()} == dict.fromkeys(KINDS, "pass")
     assert stage.largest == 3
-    policies = stage.kept["compliance_policies"].values()
-    assert len(policies) >= 3
-    assert all(item.name and item.modified_at for item in policies)
-    assert {item.platform for item in policies} & {"windows", "ios", "android", "macos"}
+    apps = stage.kept["mobile_apps"].values()
+    assert len(apps) > 3
+    assert all(item.name and item.modified_at for item in apps)
+    assert {item.platform for item in apps} & {"windows", "ios", "android", "macos"}
 
 
 def test_a_listing_that_begins_again_leaves_nothing_of_its_first_pass(
@@ -125,8 +125,8 @@ def test_paging_that_goes_wrong_ends(
 ) -> None:
     tenant.scenarios(scenario)
     result = collect(tenant)
-    assert ended(reporter)["compliance_policies"] == ("fail", reason)
-    assert "compliance_policies" not in believed(result)
+    assert ended(reporter)["mobile_apps"] == ("fail", reason)
+    assert "mobile_apps" not in believed(result)
 
 
 def test_without_intune_its_kinds_are_skipped_and_never_red(new_tenant: Any, collect: Any, reporter: Any) -> None:
