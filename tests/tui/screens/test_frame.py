@@ -347,3 +347,10 @@ async def test_health_counts_each_dimension_by_itself(lived_in: Any, dashboard: 
         assert terminal.shows("Lifecycle    disabled 1, enabled 4")
         assert terminal.shows("queued 1, running 0, waiting 0")
         assert terminal.shows("+ alive")
+
+
+async def test_the_list_behind_a_dialog_is_seen_without_colours_too(lived_in: Any, dashboard: Any) -> None:
+    async with dashboard(lived_in, theme_name="atlas-ansi") as terminal:
+        await terminal.press("x")
+        assert terminal.shows("Check now")
+        assert terminal.shows("TENANT"), "the list's header above the menu"
