@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from storage.role_finding_codes import CODES
+from storage.roles_publishing import CollectedRoles
 from tasks.providers.base import OperationResult, RunStopped
 from tasks.providers.microsoft import admin_roles, contracts
 from tasks.providers.microsoft.admin_roles import MicrosoftRolesCollector
@@ -93,12 +94,17 @@ def scan(gateway: Any, target_for: Any, reporter: Any) -> Callable[..., Operatio
     return do
 
 
+def report_of(result: OperationResult) -> CollectedRoles:
+    assert isinstance(result.collected, CollectedRoles)
+    return result.collected
+
+
 def found(result: OperationResult) -> list[str]:
-    return [finding.code for finding in result.collected.findings]
+    return [finding.code for finding in report_of(result).findings]
 
 
 def names(result: OperationResult, assignment: str) -> set[str]:
-    return {one.principal_name for one in result.collected.assignments if one.assignment == assignment}
+    return {one.principal_name for one in report_of(result).assignments if one.assignment == assignment}
 
 
 def test_a_directory_in_order_has_no_findings(written: Written, scan: Any, reporter: Any) -> None:
