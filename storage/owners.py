@@ -18,10 +18,10 @@ from storage.schema import memberships, users, workspaces
 from storage.states import ScopeKind
 
 
-def lasting_owners(tx: Transaction, workspace_id: int) -> list[Any]:
+def lasting_owners(tx: Transaction, workspace_id: int, *, lock: bool = True) -> list[Any]:
     """Returns (membership id, user id, login) of those who stay Owners, the longest-standing first; their memberships are locked.
 
-    SQLite's write transactions hold the only lock there is.
+    SQLite's write transactions hold the only lock there is. What only says what would be done does not lock.
     """
     statement = (
         select(memberships.c.id, memberships.c.user_id, users.c.login)
@@ -36,10 +36,12 @@ def lasting_owners(tx: Transaction, workspace_id: int) -> list[Any]:
         )
         .order_by(memberships.c.id)
     )
-    return list(tx.run(statement if tx.is_sqlite else statement.with_for_update(of=memberships)).all())
+    return list(tx.run(statement.with_for_update(of=memberships) if lock and not tx.is_sqlite else statement).all())
 
 
-def keep_an_owner(tx: Transaction, workspace_id: int, going: Collection[int], *, becoming: Role | None = None) -> None:
+def keep_an_owner(
+    tx: Transaction, workspace_id: int, going: Collection[int], *, becoming: Role | None = None, lock: bool = True
+) -> None:
     """Refuses what would leave a workspace without a lasting Owner.
 
     Args:
@@ -47,13 +49,14 @@ def keep_an_owner(tx: Transaction, workspace_id: int, going: Collection[int], *,
         workspace_id: whose.
         going: the memberships that end, or are not a lasting Owner's any more.
         becoming: the role they get instead; None when they end.
+        lock: whether it is a change; False for what only says what a change would do.
 
     Raises:
         Conflict: the last lasting Owner is among them.
     """
     if becoming is Role.OWNER:
         return
-    owners = lasting_owners(tx, workspace_id)
+    owners = lasting_owners(tx, workspace_id, lock=lock)
     leaving = [row for row in owners if row.id in going]
     if leaving and len(leaving) == len(owners):
         name = tx.run(select(workspaces.c.name).where(workspaces.c.id == workspace_id)).scalar_one()

@@ -1,8 +1,8 @@
 """Sessions: who has a dashboard open, since when, from where; and ending one from elsewhere.
 
 Promise: a session's beginning and its end by somebody else are in the trail of every workspace the person may enter; so is who was turned
-away, in the system's. Ending one closes the person's whole dashboard, so `whole_say` decides who may. A session is no right: what its person
-may do is asked anew by every function, and `standing` says when a dashboard must leave.
+away, in the system's. Ending one closes the person's whole dashboard, so `whole_say` decides who may. A session is no right: what its
+person may do is asked anew by every function, and `standing` says when a dashboard must leave.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from atlas_tui.arguments.kinds import Commands, Parser, cloud, command, group, ticket
+from atlas_tui.arguments.kinds import Commands, Parser, cloud, command, group, ticket, yes
 
 _CLOUDS = ["global", "usgov", "dod", "china"]
 
@@ -34,7 +34,7 @@ def add(commands: Commands, common: Parser) -> None:
     found.add_argument("--client-id", help="the application (client) id")
     found.add_argument("--home-tenant", help="the tenant it is registered in (a GUID)")
     found.add_argument("--redirect-uri", help="where the consent answer goes")
-    _yes(found)
+    yes(found)
     ticket(found)
     found = command(
         inner,
@@ -48,13 +48,9 @@ def add(commands: Commands, common: Parser) -> None:
     ticket(found)
     found = command(inner, common, "delete", "headless.apps:delete_app", "delete a platform app that nobody uses")
     _cloud(found)
-    _yes(found)
+    yes(found)
     ticket(found)
 
 
 def _cloud(target: argparse.ArgumentParser) -> None:
     target.add_argument("app", metavar="CLOUD", choices=_CLOUDS, help=f"the app of this cloud: {', '.join(_CLOUDS)}")
-
-
-def _yes(target: argparse.ArgumentParser) -> None:
-    target.add_argument("--yes", action="store_true", help="do not ask; what it does is still written out")

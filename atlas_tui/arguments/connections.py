@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from atlas_tui.arguments.kinds import Commands, Parser, command, group, ticket
+from atlas_tui.arguments.kinds import Commands, Parser, command, group, ticket, yes
 
 
 def add(commands: Commands, common: Parser) -> None:
@@ -29,7 +29,7 @@ def add(commands: Commands, common: Parser) -> None:
     found.add_argument("--name", help="what you call the connection")
     found.add_argument("--type", choices=["platform", "dedicated"], help="whose app registration it signs in with")
     found.add_argument("--client-id", help="the dedicated app registration's client id")
-    _yes(found)
+    yes(found)
     ticket(found)
     for change, text in (
         ("enable", "enable a connection; its verification becomes unknown"),
@@ -48,7 +48,7 @@ def add(commands: Commands, common: Parser) -> None:
         found = command(inner, common, change, "headless.connections:take_away", text)
         found.set_defaults(change=change)
         _connection(found)
-        _yes(found)
+        yes(found)
         ticket(found)
     found = command(
         inner, common, "resolve", "headless.connections:resolve", "say which connection a tenant's operations use"
@@ -58,7 +58,3 @@ def add(commands: Commands, common: Parser) -> None:
 
 def _connection(target: argparse.ArgumentParser) -> None:
     target.add_argument("connection", help="number, tenant name, domain or tenant id")
-
-
-def _yes(target: argparse.ArgumentParser) -> None:
-    target.add_argument("--yes", action="store_true", help="do not ask; what it does is still written out")

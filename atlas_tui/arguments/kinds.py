@@ -92,6 +92,11 @@ def system(target: argparse.ArgumentParser) -> None:
     target.add_argument("--system", action="store_true", help="act as whoever owns the database")
 
 
+def yes(target: argparse.ArgumentParser) -> None:
+    """Adds `--yes`, for what asks before it hurts."""
+    target.add_argument("--yes", action="store_true", help="do not ask; what it does is still written out")
+
+
 def ticket(target: argparse.ArgumentParser) -> None:
     """Adds `--ticket`."""
     target.add_argument("--ticket", help="a reference for the audit trail")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from atlas_tui.arguments.kinds import Commands, Parser, command, group, system, ticket
+from atlas_tui.arguments.kinds import Commands, Parser, command, group, system, ticket, yes
 
 _ROLES = ["owner", "manager", "operator", "auditor", "readonly"]
 
@@ -31,6 +31,7 @@ def add(commands: Commands, common: Parser) -> None:
     ticket(found)
     found = command(inner, common, "remove", "headless.members:remove_member", "end one role of a member")
     _which(found)
+    yes(found)
     ticket(found)
     found = command(
         inner,
@@ -40,6 +41,7 @@ def add(commands: Commands, common: Parser) -> None:
         "somebody leaves: all their roles here and their sessions end, their acknowledgements become yours",
     )
     found.add_argument("login", help="the account")
+    yes(found)
     ticket(found)
     _keys(inner, common)
 

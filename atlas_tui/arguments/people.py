@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atlas_tui.arguments.kinds import Commands, Parser, command, group, number, system, ticket
+from atlas_tui.arguments.kinds import Commands, Parser, command, group, number, system, ticket, yes
 
 _PLATFORM = ["platform.directory.view", "platform.runs.view"]
 
@@ -14,6 +14,7 @@ def add(commands: Commands, common: Parser) -> None:
     inner = group(commands, "user", "accounts, for whoever owns the database")
     found = command(inner, common, "deactivate", "headless.people:deactivate", "close an account in all workspaces")
     found.add_argument("login", help="the account")
+    yes(found)
     ticket(found)
     _sessions(commands, common)
 

@@ -24,7 +24,7 @@ def confirm(found: Consequences, name: str, *, yes: bool) -> None:
         InvalidInput: nobody can be asked, since there is no terminal.
         Conflict: something else was typed; nothing was done.
     """
-    if found.hurts and not yes and not sys.stdin.isatty():
+    if found.hurts and not yes and not _can_ask():
         told = " ".join(found.sentences)
         raise InvalidInput("--yes", f"is needed without a terminal to ask in ({found.title}: {told})", "Add --yes.")
     sys.stderr.write(f"{plain(found.title)}\n")
@@ -36,3 +36,7 @@ def confirm(found: Consequences, name: str, *, yes: bool) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip() != name.strip():
         raise Conflict("That is not the name, so nothing was done.", f"Type {name}, or use --yes.")
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty()

@@ -13,16 +13,25 @@ from datetime import UTC, datetime, timedelta
 
 from atlas_tui.credential_words import still_valid
 from atlas_tui.headless import exit_codes
+from atlas_tui.headless.confirming import confirm
 from atlas_tui.headless.credential_owner import Named, find_owner
 from atlas_tui.headless.given import read_end, read_file
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
 from atlas_tui.headless.waiting import wait_for
-from storage import connections, credential_changes, credential_expiry, credential_material, credentials, runs
+from storage import (
+    connections,
+    credential_changes,
+    credential_expiry,
+    credential_material,
+    credential_previews,
+    credentials,
+    runs,
+)
 from storage.credential_changes import StartedCheck
 from storage.credential_material import Material
 from storage.errors import Conflict, InvalidInput
-from storage.fields import read_guid
+from storage.fields import read_guid, read_name
 from storage.retired_keys import Reminder
 from storage.starting import Blocked, RunRef, ScopeBusy
 from storage.states import CredentialOwner, CredentialSlot, RunOutcome
@@ -145,19 +154,20 @@ def run_of(check: StartedCheck) -> RunRef | None:
 
 
 def promote(options: argparse.Namespace) -> int:
-    """`atlas-tui credential promote --reason WHY`."""
+    """`atlas-tui credential promote --reason WHY`: says what follows; the reason is the confirmation."""
+    reason = read_name("reason", options.reason)
     with opened(options.config, options.workspace) as here:
         owner = find_owner(here, options)
-        credential_changes.promote(
-            here.db, here.who, owner.kind, owner.id, reason=options.reason, ticket=options.ticket
-        )
+        confirm(credential_previews.preview_promote(here.db, here.who, owner.kind, owner.id), owner.name, yes=True)
+        credential_changes.promote(here.db, here.who, owner.kind, owner.id, reason=reason, ticket=options.ticket)
         return _tell(here, owner, options, "The staged credential is active now; no check has tried it.")
 
 
 def roll_back(options: argparse.Namespace) -> int:
-    """`atlas-tui credential roll-back`."""
+    """`atlas-tui credential roll-back`: says what follows; promoting again undoes it, so nobody is asked."""
     with opened(options.config, options.workspace) as here:
         owner = find_owner(here, options)
+        confirm(credential_previews.preview_roll_back(here.db, here.who, owner.kind, owner.id), owner.name, yes=True)
         credential_changes.roll_back(here.db, here.who, owner.kind, owner.id, ticket=options.ticket)
         return _tell(here, owner, options, "The previous credential is active again.")
 

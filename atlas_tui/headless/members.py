@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from datetime import datetime
 
+from atlas_tui.headless.confirming import confirm
 from atlas_tui.headless.given import read_end
 from atlas_tui.headless.naming import find_tenant
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
-from storage import leaving, member_changes, members
+from storage import leaving, leaving_previews, member_changes, members
 from storage.capabilities import Role
 from storage.errors import Conflict, InvalidInput, NotFound
 from storage.members import Member, MemberQuery
@@ -110,9 +111,11 @@ def change_member(options: argparse.Namespace) -> int:
 
 
 def remove_member(options: argparse.Namespace) -> int:
-    """`atlas-tui member remove MEMBER`."""
+    """`atlas-tui member remove MEMBER`: asks first."""
     with opened(options.config, options.workspace) as here:
         member_id = _member_id(here, options.member)
+        found = leaving_previews.preview_revoke(here.db, here.who, here.workspace.workspace_id, member_id)
+        confirm(found, options.member, yes=options.yes)
         member_changes.revoke(here.db, here.who, here.workspace.workspace_id, member_id, ticket=options.ticket)
     if options.json:
         write_json({"id": member_id, "revoked": True})
@@ -122,8 +125,10 @@ def remove_member(options: argparse.Namespace) -> int:
 
 
 def leave(options: argparse.Namespace) -> int:
-    """`atlas-tui member leave LOGIN`."""
+    """`atlas-tui member leave LOGIN`: asks first."""
     with opened(options.config, options.workspace) as here:
+        found = leaving_previews.preview_leave(here.db, here.who, here.workspace.workspace_id, options.login)
+        confirm(found, options.login, yes=options.yes)
         left = leaving.leave(here.db, here.who, here.workspace.workspace_id, options.login, ticket=options.ticket)
     return say_left(options, left)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 
 from atlas_tui.headless.acting import acting
+from atlas_tui.headless.confirming import confirm
 from atlas_tui.headless.members import say_left
 from atlas_tui.headless.opening import opened, opened_by_owner
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
-from storage import leaving, platform_grants, sessions, workspaces
+from storage import leaving, leaving_previews, platform_grants, sessions, workspaces
 from storage.capabilities import Capability
 
 
@@ -91,8 +92,9 @@ def revoke_platform(options: argparse.Namespace) -> int:
 
 
 def deactivate(options: argparse.Namespace) -> int:
-    """`atlas-tui user deactivate LOGIN`."""
+    """`atlas-tui user deactivate LOGIN`: asks first."""
     with opened_by_owner(options.config) as (db, who):
+        confirm(leaving_previews.preview_deactivate(db, who, options.login), options.login, yes=options.yes)
         left = leaving.deactivate(db, who, options.login, ticket=options.ticket)
     return say_left(options, left)
 

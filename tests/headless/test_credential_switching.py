@@ -39,10 +39,14 @@ def slots(atlas: Any, number: str) -> dict[str, str]:
 
 def test_a_rotation_by_hand_and_back(atlas: Any, number: str) -> None:
     said = atlas("credential", "promote", "--connection", number, "--reason", "old one leaked", "--ticket", "T-1")
-    assert (said.code, said.err) == (0, "")
+    assert said.code == 0
+    assert f"The secret {KEY_IDS[1]} is used from now on. No check has tried it." in said.err
+    assert f"The secret {KEY_IDS[0]} becomes the previous one; you can roll back." in said.err
     assert f"secret {KEY_IDS[0]} is still valid at Microsoft" in said.out
     assert slots(atlas, number) == {"active": KEY_IDS[1], "previous": KEY_IDS[0]}
-    assert atlas("credential", "roll-back", "--connection", number).code == 0
+    said = atlas("credential", "roll-back", "--connection", number)
+    assert said.code == 0
+    assert f"The secret {KEY_IDS[0]} is used again from now on" in said.err
     assert slots(atlas, number) == {"active": KEY_IDS[0], "previous": KEY_IDS[1]}
     said = atlas("credentials", "confirm-removed", "--connection", number, KEY_IDS[1], "--json")
     assert (said.code, said.json["reminders"]) == (0, [])

@@ -173,7 +173,7 @@ def test_a_key_gives_the_answers_that_its_member_may_have_until_it_is_revoked(do
     assert shut_out.returncode == 255
     assert "Permission denied" in shut_out.stderr
     assert door.ask(rita, "workspaces").returncode == 0
-    assert door.atlas("member", "leave", "rita").code == 0
+    assert door.atlas("member", "leave", "rita", "--yes").code == 0
     assert door.ask(rita, "workspaces").returncode == 255
 
 

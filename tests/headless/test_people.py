@@ -24,7 +24,7 @@ def test_a_member_is_added_changed_shown_and_removed(atlas: Any, as_login: Any, 
     with as_login("nora"):
         assert atlas("member", "list").code == 0
         is_refused(atlas("member", "add", "karl", "owner"), 5, "member.manage")
-    assert atlas("member", "remove", "nora").code == 0
+    assert atlas("member", "remove", "nora", "--yes").code == 0
     assert "nora" not in logins(atlas)
     with as_login("nora"):
         is_refused(atlas("connections"), 5, "nora", "member add nora")
@@ -73,12 +73,40 @@ def test_a_leaver_is_gone_with_what_they_had_and_comes_back_with_a_new_role(atla
     added = atlas("member", "key", "add", "nora", "-", "--label", "laptop", stdin=KEY.encode())
     assert "laptop" in added.out
     assert [key["login"] for key in atlas("member", "key", "list", "--json").json] == ["nora"]
-    left = atlas("member", "leave", "nora", "--ticket", "HR-1", "--json").json
+    left = atlas("member", "leave", "nora", "--yes", "--ticket", "HR-1", "--json").json
     assert (left["memberships"], left["keys"]) == (1, 1)
     assert atlas("member", "add", "nora", "readonly").code == 0
     with as_login("nora"):
         assert [row["role"] for row in atlas("workspaces", "--json").json] == ["readonly"]
     assert [key["revoked_at"] is None for key in atlas("member", "key", "list", "nora", "--json").json] == [False]
+
+
+def test_taking_somebody_away_says_what_follows_and_wants_a_yes(atlas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    atlas("member", "add", "nora", "manager")
+    atlas("member", "key", "add", "nora", "-", stdin=KEY.encode())
+    ways = {
+        ("member", "remove", "nora"): "nora is manager on workspace no more",
+        ("member", "leave", "nora"): "1 SSH key revoked",
+        ("user", "deactivate", "nora"): "1 SSH key revoked",
+    }
+    for given, sentence in ways.items():
+        atlas.refuses(*given, code=2, says=("--yes", sentence))
+    assert "nora" in logins(atlas)
+    from atlas_tui.headless import confirming
+
+    with monkeypatch.context() as terminal:
+        # A terminal: what was typed is compared with the name.
+        terminal.setattr(confirming, "_can_ask", lambda: True)
+        said = atlas("member", "leave", "nora", stdin=b"yes\n")
+        assert (said.code, said.out) == (6, "")
+        assert "1 SSH key revoked" in said.err
+        assert "nora" in logins(atlas)
+        assert atlas("member", "remove", "nora", stdin=b"nora\n").code == 0
+    assert "nora" not in logins(atlas)
+    atlas("member", "add", "nora", "manager")
+    said = atlas("user", "deactivate", "nora", "--yes", "--json")
+    assert (said.code, said.json["keys"]) == (0, 1)
+    assert "Close the account nora" in said.err
 
 
 def test_a_private_key_is_never_taken_or_repeated(atlas: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from storage import leaving, member_changes, members, sessions, ssh_keys, workspaces
+from storage import leaving, leaving_previews, member_changes, members, sessions, ssh_keys, workspaces
 from storage.capabilities import Role
 from storage.pages import Place
 from storage.schema import memberships
@@ -27,6 +27,17 @@ def _key(fleet: Any) -> str:
 
 CASES = {
     "leaving.leave": ("member.manage", "workspace", lambda f, who, _: leaving.leave(f.db, who, f.north, "omar")),
+    "leaving_previews.preview_leave": (
+        "member.manage",
+        "workspace",
+        lambda f, who, _: leaving_previews.preview_leave(f.db, who, f.north, "omar"),
+    ),
+    "leaving_previews.preview_revoke": (
+        "member.manage",
+        "workspace",
+        lambda f, who, member: leaving_previews.preview_revoke(f.db, who, f.north, member),
+        _membership,
+    ),
     "member_changes.add": (
         "member.manage",
         "workspace",
@@ -94,13 +105,19 @@ CASES = {
 ONCE = {"member_changes.revoke", "leaving.leave", "sessions.end", "ssh_keys.revoke"}
 """What is gone when somebody has done it: the next one hears so."""
 
-READS = {"sessions.of_workspace", "ssh_keys.of_workspace"}
+READS = {
+    "leaving_previews.preview_leave",
+    "leaving_previews.preview_revoke",
+    "sessions.of_workspace",
+    "ssh_keys.of_workspace",
+}
 
 OWN = {
     "sessions.begin": "is about the principal's own",
     "sessions.standing": "is about the principal's own",
     "sessions.finish": "is about the principal's own",
     "ssh_keys.mine": "is about the principal's own",
+    "leaving_previews.preview_deactivate": "is for whoever owns the database: tests/headless/test_people.py",
     "leaving.deactivate": "is for whoever owns the database: tests/storage/test_people.py",
     "platform_grants.of_installation": "is for whoever owns the database: tests/storage/test_people.py",
     "platform_grants.grant": "is for whoever owns the database: tests/storage/test_people.py",
