@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, or_, select, text, tr
 from storage.capabilities import CAPABILITIES_OF, Capability, Role
 from storage.database import Database, Transaction
 from storage.errors import Forbidden, NotFound
-from storage.schema import memberships, platform_grants, tags, tenant_tags, tenants, users, workspaces
+from storage.schema import memberships, platform_grants, tenant_tags, tenants, users, workspaces
 from storage.states import ScopeKind
 
 
@@ -231,6 +232,15 @@ class Authority:
         clause = self.tenant_clause(workspace_id, capability, tenants.c.id)
         return tx.run(select(tenants.c.id).where(tenants.c.id == tenant_id, clause)).first() is not None
 
+    def may_each(
+        self, tx: Transaction, capability: Capability, workspace_id: int, tenant_ids: Collection[int]
+    ) -> frozenset[int]:
+        """Returns those of a workspace's tenants for which the capability is held; one query however many there are."""
+        if self.reaches_whole(workspace_id, capability):
+            return frozenset(tenant_ids)
+        clause = self.tenant_clause(workspace_id, capability, tenants.c.id)
+        return frozenset(tx.run(select(tenants.c.id).where(tenants.c.id.in_(sorted(tenant_ids)), clause)).scalars())
+
     def require(
         self,
         tx: Transaction,
@@ -320,36 +330,52 @@ def require_person(tx: Transaction, who: Principal) -> int:
 
 def who_may(tx: Transaction, capability: Capability, workspace_id: int, tenant_id: int | None = None) -> str:
     """Names up to three people who hold a capability: "Ask dana (Manager)."; for the hint beside what is not allowed."""
+    return who_may_each(tx, capability, workspace_id, [tenant_id])[tenant_id]
+
+
+def who_may_each(
+    tx: Transaction, capability: Capability, workspace_id: int, tenant_ids: Collection[int | None]
+) -> dict[int | None, str]:
+    """Names for each tenant (None: the whole workspace) who holds a capability, as `who_may`; two queries however many there are."""
     now = tx.now()
-    rows = tx.run(
-        select(users.c.login, memberships.c.role, memberships.c.scope_kind, memberships.c.tenant_id, tags.c.id)
+    held = tx.run(
+        select(
+            users.c.login, memberships.c.role, memberships.c.scope_kind, memberships.c.tenant_id, memberships.c.tag_id
+        )
         .select_from(memberships)
         .join(users, users.c.id == memberships.c.user_id)
-        .outerjoin(
-            tenant_tags, and_(tenant_tags.c.tag_id == memberships.c.tag_id, tenant_tags.c.tenant_id == tenant_id)
-        )
-        .outerjoin(tags, tags.c.id == tenant_tags.c.tag_id)
         .where(
             memberships.c.workspace_id == workspace_id,
+            memberships.c.role.in_([role.value for role in Role if capability in CAPABILITIES_OF[role]]),
             users.c.is_active,
             memberships.c.revoked_at.is_(None),
             or_(memberships.c.expires_at.is_(None), memberships.c.expires_at > now),
         )
         .order_by(users.c.login)
     ).all()
-    names = [
-        f"{row.login} ({Role(row.role).value.capitalize()})"
-        for row in rows
-        if capability in CAPABILITIES_OF[Role(row.role)]
-        and (
-            row.scope_kind == ScopeKind.WORKSPACE
-            or (row.scope_kind == ScopeKind.TENANT and row.tenant_id == tenant_id)
-            or (row.scope_kind == ScopeKind.TAG and row.id is not None)
+    reaching = {row.tag_id for row in held} - {None}
+    tagged = tx.run(
+        select(tenant_tags.c.tenant_id, tenant_tags.c.tag_id).where(
+            tenant_tags.c.tag_id.in_(sorted(reaching)),
+            tenant_tags.c.tenant_id.in_(sorted(id for id in tenant_ids if id is not None)),
         )
-    ]
-    if not names:
-        return "Ask whoever owns the database: nobody in this workspace may."
-    return f"Ask {', '.join(dict.fromkeys(names[:3]))}."
+    )
+    has_tag = {(row.tenant_id, row.tag_id) for row in tagged}
+    found: dict[int | None, str] = {}
+    for tenant_id in tenant_ids:
+        names = [
+            f"{row.login} ({Role(row.role).value.capitalize()})"
+            for row in held
+            if row.scope_kind == ScopeKind.WORKSPACE
+            or (row.scope_kind == ScopeKind.TENANT and row.tenant_id == tenant_id)
+            or (row.scope_kind == ScopeKind.TAG and (tenant_id, row.tag_id) in has_tag)
+        ]
+        found[tenant_id] = (
+            f"Ask {', '.join(dict.fromkeys(names[:3]))}."
+            if names
+            else "Ask whoever owns the database: nobody in this workspace may."
+        )
+    return found
 
 
 def has_platform_grant(tx: Transaction, who: Principal, capability: Capability) -> bool:

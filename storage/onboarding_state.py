@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, select
 
 from storage import onboarding_steps
-from storage.access import Principal, authority, who_may
+from storage.access import Principal, authority, who_may_each
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import NotFound
@@ -123,11 +123,10 @@ def open_ones(db: Database, who: Principal, workspace_id: int, *, limit: int = 2
 
 def states_of(tx: Transaction, who: Principal, rows: Sequence[Row[Any]]) -> tuple[OnboardingState, ...]:
     """Returns where onboardings stand, in the order of their rows. The caller has asked for authority."""
-    rights, now, known = authority(tx, who), tx.now(), read_facts(tx, rows)
+    now, known, whom_to_ask = tx.now(), read_facts(tx, rows), _whom_to_ask(tx, who, rows)
     found = []
     for row in rows:
         facts = known[row.id]
-        may_manage = rights.may(tx, Capability.PROVIDER_MANAGE, row.workspace_id, row.tenant_id)
         connection = facts.connection
         found.append(
             OnboardingState(
@@ -149,13 +148,24 @@ def states_of(tx: Transaction, who: Principal, rows: Sequence[Row[Any]]) -> tupl
                 has_platform_app=facts.has_platform_app,
                 check_run_id=None if connection is None else connection.check_run_id,
                 steps=onboarding_steps.derive(facts, now),
-                may_manage=may_manage,
-                who_may_manage=""
-                if may_manage
-                else who_may(tx, Capability.PROVIDER_MANAGE, row.workspace_id, row.tenant_id),
+                may_manage=row.id not in whom_to_ask,
+                who_may_manage=whom_to_ask.get(row.id, ""),
             )
         )
     return tuple(found)
+
+
+def _whom_to_ask(tx: Transaction, who: Principal, rows: Sequence[Row[Any]]) -> dict[int, str]:
+    """Who may go on with those onboardings that the principal may not; by workspace, of which a page has one."""
+    rights, found = authority(tx, who), dict[int, str]()
+    for workspace_id in {row.workspace_id for row in rows}:
+        here = {row.id: row.tenant_id for row in rows if row.workspace_id == workspace_id}
+        mine = rights.may_each(tx, Capability.PROVIDER_MANAGE, workspace_id, set(here.values()))
+        others = {id: tenant_id for id, tenant_id in here.items() if tenant_id not in mine}
+        if others:
+            names = who_may_each(tx, Capability.PROVIDER_MANAGE, workspace_id, set(others.values()))
+            found |= {id: names[tenant_id] for id, tenant_id in others.items()}
+    return found
 
 
 def read_row(tx: Transaction, onboarding_id: int) -> Row[Any]:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from storage import connection_changes, onboarding, onboarding_state
 from storage.capabilities import Role
@@ -370,3 +370,29 @@ def test_the_steps_never_claim_what_is_not_true(facts: Facts) -> None:
         for one in connection.credentials
     )
     assert (state[StepKey.CREDENTIAL] in SETTLED) == usable
+
+
+@pytest.mark.parametrize("login", ["dana", "rita", "gina"])
+def test_a_page_of_onboardings_takes_as_many_queries_however_many_there_are(fleet: Any, login: str) -> None:
+    fleet.add_member("gina", Role.READONLY)  # Manager of what is tagged gold, and sees the others now
+    onboarding.begin(fleet.db, fleet.dana, fleet.tenant["contoso"])
+    begin_new(fleet, "First")
+    asked: list[str] = []
+    event.listen(fleet.db.engine, "before_cursor_execute", lambda c, cursor, statement, *_: asked.append(statement))
+
+    def read() -> tuple[int, tuple[OnboardingState, ...]]:
+        asked.clear()
+        found = onboarding_state.open_ones(fleet.db, fleet.people[login], fleet.north)
+        return len(asked), found
+
+    few, found = read()
+    # Each still says for itself who may go on.
+    gold = "Ask dana (Owner), gina (Manager), mona (Manager)."
+    other = "Ask dana (Owner), mona (Manager), otto (Owner)."
+    said = {"dana": ["", ""], "rita": [gold, other], "gina": ["", other]}[login]
+    assert [one.who_may_manage for one in found] == said
+    assert [one.may_manage for one in found] == [not sentence for sentence in said]
+    for number in range(6):
+        begin_new(fleet, f"Another {number}")
+    many, found = read()
+    assert (len(found), many) == (8, few)
