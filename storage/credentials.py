@@ -30,6 +30,7 @@ class CredentialInfo:
         stored_by: who stored it.
         thumbprint: a certificate's SHA-1 thumbprint as the portal shows it; empty for a secret.
         active_since: since when it is the one in use; None in the other slots.
+        removal_confirmed_at: when somebody confirmed that it was removed at Microsoft, where it cannot be gone back to.
     """
 
     slot: CredentialSlot
@@ -41,6 +42,7 @@ class CredentialInfo:
     stored_by: str | None
     thumbprint: str = ""
     active_since: datetime | None = None
+    removal_confirmed_at: datetime | None = None
 
 
 def store(
@@ -108,7 +110,7 @@ def store(
         tx.touch(Topic.CONNECTIONS)
         return info
 
-    return audit.attempt(db, who, "credential.store", work, target_kind=owner.value, target_id=owner_id)
+    return audit.attempt(db, who, "credential.store", work, target_kind=owner.value, target_id=owner_id, ticket=ticket)
 
 
 def _put(
@@ -188,6 +190,7 @@ def infos(tx: Transaction, clause: ColumnElement[bool]) -> tuple[CredentialInfo,
             row.login,
             row.thumbprint,
             row.active_since,
+            row.removal_confirmed_at,
         )
         for row in rows
     ]

@@ -39,7 +39,7 @@ def refusals(holder: Holder) -> dict[str, str]:
     """Why each action cannot be done now; empty texts for those that can."""
     manage = holder.manage_refusal
     staged = "" if holder.slot(CredentialSlot.STAGED) else "No credential is staged."
-    previous = "" if holder.slot(CredentialSlot.PREVIOUS) else "There is no previous one."
+    previous = _why_no_way_back(holder)
     run = holder.why_elsewhere or ("" if holder.may_run else f"Your role may not. {holder.who_may_run}")
     return {
         "credential_new": manage,
@@ -49,6 +49,13 @@ def refusals(holder: Holder) -> dict[str, str]:
         "credential_remove": manage or ("" if holder.credentials else "None is stored."),
         "credential_removed": manage or ("" if holder.reminders else "Nothing is left to be removed there."),
     }
+
+
+def _why_no_way_back(holder: Holder) -> str:
+    previous = holder.slot(CredentialSlot.PREVIOUS)
+    if previous is None:
+        return "There is no previous one."
+    return "" if previous.removal_confirmed_at is None else "Its removal at Microsoft was confirmed."
 
 
 def items_of(holder: Holder) -> list[MenuItem]:

@@ -101,6 +101,8 @@ async def test_a_blocked_start_says_why_and_the_next_step(small_fleet: Any, dash
 async def test_who_may_not_start_sees_it_dimmed_with_whom_to_ask(small_fleet: Any, dashboard: Any) -> None:
     async with dashboard(small_fleet, login="rita", size=(120, 30)) as terminal:
         await terminal.press("x")
+        assert terminal.shows("Check now            Your role may not. Ask dana (Owner)")
+        await terminal.press("up", "up")
         assert terminal.shows("Your role may not. Ask dana (Owner), mona (Manager), omar (Operator).")
         await terminal.press("c")
         assert not terminal.shows("A worker signs in")
