@@ -157,6 +157,7 @@ class FormScreen(KeepsDraft):
             self._about_field(), self._consequences(), width, max(LEAST, free), is_unchanged=self.is_unchanged
         )
         foot.styles.height = len(lines)
+        self.saving.take_back()
         foot.show(lambda _: lines)
         self.body.show_state()
 

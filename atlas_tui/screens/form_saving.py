@@ -15,6 +15,7 @@ from atlas_tui.widgets.confirm_name import Confirmed, ConfirmName
 from storage.errors import AtlasError, Conflict, Forbidden, InvalidInput
 
 if TYPE_CHECKING:
+    from atlas_tui.notices import Notice
     from atlas_tui.screens.form import FormScreen
 
 
@@ -29,6 +30,7 @@ class SaveFlow:
         self._screen = screen
         self.is_under_way = False
         self._asked_about: Filled | None = None
+        self._told_marks: Notice | None = None
 
     def begin(self) -> None:
         """Save, unless something is wrong or a save is under way."""
@@ -44,6 +46,7 @@ class SaveFlow:
             screen.atlas.flash(
                 "Not saved: " + ("1 field is" if count < 2 else f"{count} fields are") + " marked x.", "bad"
             )
+            self._told_marks = screen.atlas.notice
             return
         if screen.is_unchanged:
             screen.atlas.flash("Nothing has been changed, so there is nothing to save.")
@@ -56,6 +59,12 @@ class SaveFlow:
         screen.atlas.ask(
             "form look up", lambda: form.look_before_saving(session, filled), self._looked_up, self._refused
         )
+
+    def take_back(self) -> None:
+        """Fields were marked; once none is any more, nothing says so any more either."""
+        atlas = self._screen.atlas
+        if self._told_marks is not None and atlas.notice is self._told_marks and self._screen.state.first_bad() is None:
+            atlas.clear_notice()
 
     def _looked_up(self, found: LookedUp) -> None:
         screen = self._screen

@@ -162,6 +162,11 @@ async def test_what_is_wrong_is_said_while_it_is_typed_and_gets_the_focus_on_sav
         assert terminal.app.screen.body.current.key == "name"
         assert terminal.shows("Name: is needed")
         assert terminal.shows("2 fields are marked x")
+        await write(terminal, "Woodgrove")
+        await terminal.press("tab")
+        await terminal.press("home", *["delete"] * 4)
+        await write(terminal, "8a3c1f0e-1b2c-4d5e-8f90-123456789abc")
+        assert not terminal.shows("marked x"), "nothing is, any more"
     assert len(found(small_fleet)) == 4
 
 
