@@ -56,7 +56,7 @@ class ConsentLink:
         tenant_name: what we call the tenant.
         entra_tenant_id: the tenant that must answer.
         client_id: the application that asks.
-        app_name: what the application is called; the connection's name when the customer registered it.
+        app_name: what the application is called; `OWN_APP` when the tenant registered it.
         url: what the administrator opens. Whoever has it may answer it, so it stays out of `repr`.
         roles_needed: who must open it.
         redirect_uri: where the answer goes; must be registered with the application, exactly so.
@@ -174,7 +174,9 @@ def request(
             expires_at=row.expires_at,
         )
 
-    return audit.attempt(db, who, "consent.request", work, target_kind="connection", target_id=connection_id)
+    return audit.attempt(
+        db, who, "consent.request", work, target_kind="connection", target_id=connection_id, ticket=ticket
+    )
 
 
 def revoke_request(db: Database, who: Principal, request_id: int, *, ticket: str | None = None) -> ConsentRequest:
@@ -207,7 +209,9 @@ def revoke_request(db: Database, who: Principal, request_id: int, *, ticket: str
             record(tx, who, "consent.revoke_link", connection, ticket=ticket, detail={"request": request_id})
         return rows_in(tx, consent_requests.c.id == request_id)[0]
 
-    return audit.attempt(db, who, "consent.revoke_link", work, target_kind="consent_request", target_id=request_id)
+    return audit.attempt(
+        db, who, "consent.revoke_link", work, target_kind="consent_request", target_id=request_id, ticket=ticket
+    )
 
 
 def lock_for_manager(tx: Transaction, who: Principal, connection_id: int, *, what: str = "") -> Row[Any]:
@@ -231,10 +235,13 @@ def lock_for_manager(tx: Transaction, who: Principal, connection_id: int, *, wha
     return connection
 
 
+OWN_APP: Final = "the tenant's own app registration"
+
+
 def application_of(tx: Transaction, connection: Row[Any]) -> tuple[str | None, str, str | None]:
     """Returns client id, name and redirect URI of what a connection signs in with; no client id when it has nothing yet."""
     if connection.connection_type != ConnectionType.PLATFORM:
-        return connection.client_id, connection.display_name, None
+        return connection.client_id, OWN_APP, None
     app = tx.run(select(platform_apps).where(platform_apps.c.id == connection.platform_app_id)).first()
     return (None, connection.display_name, None) if app is None else (app.client_id, app.display_name, app.redirect_uri)
 

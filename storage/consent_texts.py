@@ -20,7 +20,7 @@ def message_text(link: ConsentLink) -> str:
     """Writes the mail for the customer."""
     until = link.expires_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     lines = [
-        f"Subject: Please approve the application {link.app_name} for {link.tenant_name}",
+        f"Subject: Please approve our application for {link.tenant_name}",
         "",
         f"To look after {link.tenant_name} we need your administrator to approve our application once.",
         "",
