@@ -108,7 +108,7 @@ def create(
         )
         return rows_by_id(tx, [connection_id])[0]
 
-    return audit.attempt(db, who, "connection.create", work, target_kind="tenant", target_id=tenant_id)
+    return audit.attempt(db, who, "connection.create", work, target_kind="tenant", target_id=tenant_id, ticket=ticket)
 
 
 def read_client_id(kind: ConnectionType, client_id: str | None, platform_client_id: str | None) -> str | None:
@@ -180,7 +180,7 @@ def set_enabled(
         note(tx, who, action, connection_id, connection.workspace_id, ticket, detail)
         return rows_by_id(tx, [connection_id])[0]
 
-    return audit.attempt(db, who, action, work, target_kind="connection", target_id=connection_id)
+    return audit.attempt(db, who, action, work, target_kind="connection", target_id=connection_id, ticket=ticket)
 
 
 def set_default(db: Database, who: Principal, connection_id: int, *, ticket: str | None = None) -> ConnectionRow:
@@ -219,7 +219,9 @@ def set_default(db: Database, who: Principal, connection_id: int, *, ticket: str
             )
         return rows_by_id(tx, [connection_id])[0]
 
-    return audit.attempt(db, who, "connection.set_default", work, target_kind="connection", target_id=connection_id)
+    return audit.attempt(
+        db, who, "connection.set_default", work, target_kind="connection", target_id=connection_id, ticket=ticket
+    )
 
 
 def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: str | None = None) -> ConnectionRow:
@@ -241,4 +243,6 @@ def record_consent(db: Database, who: Principal, connection_id: int, *, ticket: 
         grant_in(tx, who, connection, ticket=ticket)
         return rows_by_id(tx, [connection_id])[0]
 
-    return audit.attempt(db, who, "consent.record", work, target_kind="connection", target_id=connection_id)
+    return audit.attempt(
+        db, who, "consent.record", work, target_kind="connection", target_id=connection_id, ticket=ticket
+    )

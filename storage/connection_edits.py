@@ -106,7 +106,9 @@ def edit(
         note(tx, who, "connection.edit", connection_id, connection.workspace_id, ticket, detail)
         return rows_by_id(tx, [connection_id])[0]
 
-    return audit.attempt(db, who, "connection.edit", work, target_kind="connection", target_id=connection_id)
+    return audit.attempt(
+        db, who, "connection.edit", work, target_kind="connection", target_id=connection_id, ticket=ticket
+    )
 
 
 def fields(db: Database, who: Principal, connection_id: int) -> dict[str, str | None]:

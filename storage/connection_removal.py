@@ -52,7 +52,7 @@ def delete_draft(db: Database, who: Principal, connection_id: int, *, ticket: st
         tx.run(delete(provider_connections).where(provider_connections.c.id == connection_id))
         tx.touch(Topic.TENANTS)
 
-    audit.attempt(db, who, "connection.delete", work, target_kind="connection", target_id=connection_id)
+    audit.attempt(db, who, "connection.delete", work, target_kind="connection", target_id=connection_id, ticket=ticket)
 
 
 def preview_delete(db: Database, who: Principal, connection_id: int) -> Consequences:
@@ -140,7 +140,9 @@ def revoke_consent(db: Database, who: Principal, connection_id: int, *, ticket: 
             note(tx, who, "consent.revoke", connection_id, connection.workspace_id, ticket, detail)
         return rows_by_id(tx, [connection_id])[0]
 
-    return audit.attempt(db, who, "consent.revoke", work, target_kind="connection", target_id=connection_id)
+    return audit.attempt(
+        db, who, "consent.revoke", work, target_kind="connection", target_id=connection_id, ticket=ticket
+    )
 
 
 def preview_revoke(db: Database, who: Principal, connection_id: int) -> Consequences:

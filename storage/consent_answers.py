@@ -77,7 +77,7 @@ def answer(
         return Verdict(tx, who, parsed, *found, ticket).reach()
 
     target = ("consent_request", "unknown") if connection_id is None else ("connection", connection_id)
-    return audit.attempt(db, who, "consent.answer", work, target_kind=target[0], target_id=target[1])
+    return audit.attempt(db, who, "consent.answer", work, target_kind=target[0], target_id=target[1], ticket=ticket)
 
 
 def read_callback(query: Iterable[tuple[str, str]]) -> ParsedAnswer:

@@ -156,7 +156,7 @@ def promote(
             {"from": "staged", "key_id": staged.client_key_id, "reason": reason},
         )
 
-    audit.attempt(db, who, "credential.promote", work, target_kind=owner.value, target_id=owner_id)
+    audit.attempt(db, who, "credential.promote", work, target_kind=owner.value, target_id=owner_id, ticket=ticket)
 
 
 def roll_back(
@@ -186,7 +186,7 @@ def roll_back(
             tx.run(insert(credentials).values(**values | {"slot": CredentialSlot.PREVIOUS.value, "active_since": None}))
         _close(tx, who, place, "credential.roll_back", ticket, {"to": "previous", "key_id": previous.client_key_id})
 
-    audit.attempt(db, who, "credential.roll_back", work, target_kind=owner.value, target_id=owner_id)
+    audit.attempt(db, who, "credential.roll_back", work, target_kind=owner.value, target_id=owner_id, ticket=ticket)
 
 
 def remove(
@@ -225,7 +225,7 @@ def remove(
             in_use=slot is CredentialSlot.ACTIVE,
         )
 
-    audit.attempt(db, who, "credential.remove", work, target_kind=owner.value, target_id=owner_id)
+    audit.attempt(db, who, "credential.remove", work, target_kind=owner.value, target_id=owner_id, ticket=ticket)
 
 
 def discard_all(tx: Transaction, who: Principal, owner: Owner, *, ticket: str | None = None) -> int:
@@ -297,7 +297,9 @@ def confirm_removed(
         tx.touch(Topic.CONNECTIONS)
         return reminder
 
-    return audit.attempt(db, who, retired_keys.CONFIRMED, work, target_kind=owner.value, target_id=owner_id)
+    return audit.attempt(
+        db, who, retired_keys.CONFIRMED, work, target_kind=owner.value, target_id=owner_id, ticket=ticket
+    )
 
 
 def _choose(found: tuple[Reminder, ...], key: str) -> Reminder:

@@ -290,7 +290,7 @@ def apply(
             tx.touch(Topic.TENANTS, Topic.CONNECTIONS)
         return Imported(len(created), len(updated), plan.totals[RowClass.UNCHANGED], plan.totals[RowClass.REFUSED])
 
-    return audit.attempt(db, who, _IMPORT, work, target_kind="workspace", target_id=workspace_id)
+    return audit.attempt(db, who, _IMPORT, work, target_kind="workspace", target_id=workspace_id, ticket=ticket)
 
 
 def _has_refused(plan: Plan) -> InvalidInput:

@@ -86,7 +86,7 @@ def leave(db: Database, who: Principal, workspace_id: int, login: str, *, ticket
             keys = _close_account(tx, user_id)
         return Leaver(login, ended[0], open_sessions, keys, ended[1], ended[2])
 
-    return audit.attempt(db, who, "member.leave", work, target_kind="account", target_id=login)
+    return audit.attempt(db, who, "member.leave", work, target_kind="account", target_id=login, ticket=ticket)
 
 
 def deactivate(db: Database, who: Principal, login: str, *, ticket: str | None = None) -> Leaver:
@@ -130,7 +130,7 @@ def deactivate(db: Database, who: Principal, login: str, *, ticket: str | None =
         tx.touch(Topic.MEMBERS)
         return Leaver(login, len(held), open_sessions, keys, moved, removed)
 
-    return audit.attempt(db, who, "user.deactivate", work, target_kind="account", target_id=login)
+    return audit.attempt(db, who, "user.deactivate", work, target_kind="account", target_id=login, ticket=ticket)
 
 
 def _goes_on(tx: Transaction, user_id: int) -> bool:

@@ -104,7 +104,7 @@ def add(
         _told(tx, who, "member.add", workspace_id, member_id, ticket, detail)
         return member
 
-    return audit.attempt(db, who, "member.add", work, target_kind="workspace", target_id=workspace_id)
+    return audit.attempt(db, who, "member.add", work, target_kind="workspace", target_id=workspace_id, ticket=ticket)
 
 
 def change_role(
@@ -125,7 +125,7 @@ def change_role(
         _told(tx, who, "member.role", workspace_id, member_id, ticket, detail)
         return member_of(tx.run(counting(tx).where(memberships.c.id == member_id)).one())
 
-    return audit.attempt(db, who, "member.role", work, target_kind="member", target_id=member_id)
+    return audit.attempt(db, who, "member.role", work, target_kind="member", target_id=member_id, ticket=ticket)
 
 
 def set_end(
@@ -163,7 +163,7 @@ def set_end(
         _told(tx, who, "member.until", workspace_id, member_id, ticket, detail)
         return member_of(tx.run(counting(tx).where(memberships.c.id == member_id)).one())
 
-    return audit.attempt(db, who, "member.until", work, target_kind="member", target_id=member_id)
+    return audit.attempt(db, who, "member.until", work, target_kind="member", target_id=member_id, ticket=ticket)
 
 
 def revoke(db: Database, who: Principal, workspace_id: int, member_id: int, *, ticket: str | None = None) -> None:
@@ -180,7 +180,7 @@ def revoke(db: Database, who: Principal, workspace_id: int, member_id: int, *, t
         tx.run(update(memberships).where(memberships.c.id == member_id).values(revoked_at=tx.now()))
         _told(tx, who, "member.revoke", workspace_id, member_id, ticket, {"login": row.login, "role": row.role})
 
-    audit.attempt(db, who, "member.revoke", work, target_kind="member", target_id=member_id)
+    audit.attempt(db, who, "member.revoke", work, target_kind="member", target_id=member_id, ticket=ticket)
 
 
 def _told(

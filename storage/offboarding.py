@@ -217,7 +217,7 @@ def offboard(
         )
         return make_sheet(tx, archived, purge_after=now + days)
 
-    return audit.attempt(db, who, _OFFBOARD, work, target_kind="tenant", target_id=tenant_id)
+    return audit.attempt(db, who, _OFFBOARD, work, target_kind="tenant", target_id=tenant_id, ticket=ticket)
 
 
 def _cancel_runs(tx: Transaction, who: Principal, connection_ids: Sequence[int], ticket: str | None) -> int:
@@ -351,4 +351,4 @@ def restore(db: Database, who: Principal, tenant_id: int, *, ticket: str | None 
             stopped,
         )
 
-    return audit.attempt(db, who, _RESTORE, work, target_kind="tenant", target_id=tenant_id)
+    return audit.attempt(db, who, _RESTORE, work, target_kind="tenant", target_id=tenant_id, ticket=ticket)

@@ -87,7 +87,7 @@ def begin(db: Database, who: Principal, tenant_id: int, *, ticket: str | None = 
         _move(tx, tenant_id, [TenantLifecycle.DRAFT], TenantLifecycle.ONBOARDING)
         return states_of(tx, who, [read_row(tx, onboarding_id)])[0]
 
-    return audit.attempt(db, who, "onboarding.begin", work, target_kind="tenant", target_id=tenant_id)
+    return audit.attempt(db, who, "onboarding.begin", work, target_kind="tenant", target_id=tenant_id, ticket=ticket)
 
 
 def begin_new(
@@ -143,7 +143,7 @@ def permissions_seen(db: Database, who: Principal, onboarding_id: int, *, ticket
             _note(tx, who, "onboarding.permissions_seen", onboarding_id, row.workspace_id, ticket, {})
         return states_of(tx, who, [read_row(tx, onboarding_id)])[0]
 
-    return _attempt(db, who, "onboarding.permissions_seen", work, onboarding_id)
+    return _attempt(db, who, "onboarding.permissions_seen", work, onboarding_id, ticket)
 
 
 def finish(db: Database, who: Principal, onboarding_id: int, *, ticket: str | None = None) -> OnboardingState:
@@ -170,7 +170,7 @@ def finish(db: Database, who: Principal, onboarding_id: int, *, ticket: str | No
         _note(tx, who, "onboarding.finish", onboarding_id, row.workspace_id, ticket, detail)
         return states_of(tx, who, [read_row(tx, onboarding_id)])[0]
 
-    return _attempt(db, who, "onboarding.finish", work, onboarding_id)
+    return _attempt(db, who, "onboarding.finish", work, onboarding_id, ticket)
 
 
 def cancel(
@@ -195,11 +195,15 @@ def cancel(
         _note(tx, who, "onboarding.cancel", onboarding_id, row.workspace_id, ticket, {"reason": why})
         return states_of(tx, who, [read_row(tx, onboarding_id)])[0]
 
-    return _attempt(db, who, "onboarding.cancel", work, onboarding_id)
+    return _attempt(db, who, "onboarding.cancel", work, onboarding_id, ticket)
 
 
-def _attempt(db: Database, who: Principal, action: str, work: Any, onboarding_id: int) -> OnboardingState:
-    found: OnboardingState = audit.attempt(db, who, action, work, target_kind="onboarding", target_id=onboarding_id)
+def _attempt(
+    db: Database, who: Principal, action: str, work: Any, onboarding_id: int, ticket: str | None
+) -> OnboardingState:
+    found: OnboardingState = audit.attempt(
+        db, who, action, work, target_kind="onboarding", target_id=onboarding_id, ticket=ticket
+    )
     return found
 
 

@@ -95,7 +95,9 @@ def edit(
         _note(tx, who, "platform_app.edit", row, ticket, detail)
         return app_of(tx, row)
 
-    return audit.attempt(db, who, "platform_app.edit", work, target_kind="platform_app", target_id=app_id)
+    return audit.attempt(
+        db, who, "platform_app.edit", work, target_kind="platform_app", target_id=app_id, ticket=ticket
+    )
 
 
 def consequences(
@@ -165,7 +167,7 @@ def delete_unused(db: Database, who: Principal, app_id: int, *, ticket: str | No
         _note(tx, who, "platform_app.delete", app, ticket, detail)
         tx.run(delete(platform_apps).where(platform_apps.c.id == app_id))
 
-    audit.attempt(db, who, "platform_app.delete", work, target_kind="platform_app", target_id=app_id)
+    audit.attempt(db, who, "platform_app.delete", work, target_kind="platform_app", target_id=app_id, ticket=ticket)
 
 
 def preview_delete(db: Database, who: Principal, app_id: int) -> Consequences:

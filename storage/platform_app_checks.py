@@ -91,7 +91,9 @@ def verify(
         )
         return [(one, names[one], one == home) for one in chosen]
 
-    chosen = audit.attempt(db, who, "platform_app.verify", choose, target_kind="platform_app", target_id=app_id)
+    chosen = audit.attempt(
+        db, who, "platform_app.verify", choose, target_kind="platform_app", target_id=app_id, ticket=ticket
+    )
     return tuple(
         AppCheck(
             one, name, is_home, starting.start(db, who, one, operations.CONNECTION_CHECK, run_after=True, ticket=ticket)

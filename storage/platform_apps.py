@@ -159,7 +159,9 @@ def register(
         tx.touch(Topic.CONNECTIONS)
         return app_of(tx, row)
 
-    return audit.attempt(db, who, "platform_app.register", work, target_kind="workspace", target_id=workspace_id)
+    return audit.attempt(
+        db, who, "platform_app.register", work, target_kind="workspace", target_id=workspace_id, ticket=ticket
+    )
 
 
 def _adopt(tx: Transaction, app: Row[Any]) -> int:

@@ -88,7 +88,7 @@ def grant(
         shown = tx.run(select(users.c.display_name).where(users.c.id == user_id)).scalar_one()
         return PlatformGrant(login, shown, capability, now)
 
-    return audit.attempt(db, who, "platform.grant", work, target_kind="account", target_id=login)
+    return audit.attempt(db, who, "platform.grant", work, target_kind="account", target_id=login, ticket=ticket)
 
 
 def revoke(db: Database, who: Principal, login: str, capability: Capability, *, ticket: str | None = None) -> None:
@@ -111,7 +111,7 @@ def revoke(db: Database, who: Principal, login: str, capability: Capability, *, 
             raise NotFound(f"{login} does not have {capability.value}.", "See `atlas-tui platform list`.")
         _told(tx, who, "platform.revoke", login, capability, ticket)
 
-    audit.attempt(db, who, "platform.revoke", work, target_kind="account", target_id=login)
+    audit.attempt(db, who, "platform.revoke", work, target_kind="account", target_id=login, ticket=ticket)
 
 
 def _grants_of(user_id: int, capability: Capability) -> object:

@@ -47,7 +47,7 @@ def archive(db: Database, who: Principal, tenant_id: int, *, ticket: str | None 
         note_lifecycle(tx, who, "tenant.archive", tenant, ticket, {"lifecycle_before": tenant.lifecycle})
         return row_in(tx, tenant_id)
 
-    return audit.attempt(db, who, "tenant.archive", work, target_kind="tenant", target_id=tenant_id)
+    return audit.attempt(db, who, "tenant.archive", work, target_kind="tenant", target_id=tenant_id, ticket=ticket)
 
 
 def _refuse_busy(tx: Transaction, tenant: Row[Any], connections: Sequence[Row[Any]]) -> None:
@@ -103,7 +103,7 @@ def unarchive(db: Database, who: Principal, tenant_id: int, *, ticket: str | Non
         note_lifecycle(tx, who, "tenant.unarchive", tenant, ticket, {"lifecycle": TenantLifecycle.ACTIVE.value})
         return row_in(tx, tenant_id)
 
-    return audit.attempt(db, who, "tenant.unarchive", work, target_kind="tenant", target_id=tenant_id)
+    return audit.attempt(db, who, "tenant.unarchive", work, target_kind="tenant", target_id=tenant_id, ticket=ticket)
 
 
 def note_lifecycle(

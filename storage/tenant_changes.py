@@ -97,7 +97,7 @@ def edit(
             tx.touch(Topic.TENANTS, *([Topic.CONNECTIONS] if connections else []))
         return row_in(tx, tenant_id)
 
-    return audit.attempt(db, who, EDIT, work, target_kind="tenant", target_id=tenant_id)
+    return audit.attempt(db, who, EDIT, work, target_kind="tenant", target_id=tenant_id, ticket=ticket)
 
 
 def _as_stored(name: str, value: Any) -> Any:

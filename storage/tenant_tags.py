@@ -81,7 +81,7 @@ def change(
             tx.touch(Topic.TENANTS, Topic.MEMBERS)
         return row_in(tx, tenant_id)
 
-    return audit.attempt(db, who, _TAG, work, target_kind="tenant", target_id=tenant_id)
+    return audit.attempt(db, who, _TAG, work, target_kind="tenant", target_id=tenant_id, ticket=ticket)
 
 
 def of_workspace(db: Database, who: Principal, workspace_id: int) -> tuple[TagCount, ...]:
@@ -167,5 +167,5 @@ def rename(
         )
         tx.touch(Topic.TENANTS, Topic.MEMBERS)
 
-    audit.attempt(db, who, "tag.rename", work, target_kind="workspace", target_id=workspace_id)
+    audit.attempt(db, who, "tag.rename", work, target_kind="workspace", target_id=workspace_id, ticket=ticket)
     return next(tag for tag in of_workspace(db, who, workspace_id) if tag.name == new)

@@ -171,7 +171,7 @@ def create(
         tx.touch(Topic.TENANTS)
         return row_in(tx, tenant_id)
 
-    return audit.attempt(db, who, "tenant.create", work, target_kind="workspace", target_id=workspace_id)
+    return audit.attempt(db, who, "tenant.create", work, target_kind="workspace", target_id=workspace_id, ticket=ticket)
 
 
 def sort_name(tenant_name: str, connection_name: str, primary_domain: str | None) -> str:

@@ -95,7 +95,7 @@ def create(
         require_owner(who)
         return _make(tx, who, login, display_name, slug, name, ticket)
 
-    return audit.attempt(db, who, "workspace.create", work, target_kind="installation", target_id="")
+    return audit.attempt(db, who, "workspace.create", work, target_kind="installation", target_id="", ticket=ticket)
 
 
 def _make(
@@ -158,7 +158,7 @@ def rename(db: Database, who: Principal, workspace_id: int, name: str, *, ticket
         )
         tx.touch(Topic.MEMBERS)
 
-    audit.attempt(db, who, "workspace.rename", work, target_kind="workspace", target_id=workspace_id)
+    audit.attempt(db, who, "workspace.rename", work, target_kind="workspace", target_id=workspace_id, ticket=ticket)
 
 
 def of_installation(db: Database, who: Principal) -> tuple[Workspace, ...]:

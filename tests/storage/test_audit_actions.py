@@ -221,3 +221,16 @@ def test_a_filters_value_means_one_action_or_all_of_a_kind() -> None:
         with pytest.raises(InvalidInput) as caught:
             audit_actions.matching(unknown)
         assert "run.*" in str(caught.value)
+
+
+def test_every_attempt_hands_its_ticket_on_so_that_a_refusal_carries_it() -> None:
+    attempts = [
+        (path, call)
+        for path, tree in sources().items()
+        for call in records(tree)
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "attempt"
+    ]
+    assert len(attempts) > 30
+    for path, call in attempts:
+        given = [keyword.value for keyword in call.keywords if keyword.arg == "ticket"]
+        assert [ast.unparse(value).rpartition(".")[2] for value in given] == ["ticket"], f"{path}:{call.lineno}"

@@ -5,6 +5,7 @@ The table of roles stands here a second time, as the product's rule states it, s
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -372,15 +373,22 @@ REFUSABLE = sorted(
 
 
 @pytest.mark.parametrize("name", REFUSABLE)
-def test_a_refused_change_is_written_down(fleet: Any, name: str) -> None:
+def test_a_refused_change_is_written_down_with_the_ticket_that_was_given(
+    fleet: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case = CASES[name]
     prepared = case.prepare(fleet)
+    module_name, function_name = name.split(".")
+    module = importlib.import_module(f"storage.{module_name}")
+    function = getattr(module, function_name)
+    assert "ticket" in inspect.signature(function).parameters, "whatever changes something takes a ticket"
+    monkeypatch.setattr(module, function_name, functools.partial(function, ticket="INC-42"))
     refused = select(audit_entries).where(audit_entries.c.outcome == "refused")
     assert fleet.rows(refused) == []
     with pytest.raises(Forbidden):
         case.call(fleet, fleet.people["rita"], prepared)
     (entry,) = fleet.rows(refused)
-    assert (entry.actor, entry.workspace_id) == ("rita", fleet.north)
+    assert (entry.actor, entry.workspace_id, entry.ticket) == ("rita", fleet.north, "INC-42")
     with pytest.raises(NotFound):
         case.call(fleet, fleet.people["zoe"], prepared)
     assert len(fleet.rows(refused)) == 1
