@@ -83,7 +83,8 @@ def search(db: Database, who: Principal, text: str, *, workspace_id: int | None 
     Args:
         db: the database.
         who: who asks; somebody without any membership finds nothing.
-        text: words, all of which must fit, and `tag:`, `cloud:`, `lifecycle:`, `archived:yes`, as in the filter line. Blank finds nothing.
+        text: words, all of which must fit, and `tag:`, `cloud:`, `lifecycle:`, `archived:yes`, as in the filter line; drafts and
+            archived ones are found only with `archived:yes`, also when `lifecycle:` names them. Blank finds nothing.
         workspace_id: only there; everywhere the principal may enter when None.
         limit: hits at most.
 
@@ -184,7 +185,8 @@ def _narrowed(workspace_id: int, wanted: filters.Filter) -> list[ColumnElement[b
     conditions += [
         ~_matches(workspace_id, key, values) for key, values in wanted.not_values.items() if key != "archived"
     ]
-    if not {"archived", "lifecycle"} & set(wanted.values):
+    # Unlike in the list, `lifecycle:` alone does not widen: a search goes over everything, and meets a draft only when that was said.
+    if "archived" not in wanted.values:
         conditions.append(tenants.c.lifecycle.in_([TenantLifecycle.ONBOARDING.value, TenantLifecycle.ACTIVE.value]))
     return conditions
 

@@ -199,7 +199,7 @@ def get(db: Database, who: Principal, tenant_id: int) -> TenantRow:
 
 
 def page(db: Database, who: Principal, query: TenantQuery, place: Place, limit: int = 100) -> Page[TenantRow]:
-    """Returns a page of tenants, by name. Drafts and archived ones are found only with `archived:yes`.
+    """Returns a page of tenants, by name. Drafts and archived ones are there only with `archived:yes`, or when `lifecycle:` asks for them.
 
     Raises:
         InvalidInput: the filter line cannot be read.

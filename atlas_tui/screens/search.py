@@ -38,7 +38,7 @@ PAUSE: Final = 0.15
 
 MOST: Final = 50
 _HELP: Final = (
-    "Name, domain, tenant id or its beginning, tag: every word must fit. tag:gold  cloud:usgov  lifecycle:draft",
+    "Name, domain, tenant id or its beginning, tag: every word must fit. tag:gold  cloud:usgov  archived:yes",
     "archived:yes finds drafts and archived tenants too. Connections are not searched.",
 )
 

@@ -69,7 +69,9 @@ def test_drafts_and_archived_tenants_are_found_only_when_asked_for(fleet: Any) -
         for text in ("contoso", "gold", guid_of(fleet, "contoso")):
             assert found(fleet, text) == [], (lifecycle, text)
             assert found(fleet, f"{text} archived:yes") == ["Contoso"]
-        assert found(fleet, f"contoso lifecycle:{lifecycle}") == ["Contoso"]
+        for text in (f"contoso lifecycle:{lifecycle}", f"lifecycle:{lifecycle}", "contoso !lifecycle:active"):
+            assert found(fleet, text) == [], "naming the lifecycle does not widen a search"
+            assert found(fleet, f"{text} archived:yes") == ["Contoso"]
 
 
 @pytest.mark.parametrize(
