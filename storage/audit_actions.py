@@ -82,7 +82,11 @@ _ALL: Final = (
     Action("tag.rename", "tag renamed[ from {name_before}][ to {name}]"),
     Action("tenant.archive", "tenant archived"),
     Action("tenant.create", "tenant added"),
-    Action("tenant.edit", "tenant edited[: name {name}]"),
+    Action(
+        "tenant.edit",
+        "tenant edited[, name {name}][, id {entra_tenant_id}][, domain {primary_domain}][, cloud {cloud}]"
+        "[, lifecycle {lifecycle}][, contact {contact}][, time zone {time_zone}][, note {note}][, tags {tags}]",
+    ),
     Action("tenant.import", "tenants imported from a file[: {created} created][, {updated} changed]"),
     Action("tenant.offboard", "tenant offboarded"),
     Action("tenant.purge", "collected data of the tenant purged"),
