@@ -6,6 +6,7 @@ Promise: what leaves here is sealed. Functions take a transaction, because they 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,7 +34,18 @@ def sealed_for(tx: Transaction, connection: Row[Any]) -> tuple[SealedCredential,
     """Returns what a connection may sign in with: the staged credential first when there is one, then the active one."""
     rows = tx.run(select(credentials).where(owner_clause(connection), credentials.c.slot.in_(list(_USE_ORDER)))).all()
     database_id = tx.run(select(meta.c.value).where(meta.c.key == "database_id")).scalar_one()
-    return tuple(as_sealed(row, database_id) for row in sorted(rows, key=lambda row: _USE_ORDER[row.slot]))
+    found = (as_sealed(row, database_id) for row in sorted(rows, key=lambda row: _USE_ORDER[row.slot]))
+    return tuple(replace(one, binding=_for_tenant(one.binding, connection)) for one in found)
+
+
+def _for_tenant(binding: Binding, connection: Row[Any]) -> Binding:
+    """The binding as the connection has it: what was sealed for another tenant does not open, whatever its row says.
+
+    An app's credential is for no tenant, and neither is what was stored before bindings named one.
+    """
+    if not binding.entra_tenant_id:
+        return binding
+    return replace(binding, entra_tenant_id=connection.entra_tenant_id)
 
 
 def as_sealed(row: Row[Any], database_id: str) -> SealedCredential:
