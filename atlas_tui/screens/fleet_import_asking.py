@@ -136,7 +136,7 @@ def forbid_over_ssh() -> None:
     if keyboard.is_confined():
         raise Forbidden(
             "A fleet cannot be read from a file over this connection: the files here are not yours.",
-            "From your own machine: ssh HOST tenant import --dry-run - < fleet.csv, then without --dry-run.",
+            "Add tenants one by one here (N), or have a member with an account on that host run `atlas-tui tenant import FILE`.",
         )
 
 

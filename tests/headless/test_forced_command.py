@@ -407,3 +407,14 @@ def _ordinary_process() -> Iterator[None]:
             resource.setrlimit(resource.RLIMIT_CORE, limit)
         os.environ.clear()
         os.environ.update(environment)
+
+
+def test_the_screen_names_no_command_over_ssh_that_is_refused_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    from atlas_tui.screens import fleet_import_asking
+
+    monkeypatch.setattr(fleet_import_asking.keyboard, "is_confined", lambda: True)
+    with pytest.raises(Forbidden) as refusal:
+        fleet_import_asking.forbid_over_ssh()
+    assert "ssh HOST" not in str(refusal.value)
+    with pytest.raises(Forbidden):
+        forced_command.read_command("tenant import -")
