@@ -373,9 +373,7 @@ REFUSABLE = sorted(
 
 
 @pytest.mark.parametrize("name", REFUSABLE)
-def test_a_refused_change_is_written_down_with_the_ticket_that_was_given(
-    fleet: Any, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refused_change_is_written_down(fleet: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[name]
     prepared = case.prepare(fleet)
     module_name, function_name = name.split(".")

@@ -22,7 +22,8 @@ def _membership(fleet: Any) -> int:
 
 
 def _key(fleet: Any) -> str:
-    return ssh_keys.add(fleet.db, fleet.dana, fleet.north, "omar", _KEY).fingerprint
+    fleet.add_member("sam", Role.READONLY)  # nobody of the table: one's own key everybody may revoke
+    return ssh_keys.add(fleet.db, fleet.dana, fleet.north, "sam", _KEY).fingerprint
 
 
 CASES = {
@@ -80,7 +81,7 @@ CASES = {
         "member.manage",
         "workspace",
         lambda f, who, session: sessions.end(f.db, who, f.north, session),
-        lambda f: sessions.begin(f.db, f.people["omar"], "host"),
+        lambda f: sessions.begin(f.db, f.add_member("sam", Role.READONLY), "host"),
     ),
     "sessions.of_workspace": (
         "member.manage", "workspace", lambda f, who, _: sessions.of_workspace(f.db, who, f.north)
