@@ -162,7 +162,9 @@ def from_pfx(content: bytes, password: bytes | None = None, *, now: datetime) ->
                 "PFX", "is protected in a way that cannot be read", "Export it again with AES and SHA-256."
             ) from None
     if loaded is None:
-        hint = "Check the password." if password else "It may need its password (--key-password-file on the command line)."
+        hint = (
+            "Check the password." if password else "It may need its password (--key-password-file on the command line)."
+        )
         raise InvalidInput("PFX", "is not a PKCS#12 file, or its password is wrong", hint)
     if loaded.key is None:
         raise InvalidInput(

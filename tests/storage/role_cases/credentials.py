@@ -92,4 +92,6 @@ ONCE = {"credential_changes.confirm_removed", "credential_changes.remove"}
 
 READS = {f"credential_previews.preview_{change}" for change in ("promote", "remove", "roll_back", "store")}
 
-OWN = {"credential_import.start_check": "tells in its line why nothing was started: tests/storage/test_credential_import.py"}
+OWN = {
+    "credential_import.start_check": "tells in its line why nothing was started: tests/storage/test_credential_import.py"
+}
