@@ -168,7 +168,7 @@ def test_hostile_names_reach_the_report_and_the_terminal_as_text_only(
             ["report", number], ["connection", "show", number], ["run", str(said.json["run"]["row"]["id"])]
         )
         assert all(c.isprintable() or c == "\n" for c in out)
-        assert out.count(ours[:40]) >= 3
+        assert out.replace("\\", "").count(ours[:40].replace("\\", "")) >= 3  # a report is Markdown, which is escaped
     table = estate("connections", check=0).out
     assert all(c.isprintable() or c == "\n" for c in table)
     assert "[red]Bracket[/red] & Sons" in table

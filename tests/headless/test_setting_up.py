@@ -233,4 +233,4 @@ def test_a_membership_that_has_ended_gives_no_sight(atlas: Any, as_login: Any) -
     atlas("member", "add", "ravi", "manager", "--until", "2099-01-01")
     atlas.sql("UPDATE memberships SET expires_at = '2001-01-01 00:00:00.000000' WHERE expires_at IS NOT NULL")
     with as_login("ravi"):
-        assert atlas("connections").code == 4
+        assert atlas("connections").code == 5

@@ -134,8 +134,8 @@ def test_the_resolver_and_the_start_gate_agree(
     platform: bool,
 ) -> None:
     fleet, connection = sqlite_fleet, sqlite_fleet.connection["contoso"]
-    lifecycle = "archived" if archived else "active"
-    fleet.write(update(tenants).where(tenants.c.id == fleet.tenant["contoso"]).values(lifecycle=lifecycle))
+    lives = update(tenants).where(tenants.c.id == fleet.tenant["contoso"])
+    fleet.write(lives.values(lifecycle="active"))  # an archived one takes no credential
     fleet.write(delete(credentials).where(credentials.c.connection_id == connection))
     fleet.set_connection(connection, connection_type="dedicated", platform_app_id=None)
     for slot in sorted(slots):
@@ -154,6 +154,7 @@ def test_the_resolver_and_the_start_gate_agree(
         connection_type="platform" if platform else "dedicated",
         platform_app_id=fleet.app if platform else None,
     )
+    fleet.write(lives.values(lifecycle="archived" if archived else "active"))
     gate = starting.preview(fleet.db, fleet.dana, connection, DIRECTORY_SYNC)
     found = resolve(fleet)
     if isinstance(found, Resolved):

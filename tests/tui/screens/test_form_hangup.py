@@ -57,7 +57,7 @@ def test_a_dropped_line_loses_no_letter(small_fleet: Any, way: str) -> None:
     try:
         child.expect("Contoso")
         child.send("4")
-        child.expect("LIFECYCLE +CONNS")
+        child.expect("TENANT +CONNECTION")
         child.send("N")
         child.expect("Primary domain")
         child.send("Bef")
