@@ -163,8 +163,11 @@ def test_a_run_that_kills_every_worker_ends_as_lost(sqlite_fleet: Any, start_pro
 
 
 def test_workers_side_by_side_never_do_the_same_run_twice(fleet: Any, start_process: Any) -> None:
-    runs = [fleet.start(fleet.connection(["wait", 0.1])) for _ in range(24)]
+    runs = [fleet.start(fleet.connection(["hold", "go"])) for _ in range(24)]
     first, second = start_process(fleet), start_process(fleet)
+    # Each has four slots: while nothing ends, neither can take all.
+    fleet.wait_until(lambda: {first.pid, second.pid} == {pid for _, _, pid, _ in fleet.calls()}, "both at work")
+    fleet.give("go")
 
     for run_id in runs:
         assert fleet.until_completed(run_id).outcome == "succeeded"
