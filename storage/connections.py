@@ -6,7 +6,7 @@ query. A page costs the same at a million connections as at ten: ids first by ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -109,7 +109,7 @@ class ConnectionDetail:
         may_manage: whether the principal may change it.
         who_may_run: who could, when the principal may not; empty otherwise.
         who_may_manage: the same for changing it.
-        check_obstacle: what would stop a connection check now.
+        obstacles: what would stop an operation now, by its type; what may start is not in it.
         consent_manifest_version: what the permission manifest asked for when consent was granted; older than `manifest_version` means
             that it may cover less than is needed today.
         checked_with_previous_credential: the credential in use is newer than the last check, whose badges stand all the same (a
@@ -132,9 +132,14 @@ class ConnectionDetail:
     may_manage: bool
     who_may_run: str
     who_may_manage: str
-    check_obstacle: Obstacle | None
+    obstacles: Mapping[str, Obstacle]
     consent_manifest_version: int | None
     checked_with_previous_credential: bool
+
+    @property
+    def check_obstacle(self) -> Obstacle | None:
+        """What would stop a connection check now."""
+        return self.obstacles.get(operations.CONNECTION_CHECK)
 
 
 def page(db: Database, who: Principal, query: ConnectionQuery, place: Place, limit: int = 100) -> Page[ConnectionRow]:
@@ -290,7 +295,11 @@ def get(db: Database, who: Principal, connection_id: int) -> ConnectionDetail:
             may_manage=may_manage,
             who_may_run="" if may_run else who_may(tx, Capability.PROVIDER_RUN, *place),
             who_may_manage="" if may_manage else who_may(tx, Capability.PROVIDER_MANAGE, *place),
-            check_obstacle=find_obstacle(tx, connection, operations.find(operations.CONNECTION_CHECK)),
+            obstacles={
+                operation.type: obstacle
+                for operation in operations.CATALOG.values()
+                if (obstacle := find_obstacle(tx, connection, operation)) is not None
+            },
             consent_manifest_version=connection.consent_manifest_version,
             checked_with_previous_credential=_is_older_than_credential(connection.last_checked_at, held),
         )

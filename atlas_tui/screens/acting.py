@@ -26,6 +26,7 @@ from storage import cancelling, connections, operations, runs, starting
 from storage.cancelling import CancelResult
 from storage.capabilities import CAPABILITIES_OF, Capability
 from storage.connections import ConnectionDetail, ConnectionRow
+from storage.operations import Operation
 from storage.runs import RunDetail
 from storage.states import CredentialOwner, RunStatus
 
@@ -113,9 +114,6 @@ class Acts(CredentialActs):
 
     def _menu_for_connection(self, detail: ConnectionDetail) -> None:
         row = detail.row
-        check = "" if detail.may_run else f"Your role may not. {detail.who_may_run}"
-        if not check and detail.check_obstacle is not None and row.active_run_id is None:
-            check = detail.check_obstacle.sentence
         cancel = "" if detail.may_run else f"Your role may not. {detail.who_may_run}"
         if row.active_run_id is None:
             cancel = cancel or "Nothing is queued or running."
@@ -124,7 +122,9 @@ class Acts(CredentialActs):
             labels["cancel"] = f"Cancel run #{row.active_run_id} ({operations.find(row.active_run_type).label})"
         self._open_menu(
             name_of(row),
-            {"check": check, "cancel": cancel, "consent": "", "credentials": ""} | connection_actions.refusals(detail),
+            connection_actions.start_refusals(detail)
+            | {"cancel": cancel, "consent": "", "credentials": ""}
+            | connection_actions.refusals(detail),
             labels,
         )
 
@@ -140,30 +140,51 @@ class Acts(CredentialActs):
     def _menu_for_several(self, targets: Targets) -> None:
         role = self.session.workspace.role
         refusal = "" if Capability.PROVIDER_RUN in CAPABILITIES_OF[role] else f"The role {role.value} may not."
-        self._open_menu(_many(targets), {"check": refusal}, {})
+        self._open_menu(_many(targets), dict.fromkeys(connection_actions.STARTING, refusal), {})
 
-    # Check
+    # Start
 
     def command_check(self) -> None:
         """Start a connection check on what is meant."""
-        self._with_target(self._check_one, self._not_for_a_run, self._check_many)
+        self.start_on_what_is_meant("check")
+
+    def command_sync_inventory(self) -> None:
+        """Start an inventory sync."""
+        self.start_on_what_is_meant("sync_inventory")
+
+    def command_take_snapshot(self) -> None:
+        """Start a compliance snapshot."""
+        self.start_on_what_is_meant("take_snapshot")
+
+    def command_scan_roles(self) -> None:
+        """Start a scan of administrator roles."""
+        self.start_on_what_is_meant("scan_roles")
+
+    def command_sync_directory(self) -> None:
+        """Start a directory sync."""
+        self.start_on_what_is_meant("sync_directory")
+
+    def start_on_what_is_meant(self, command_id: str) -> None:
+        """Ask, then start the operation of a command."""
+        operation = operations.find(REGISTRY[command_id].operation)
+        self._with_target(
+            lambda detail: StartFlow(self, self._start_of(operation, detail.row)).ask_first(),
+            self._not_for_a_run,
+            lambda targets: self._start_many(operation, targets),
+        )
 
     def _not_for_a_run(self, detail: RunDetail) -> None:
         self.atlas.flash(_HERE, "warn")
 
-    def _check_one(self, detail: ConnectionDetail) -> None:
-        StartFlow(self, self._check_of(detail.row)).ask_first()
-
-    def _check_of(self, row: ConnectionRow) -> Start:
+    def _start_of(self, operation: Operation, row: ConnectionRow) -> Start:
         session = self.session
 
         def begin(run_after: bool) -> starting.StartResult:
-            return starting.start(session.db, session.who, row.id, operations.CONNECTION_CHECK, run_after=run_after)
+            return starting.start(session.db, session.who, row.id, operation.type, run_after=run_after)
 
-        return Start(operations.find(operations.CONNECTION_CHECK), row.id, name_of(row), begin)
+        return Start(operation, row.id, name_of(row), begin)
 
-    def _check_many(self, targets: Targets) -> None:
-        operation = operations.find(operations.CONNECTION_CHECK)
+    def _start_many(self, operation: Operation, targets: Targets) -> None:
         session = self.session
 
         def go(yes: bool | None) -> None:

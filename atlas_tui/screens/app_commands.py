@@ -318,6 +318,7 @@ class AppCommands:
         self._app.flash("There is nothing here to do that with; go to a connection or a run.")
 
     command_check = command_cancel = command_retry = command_enable = command_disable = nothing_to_act_on
+    command_sync_inventory = command_take_snapshot = command_scan_roles = command_sync_directory = nothing_to_act_on
     command_consent = command_new_link = command_granted_in_portal = command_revoke_link = nothing_to_act_on
     command_finish_onboarding = command_take_over = command_cancel_onboarding = nothing_to_act_on
     command_set_default = command_revoke_consent = command_delete_connection = nothing_to_act_on

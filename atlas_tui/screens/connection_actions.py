@@ -9,8 +9,9 @@ Must not know: which screen asks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from atlas_tui.commands import REGISTRY
 from atlas_tui.screens.connection_text import name_of
 from atlas_tui.widgets.confirm_name import Confirmed, ConfirmName
 from storage import connection_changes, connection_previews, connection_removal
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
     from atlas_tui.screens.frame import AtlasScreen
 
 T = TypeVar("T")
+
+STARTING: Final = ("check", "sync_inventory", "take_snapshot", "scan_roles", "sync_directory")
+"""The commands that start an operation, in the menu's order."""
+
+
+def start_refusals(detail: ConnectionDetail) -> dict[str, str]:
+    """Why each operation cannot be started now; empty texts for those that can. What runs already is opened instead."""
+    found = {}
+    for id in STARTING:
+        obstacle = detail.obstacles.get(REGISTRY[id].operation)
+        found[id] = "" if detail.may_run else f"Your role may not. {detail.who_may_run}"
+        if not found[id] and obstacle is not None and detail.row.active_run_id is None:
+            found[id] = obstacle.sentence
+    return found
 
 
 def refusals(detail: ConnectionDetail) -> dict[str, str]:

@@ -29,6 +29,21 @@ WHAT_A_WORKER_DOES: Final = {
         "A worker signs in to the tenant with the stored credential and reads its organization, permissions and licences from "
         "Microsoft. It changes nothing there; here it writes a report and, if it reaches a verdict, the badges."
     ),
+    operations.INVENTORY_SYNC: (
+        "A worker lists policies, configurations, apps and locations at Microsoft. It changes nothing there; here it writes what "
+        "is new, changed and gone."
+    ),
+    operations.COMPLIANCE_SNAPSHOT: (
+        "A worker counts the managed devices by compliance state and platform. It changes nothing at Microsoft and keeps no "
+        "device, only the numbers."
+    ),
+    operations.ADMIN_ROLES_SCAN: (
+        "A worker reads who holds administrator roles, and who may take one. It changes nothing at Microsoft; here it writes a "
+        "report with findings."
+    ),
+    operations.DIRECTORY_SYNC: (
+        "A worker counts users, guests, groups, devices and domains. It changes nothing at Microsoft and keeps only the numbers."
+    ),
 }
 
 
