@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -158,6 +160,9 @@ notifications = Table(
     Index("ix_notifications_user_id_id", "user_id", "id"),
 )
 
+_OPEN_ON_CONNECTION: Final = text("ended_at IS NULL AND connection_id IS NOT NULL")
+_OPEN_ON_APP: Final = text("ended_at IS NULL AND platform_app_id IS NOT NULL")
+
 acknowledgements = Table(
     "acknowledgements",
     METADATA,
@@ -172,7 +177,32 @@ acknowledgements = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),
     Column("ended_at", UtcTime),
+    Column("ended_by", Text),
+    Column("ended_reason", Text, nullable=False, server_default=""),
     Index("ix_acknowledgements_workspace_id_reason_code", "workspace_id", "reason_code"),
+    Index(
+        "uq_acknowledgements_connection",
+        "connection_id",
+        "reason_code",
+        unique=True,
+        sqlite_where=_OPEN_ON_CONNECTION,
+        postgresql_where=_OPEN_ON_CONNECTION,
+    ),
+    Index(
+        "uq_acknowledgements_platform_app",
+        "platform_app_id",
+        "reason_code",
+        unique=True,
+        sqlite_where=_OPEN_ON_APP,
+        postgresql_where=_OPEN_ON_APP,
+    ),
+    Index(
+        "ix_acknowledgements_open",
+        "workspace_id",
+        "expires_at",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
 )
 
 alert_channels = Table(
@@ -185,6 +215,9 @@ alert_channels = Table(
     Column("settings", Json, nullable=False),
     Column("is_enabled", Boolean, nullable=False, server_default=text("true")),
     Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime),
+    Column("last_delivered_at", UtcTime),
+    Column("last_reason_code", Text),
     UniqueConstraint("workspace_id", "name"),
 )
 
@@ -198,6 +231,11 @@ alert_rules = Table(
     Column("conditions", Json, nullable=False),
     Column("is_enabled", Boolean, nullable=False, server_default=text("true")),
     Column("created_at", UtcTime, nullable=False),
+    Column("time_zone", Text, nullable=False, server_default=""),
+    Column("quiet_from", Text),
+    Column("quiet_until", Text),
+    Column("digest_minutes", Integer, nullable=False, server_default=text("0")),
+    Column("updated_at", UtcTime),
     UniqueConstraint("workspace_id", "name"),
 )
 
@@ -206,7 +244,7 @@ alert_deliveries = Table(
     METADATA,
     row_id(),
     references("workspace_id", "workspaces"),
-    references("rule_id", "alert_rules"),
+    references("rule_id", "alert_rules", nullable=True),
     references("channel_id", "alert_channels"),
     Column("subject_key", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -215,6 +253,14 @@ alert_deliveries = Table(
     Column("reason_code", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("delivered_at", UtcTime),
+    Column("tenant_id", Id),
+    Column("connection_id", Id),
+    Column("document", Json),
+    Column("message_id", Text, nullable=False, server_default=""),
+    Column("digest_key", Text),
+    Column("worker_id", Text),
+    Column("lease_until", UtcTime),
+    Column("fence", Integer, nullable=False, server_default=text("0")),
     one_of("status", ("queued", "sending", "delivered", "failed", "suppressed")),
     UniqueConstraint("rule_id", "subject_key"),
     Index("ix_alert_deliveries_status_next_try_at", "status", "next_try_at"),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, exc, inspect, select, text
 from storage.errors import DatabaseError, DatabaseTooNew, DatabaseTooOld
 from storage.schema_core import meta
 
-SCHEMA_NUMBER: Final = 9
+SCHEMA_NUMBER: Final = 10
 """The newest revision this program knows; its reads and writes fit exactly this schema."""
 
 _HINT: Final = "Run `atlas-tui db upgrade`."

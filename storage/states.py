@@ -167,3 +167,6 @@ class Topic(StrEnum):
     NOTIFICATIONS = "notifications"
     MEMBERS = "members"
     SCHEDULES = "schedules"
+    ATTENTION = "attention"
+    ALERTS = "alerts"
+    BATCHES = "batches"

@@ -88,7 +88,9 @@ class Ground:
         self.engine.dispose()
 
 
-_ADDED_COLUMN = re.compile(r", (?=\w+ (?:INTEGER|VARCHAR\(23\)|TEXT(?: DEFAULT '' NOT NULL)?)(?:,|$))")
+_ADDED_COLUMN = re.compile(
+    r", (?=\w+ (?:INTEGER(?: DEFAULT 0 NOT NULL)?|VARCHAR\(23\)|TEXT(?: DEFAULT '' NOT NULL)?)(?:,|$))"
+)
 """ALTER TABLE ADD COLUMN writes its column behind the last one, on the same line."""
 
 
@@ -264,6 +266,24 @@ class Fleet:
         add("audit_entries", chain="w1", sequence=2, workspace_id=1, at=AT, actor="alice", plane="workspace", action="a",
             target_kind="t", target_id="1", outcome="done", canonical=b'{"tenant_id":1}', previous_hash="h", hash="i",
             tenant_id=1)  # fmt: skip
+
+    def _at_10(self) -> None:
+        add = self.ground.add
+        add("schedules", id=3, workspace_id=1, type="compliance.snapshot", name="often", scope_kind="workspace",
+            interval_minutes=60, time_zone="UTC", created_at=AT, updated_at=AT)  # fmt: skip
+        add("schedule_firings", schedule_id=3, workspace_id=1, due_at=AT, status="open", counts="{}", created_at=AT)
+        add("run_batch_members", batch_id=1, connection_id=1, run_id=1)
+        add("run_batch_members", batch_id=1, connection_id=2)
+        add("circuit_breakers", connection_id=1, workspace_id=1, failures=5, opened_at=AT, open_until=AT, updated_at=AT)
+        add(
+            "alert_deliveries",
+            workspace_id=1,
+            channel_id=1,
+            subject_key="test",
+            status="queued",
+            created_at=AT,
+            document="{}",
+        )
 
 
 @pytest.fixture(params=["pysqlite3", "standard sqlite3", "postgresql"])

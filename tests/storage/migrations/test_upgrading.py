@@ -73,7 +73,7 @@ def test_an_absent_database_has_schema_zero_and_is_not_made_by_asking(sqlite_gro
     assert not Path(sqlite_ground.address).exists()
 
 
-@pytest.mark.parametrize("target", ["0010", "99", "-1", "+1", "heads", "", "²"])
+@pytest.mark.parametrize("target", ["0011", "99", "-1", "+1", "heads", "", "²"])
 def test_a_target_that_is_no_schema_is_refused(tmp_path: Path, target: str) -> None:
     with pytest.raises(InvalidInput, match="target"):
         upgrading.upgrade(str(tmp_path / "a.db"), target=target)
