@@ -204,7 +204,7 @@ class Fleet:
     def _at_6(self) -> None:
         add = self.ground.add
         add("workers", id="w", host="h", pid=1, version="1", slots=4, started_at=AT, beat_at=AT)
-        add("schedules", id=1, workspace_id=1, type="inventory.sync", name="nightly", scope_kind="connection",
+        add("schedules", workspace_id=1, type="inventory.sync", name="nightly", scope_kind="connection",
             connection_id=1, cron="0 1 * * *", time_zone="UTC", created_at=AT, updated_at=AT)  # fmt: skip
         add("run_batches", id=1, workspace_id=1, type="inventory.sync", initiator="alice", classes="{}", created_at=AT)
         common = {"workspace_id": 1, "tenant_id": 1, "initiator": "alice", "cause": "person", "priority": 5, "generation": 1,
@@ -269,9 +269,9 @@ class Fleet:
 
     def _at_10(self) -> None:
         add = self.ground.add
-        add("schedules", id=3, workspace_id=1, type="compliance.snapshot", name="often", scope_kind="workspace",
+        add("schedules", id=99, workspace_id=1, type="compliance.snapshot", name="often", scope_kind="workspace",
             interval_minutes=60, time_zone="UTC", created_at=AT, updated_at=AT)  # fmt: skip
-        add("schedule_firings", schedule_id=3, workspace_id=1, due_at=AT, status="open", counts="{}", created_at=AT)
+        add("schedule_firings", schedule_id=99, workspace_id=1, due_at=AT, status="open", counts="{}", created_at=AT)
         add("run_batch_members", batch_id=1, connection_id=1, run_id=1)
         add("run_batch_members", batch_id=1, connection_id=2)
         add("circuit_breakers", connection_id=1, workspace_id=1, failures=5, opened_at=AT, open_until=AT, updated_at=AT)
