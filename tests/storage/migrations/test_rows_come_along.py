@@ -41,26 +41,24 @@ def test_an_upgrade_from_any_revision_loses_no_row_and_no_reference(ground: Any,
         assert ground.one("PRAGMA integrity_check") == "ok"
 
 
-@pytest.mark.parametrize("revision", range(HEAD - 1, 0, -1))
-def test_a_downgrade_to_any_revision_keeps_what_it_can_hold_and_comes_up_again(
-    ground: Any, fleet: Any, revision: int
-) -> None:
+def test_each_step_down_keeps_what_it_can_hold_and_all_comes_up_again(ground: Any, fleet: Any) -> None:
     fleet.add_through(HEAD)
     before = ground.counts()
 
-    ground.to(revision)
+    for revision in range(HEAD - 1, 0, -1):
+        ground.to(revision)
 
-    after = ground.counts()
-    lost = {"meta", "credentials", "schedules", "change_topics", "alert_deliveries"}
-    assert {table: count for table, count in after.items() if table not in lost} == {
-        table: before[table] for table in after if table not in lost
-    }
-    if revision == 9:  # what only the newest tables can hold: an interval, a delivery without a rule
-        assert after["schedules"] == before["schedules"] - 1
-        assert after["alert_deliveries"] == before["alert_deliveries"] - 1
-    assert after["credentials"] == (5 if revision >= 8 else 4 if revision >= 3 else 2)
-    if ground.is_sqlite:
-        assert ground.rows("PRAGMA foreign_key_check") == []
+        after = ground.counts()
+        lost = {"meta", "credentials", "schedules", "change_topics", "alert_deliveries"}
+        assert {table: count for table, count in after.items() if table not in lost} == {
+            table: before[table] for table in after if table not in lost
+        }
+        if revision == 9:  # what only the newest tables can hold: an interval, a delivery without a rule
+            assert after["schedules"] == before["schedules"] - 1
+            assert after["alert_deliveries"] == before["alert_deliveries"] - 1
+        assert after["credentials"] == (5 if revision >= 8 else 4 if revision >= 3 else 2)
+        if ground.is_sqlite:
+            assert ground.rows("PRAGMA foreign_key_check") == []
     ground.to(HEAD)
     assert ground.one("SELECT count(*) FROM provider_connections") == 6
     assert ground.one("SELECT count(*) FROM tenants") == 3
