@@ -22,7 +22,8 @@ from textual.binding import Binding, BindingsMap
 from atlas_tui import crash, hangup, staying, theme
 from atlas_tui.feed import Changed, Feed, Freshness, Poller, Reached, open_feed
 from atlas_tui.keymap import Keymap, resolve
-from atlas_tui.links import Link, to_run
+from atlas_tui.links import Link
+from atlas_tui.mailbox import Mailbox
 from atlas_tui.notices import Notice
 from atlas_tui.screens.app_commands import AppCommands
 from atlas_tui.screens.form_drafts import DraftKeeper
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from atlas_tui.standing import Standing
     from atlas_tui.worker_process import WorkerProcess
     from storage.consent_requests import ConsentLink
+    from storage.notifications import Notification
 
 DRAFT_SECONDS: Final = 3.0
 """How long the end of the program waits for drafts to be written."""
@@ -94,6 +96,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.freshness = Freshness()
         self.notice: Notice | None = None
         self.standing: Standing | None = None
+        self.mailbox = Mailbox(self)
         self.consent_links: dict[int, ConsentLink] = {}
         """Connection → the newest consent link made here: its address is nowhere else, and gone with the program."""
         self.worker = worker
@@ -140,15 +143,18 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         """How moments are shown now."""
         return Times(self.clock(), self.zone)
 
-    def flash(self, text: str, level: Level = "info", link: Link | None = None) -> None:
+    def flash(
+        self, text: str, level: Level = "info", link: Link | None = None, *, about: Notification | None = None
+    ) -> None:
         """Say something on the flash line of whatever screen is seen.
 
         Args:
             text: A sentence.
             level: How it looks.
             link: What `l` opens while the message stands.
+            about: The notification that is said.
         """
-        self.notice = Notice(text, level, link)
+        self.notice = Notice(text, level, link, about=about)
         if (screen := self.seen) is not None:
             screen.show_notice()
 
@@ -219,6 +225,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         await self.navigation.start()
         remind_of_drafts(self)
         remind_of_onboardings(self)
+        self.mailbox.look()
 
     def _opened(self, session: Session) -> None:
         from atlas_tui.screens.navigation import Navigation
@@ -273,7 +280,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         if message.topics & {Topic.RUNS, Topic.WORKERS, Topic.CONNECTIONS}:
             self.ask_standing()
         if Topic.NOTIFICATIONS in message.topics:
-            self.ask_notifications()
+            self.mailbox.look()
         if Topic.MEMBERS in message.topics:
             staying.ask(self)
         self.show_status()
@@ -334,18 +341,6 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
             self.show_status()
 
         self.ask("standing", lambda: read_standing(session), show, lambda error: None)
-
-    def ask_notifications(self) -> None:
-        """Say what completed since; each is said once."""
-        from atlas_tui.standing import Told, take_notifications
-
-        session = self.session
-
-        def say(told: Told) -> None:
-            if told.text:
-                self.flash(told.text, told.level, to_run(told.run_id) if told.run_id is not None else None)
-
-        self.ask("notifications", lambda: take_notifications(session), say, lambda error: None)
 
     # The end
 

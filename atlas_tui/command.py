@@ -43,6 +43,8 @@ class Where(StrEnum):
     ONBOARDINGS = "Open onboardings"
     CONSENT_ACTION = "In the menu of a consent (x)"
     ONBOARDING_ACTION = "In an onboarding's menu (x)"
+    INBOX = "Inbox"
+    INBOX_ACTION = "In the inbox's menu (x)"
 
 
 ACTION_PLACES = frozenset(
@@ -55,6 +57,7 @@ ACTION_PLACES = frozenset(
         Where.APP_ACTION,
         Where.CONSENT_ACTION,
         Where.ONBOARDING_ACTION,
+        Where.INBOX_ACTION,
     }
 )
 """The menus. A command of a menu has a letter there and no key of its own."""

@@ -21,6 +21,7 @@ from atlas_tui.command_sets.consent import CONSENT, CONSENT_ACTIONS
 from atlas_tui.command_sets.credentials import CREDENTIAL_ACTIONS, CREDENTIALS, REPORTS
 from atlas_tui.command_sets.forms import CHANGING, FORMS
 from atlas_tui.command_sets.going import FINDING, GOING, LOOKING
+from atlas_tui.command_sets.inbox import INBOX, INBOX_ACTIONS
 from atlas_tui.command_sets.onboarding import ONBOARDING, ONBOARDING_ACTIONS
 from atlas_tui.command_sets.people import PEOPLE, PEOPLE_ACTIONS
 from atlas_tui.command_sets.tenants import IMPORT_ACTIONS, TENANT_ACTIONS, TENANTS
@@ -48,6 +49,7 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *TENANTS,
             *PEOPLE,
             *ONBOARDING,
+            *INBOX,
             *CONSENT,
             *APPS,
             *REPORTS,
@@ -62,6 +64,7 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *PEOPLE_ACTIONS,
             *CONSENT_ACTIONS,
             *ONBOARDING_ACTIONS,
+            *INBOX_ACTIONS,
         )
     }
 )

@@ -165,7 +165,7 @@ def _meet(one: Command, other: Command) -> bool:
     return any(a & one.where and a & other.where for a in SCREENS)
 
 
-_LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.MEMBERS, Where.FLEET_IMPORT)
+_LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.MEMBERS, Where.FLEET_IMPORT, Where.INBOX)
 _PAGES: Final = (
     Where.PLATFORM_APPS,
     Where.PLATFORM_APP,

@@ -32,6 +32,11 @@ class View(StrEnum):
     CONSENT = "consent"
     ONBOARDING = "onboarding"
     ONBOARDINGS = "onboardings"
+    INBOX = "inbox"
+    SYSTEM = "system"
+    SYSTEM_TENANT = "system_tenant"
+    SYSTEM_RUNS = "system_runs"
+    SYSTEM_RUN = "system_run"
 
 
 TABS = (View.CONNECTIONS, View.RUNS, View.TENANTS, View.AUDIT, View.HEALTH)
@@ -118,3 +123,8 @@ def to_runs_of(connection_id: int, title: str) -> Link:
         title: Its name, for the line above the list.
     """
     return Link(View.RUNS, filter="", connection_id=connection_id, title=title)
+
+
+def to_batch(id: int) -> Link:
+    """The runs of one bulk start."""
+    return Link(View.RUNS, filter=f"batch:{id}")

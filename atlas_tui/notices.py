@@ -6,10 +6,14 @@ Must not know: screens.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from atlas_tui.cells import cut, plain
 from atlas_tui.links import Link
 from atlas_tui.widgets.flash_line import Level
+
+if TYPE_CHECKING:
+    from storage.notifications import Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,14 @@ class Notice:
         level: How it looks.
         link: What `l` opens while it stands.
         is_new: It stands on the screen it was said on.
+        about: The notification it says; following its link marks that as read.
     """
 
     text: str
     level: Level
     link: Link | None = None
     is_new: bool = True
+    about: Notification | None = None
 
     def carried(self) -> Notice | None:
         """What of it is seen on the next screen: it goes along to one, and not to the one after it, where it would be about something

@@ -1,6 +1,6 @@
-"""Line 1: where I am, who I am, who works, what waits, how fresh it is; and what was told to me.
+"""Line 1: where I am, who I am, who works, what waits, what is unread in my inbox, how fresh it is.
 
-Promise: reading it is a few short queries in a worker thread; a notification is told once and marked read.
+Promise: reading it is a few short queries in a worker thread.
 
 Must not know: screens, widgets but the segments of the line.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from atlas_tui.widgets.flash_line import Level
 from atlas_tui.widgets.status_line import Segment
 from storage.capabilities import CAPABILITIES_OF, Capability
 
@@ -36,15 +35,6 @@ class Standing:
     waiting: int
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the unread notifications come to, in one line."""
-
-    text: str = ""
-    level: Level = "info"
-    run_id: int | None = None
-
-
 def read_standing(session: Session) -> Standing:
     """Ask who works and what waits. Blocks; not for the event loop.
 
@@ -56,23 +46,6 @@ def read_standing(session: Session) -> Standing:
     status = workers.status(session.db)
     counts = runs.unfinished_counts(session.db, session.who, session.workspace.workspace_id)
     return Standing(status.alive, counts.queued, counts.running, counts.waiting)
-
-
-def take_notifications(session: Session) -> Told:
-    """Read the unread notifications and mark them read. Blocks; not for the event loop.
-
-    Raises:
-        AtlasError: The database cannot be asked.
-    """
-    from storage import notifications
-
-    unread = notifications.unread(session.db, session.who)
-    if not unread:
-        return Told()
-    notifications.mark_read(session.db, session.who, [item.id for item in unread])
-    last = unread[-1]
-    more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
-    return Told(f"{last.title}{more}", "info", last.run_id)
 
 
 def identity(session: Session | None) -> list[Segment]:
@@ -98,7 +71,9 @@ def running(app: AtlasApp) -> list[Segment]:
     """The right of line 1."""
     fresh = app.freshness.words(app.clock(), lambda at: app.times.of_day(at))
     segments: list[Segment] = []
-    standing = app.standing
+    inbox, standing = app.mailbox.inbox, app.standing
+    if inbox is not None and inbox.unread:
+        segments.append(Segment(f"unread {inbox.words}", "info", 3))
     if standing is not None:
         if standing.alive:
             segments.append(Segment(f"workers {standing.alive}", priority=3))

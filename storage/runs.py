@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 
 from storage import filters, operations, reasons
 from storage.access import Principal, authority, who_may
@@ -32,6 +32,7 @@ _KEYS: Final[dict[str, Collection[str] | None]] = {
     "by": None,
     "since": None,
     "tenant": None,
+    "batch": None,
 }
 
 
@@ -184,6 +185,9 @@ def _matches(tx: Transaction, key: str, values: tuple[str, ...]) -> ColumnElemen
         return or_(*(func.lower(operation_runs.c.initiator).like(filters.like(v), escape="\\") for v in values))
     if key == "type":
         return or_(*(operation_runs.c.type.like(filters.like(v), escape="\\") for v in values))
+    if key == "batch":
+        numbers = [filters.read_number(value) for value in values]
+        return and_(operation_runs.c.batch_id.is_not(None), operation_runs.c.batch_id.in_([n for n in numbers if n]))
     column = {
         "status": operation_runs.c.status,
         "outcome": operation_runs.c.outcome,

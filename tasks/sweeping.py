@@ -1,5 +1,5 @@
 """Looking after what nobody else does: dead workers' runs, waiting runs whose time has come, pending badge counts, due purges,
-what ended syncs left staged.
+what ended syncs left staged, notifications that nobody needs any more.
 
 Promise: every worker sweeps and any number of them may; what is done is guarded in storage, so two sweeps never do one thing twice.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from storage import inventory_staging, purging, reaping, rollups
+from storage import inventory_staging, notifications, purging, reaping, rollups
 from storage.database import Database
 from tasks.held_runs import steady_clock
 from tasks.logs import Log
@@ -20,6 +20,10 @@ PURGE_EVERY: Final = 60.0
 
 STAGING_EVERY: Final = 30.0
 """Seconds between looks for what ended inventory syncs have staged; while there is something to delete, every sweep goes on."""
+
+
+NOTIFICATIONS_EVERY: Final = 3600.0
+"""Seconds between looks for notifications that are old enough to go; while there is something to delete, every sweep goes on."""
 
 
 class Sweep:
@@ -35,7 +39,7 @@ class Sweep:
         self._db = db
         self._timing = timing
         self._log = log
-        self._purge_at = self._staging_at = steady_clock()
+        self._purge_at = self._staging_at = self._notifications_at = steady_clock()
 
     def step(self) -> float:
         """Sweeps once; returns seconds until the next time.
@@ -50,6 +54,7 @@ class Sweep:
         rollups.fold(self._db)
         self._purge()
         self._sweep_staging()
+        self._prune_notifications()
         return self._timing.sweep
 
     def _purge(self) -> None:
@@ -65,3 +70,9 @@ class Sweep:
             return
         deleted = inventory_staging.sweep(self._db)
         self._staging_at = steady_clock() + (0.0 if deleted else STAGING_EVERY)
+
+    def _prune_notifications(self) -> None:
+        if steady_clock() < self._notifications_at:
+            return
+        deleted = notifications.prune(self._db)
+        self._notifications_at = steady_clock() + (0.0 if deleted else NOTIFICATIONS_EVERY)

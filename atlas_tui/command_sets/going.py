@@ -56,7 +56,7 @@ GOING: Final = (
 LOOKING: Final = (
     command("actions", "x", "actions", "What can be done with the marked rows, or with this one.", *_PAGES, *_APPS,
              Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.MEMBER, Where.FLEET_IMPORT, Where.FORM,
-             Where.CONSENT, Where.ONBOARDING, hint=2),
+             Where.CONSENT, Where.ONBOARDING, Where.INBOX, hint=2),
     command("filter", "/", "filter", "Filter the list: word, !word, key:value (help lists the keys).", Where.LIST,
              hint=3),
     command("problems", "!", "problems", "Only connections with a problem, or all again.", Where.CONNECTIONS, hint=4),
@@ -65,7 +65,7 @@ LOOKING: Final = (
     command("wide", "w", "wide columns", "Show every column, as far as they fit, or the usual ones.",
              Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT),
     command("panel", "d", "detail panel", "Show or hide the panel beside the list (from 120 columns on).",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.AUDIT, hint=6),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.AUDIT, Where.INBOX, hint=6),
     command("copy_id", "y", "copy id", "Copy the Entra tenant id, or the run's number, to the clipboard (OSC 52).",
              Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_PAGES),
     command("copy_json", "Y", "copy JSON", "Copy this as JSON; what is too long for a terminal goes into a file.",

@@ -222,7 +222,7 @@ class AppCommands:
             self.command_find(argument)
         elif command.id == "import_fleet":
             self.command_import_fleet(argument)
-        elif command.id in (View.RUNS, View.CONNECTIONS, View.TENANTS, View.AUDIT, View.MEMBERS):
+        elif command.id in (View.RUNS, View.CONNECTIONS, View.TENANTS, View.AUDIT, View.MEMBERS, View.INBOX):
             self._app.navigation.go(Link(View(command.id), filter=argument))
         else:
             self._app.flash(f":{command.word} takes nothing behind it.", "bad")
@@ -271,6 +271,10 @@ class AppCommands:
         from atlas_tui.screens.fleet_import_asking import ask_for_file
 
         ask_for_file(self._app, path)
+
+    def command_inbox(self) -> None:
+        """What was told to the person at the keyboard."""
+        self._app.navigation.go(Link(View.INBOX))
 
     def command_members(self) -> None:
         """The members of this workspace."""

@@ -41,6 +41,7 @@ _FILTER_WORDS: Final = {
     "tenants": ("tag:", "lifecycle:", "cloud:", "archived:yes"),
     "find": ("tag:", "lifecycle:", "cloud:", "archived:yes"),
     "members": ("role:", "scope:"),
+    "inbox": ("unread:yes", "kind:", "outcome:failed", "since:1d"),
 }
 _OUTCOMES: Final = frozenset({"succeeded", "failed", "blocked", "cancelled", "lost"})
 

@@ -148,7 +148,10 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
     def command_linked(self) -> None:
         """What the last message is about, else what belongs to what is shown."""
         notice, link = self.atlas.notice, self.linked()
-        if notice is not None and notice.link is not None:
+        if notice is not None and notice.about is not None:
+            self.atlas.clear_notice()
+            self.atlas.mailbox.open(notice.about)
+        elif notice is not None and notice.link is not None:
             self.atlas.clear_notice()
             self.atlas.navigation.go(notice.link)
         elif link is not None:

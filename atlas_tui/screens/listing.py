@@ -214,7 +214,11 @@ class ListScreen(Exports, Generic[Row]):
 
     @on(RowOpened)
     def _row_opened(self, event: RowOpened) -> None:
-        self.atlas.navigation.go(self.link_to(event.row))
+        self.open_row(event.row)
+
+    def open_row(self, row: Row) -> None:
+        """Go to the row's own page."""
+        self.atlas.navigation.go(self.link_to(row))
 
     @on(MarksChanged)
     def _marks_changed(self, event: MarksChanged) -> None:

@@ -35,6 +35,7 @@ _CLASSES: Final = {
     View.CONSENT: ("consent", "ConsentScreen"),
     View.ONBOARDING: ("onboarding", "OnboardingScreen"),
     View.ONBOARDINGS: ("onboardings", "OnboardingsScreen"),
+    View.INBOX: ("inbox", "InboxScreen"),
 }
 FIRST: Final = View.CONNECTIONS
 

@@ -268,8 +268,6 @@ OWN_TESTS = {
     "drafts.load": "is about the principal's own",
     "drafts.mine": "is about the principal's own",
     "drafts.discard": "is about the principal's own",
-    "notifications.unread": "is about the principal's own",
-    "notifications.mark_read": "is about the principal's own",
     "audit.attempt": "runs somebody's work, which asks for itself",
 }
 
