@@ -1,14 +1,15 @@
-"""Inventory items, as lists and pages show them, and what the last sync of a connection found changed.
+"""Inventory items, as lists and pages show them.
 
 Promise: what a principal may not see is not there. An item that is gone is listed only where it is asked for. Reads only; how items come
-here is in `inventory_publishing.py`.
+here is in `inventory_publishing.py`, what the last sync found changed in `inventory_difference.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select
@@ -17,10 +18,9 @@ from storage import filters, inventory_kinds, operations
 from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
-from storage.errors import NotFound
+from storage.errors import InvalidInput, NotFound
 from storage.pages import Page, Place, SortKey, read_page
-from storage.schema import inventory_items, operation_runs, provider_connections, tenants
-from storage.states import RunOutcome
+from storage.schema import inventory_items, operation_runs, tenants
 
 _KEYS: Final[dict[str, Collection[str] | None]] = {
     "kind": set(inventory_kinds.KINDS),
@@ -31,15 +31,23 @@ _KEYS: Final[dict[str, Collection[str] | None]] = {
     "changed": None,
 }
 _REMOVED_AT_ANY_TIME: Final = "yes"
-DIFFERENCE_LIMIT: Final = 500
-"""Items that each part of a difference names at most."""
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for a time that is not known, where a list is sorted by it."""
 
 _I: Final = inventory_items.c
 
 
+class InventorySort(StrEnum):
+    """What a list of items can be sorted by: kind then name, name, or when it was modified."""
+
+    KIND = "kind"
+    NAME = "name"
+    MODIFIED = "modified"
+
+
 @dataclass(frozen=True, slots=True)
 class InventoryQuery:
-    """What a list of items shall show, ordered by tenant, kind and name.
+    """What a list of items shall show.
 
     Attributes:
         workspace_id: of which workspace.
@@ -47,12 +55,21 @@ class InventoryQuery:
             by the provider's clock), `removed:yes` or `removed:7d` (gone, or gone since; else only what is there).
         tenant_id: only this tenant's.
         connection_id: only this connection's.
+        sort: the order within a tenant; a list of several tenants is always by tenant, kind and name, which is what an index has.
+        descending: the other way round.
     """
 
     workspace_id: int
     text: str = ""
     tenant_id: int | None = None
     connection_id: int | None = None
+    sort: InventorySort = InventorySort.KIND
+    descending: bool = False
+
+    @property
+    def is_of_one_tenant(self) -> bool:
+        """Whether every item is of the same tenant."""
+        return self.tenant_id is not None or self.connection_id is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,38 +105,16 @@ class InventoryItem:
         return inventory_kinds.label(self.kind)
 
 
-@dataclass(frozen=True, slots=True)
-class InventoryDifference:
-    """What a connection's last sync found, against the one before it.
-
-    Attributes:
-        run_id, run_at: the last sync that published something; None when there is none.
-        before_run_id, before_at: the one before; None when there is none, then everything is new.
-        created: what was not there before.
-        removed: what is gone.
-        changed: what was changed since the sync before began, by the provider's clock.
-        is_cut: a part has more than `DIFFERENCE_LIMIT` items; the run's summary has the whole numbers.
-    """
-
-    connection_id: int
-    run_id: int | None
-    run_at: datetime | None
-    before_run_id: int | None
-    before_at: datetime | None
-    created: tuple[InventoryItem, ...] = ()
-    removed: tuple[InventoryItem, ...] = ()
-    changed: tuple[InventoryItem, ...] = ()
-    is_cut: bool = False
-
-
 def page(db: Database, who: Principal, query: InventoryQuery, place: Place, limit: int = 100) -> Page[InventoryItem]:
     """Returns a page of items.
 
     Raises:
-        InvalidInput: the filter line or the place cannot be read.
+        InvalidInput: the filter line or the place cannot be read, or several tenants' items shall be sorted by something else than kind.
         NotFound: the principal is no member of the workspace.
     """
     wanted = filters.read_filter(query.text, _KEYS)
+    if query.sort is not InventorySort.KIND and not query.is_of_one_tenant:
+        raise InvalidInput("sort", f"by {query.sort.value} needs one tenant", "Name the tenant, or sort by kind.")
     with db.read() as tx:
         rights = authority(tx, who)
         if not rights.may_enter(query.workspace_id):
@@ -134,17 +129,57 @@ def page(db: Database, who: Principal, query: InventoryQuery, place: Place, limi
             conditions.append(_I.connection_id == query.connection_id)
         if "removed" not in wanted.values:
             conditions.append(_I.removed_at.is_(None))
-        conditions += [_named(word) for word in wanted.words]
-        conditions += [~_named(word) for word in wanted.not_words]
-        conditions += [_matches(tx, query, key, values) for key, values in wanted.values.items()]
-        conditions += [~_matches(tx, query, key, values) for key, values in wanted.not_values.items()]
-        keys = [
-            SortKey(_I.tenant_id, "tenant_id"),
-            SortKey(_I.kind, "kind"),
-            SortKey(_I.name, "name"),
-            SortKey(_I.id, "id"),
-        ]
-        return read_page(tx, _select().where(*conditions), keys, place, limit, _item, _I.id)
+        conditions += conditions_of(tx, query.workspace_id, wanted)
+        keys = _sort_keys(query)
+        statement = select(*(key.expression.label(key.label) for key in keys)).where(*conditions)
+        found = read_page(tx, statement, keys, place, limit, lambda row: int(row.id), _I.id)
+        by_id = {item.id: item for item in items_by_id(tx, found.rows)}
+    rows = tuple(by_id[key] for key in found.rows)
+    return Page(rows, found.cursors, found.has_before, found.has_after, position=found.position)
+
+
+def get(db: Database, who: Principal, item_id: int) -> InventoryItem:
+    """Returns one item.
+
+    Raises:
+        NotFound: it is not visible.
+    """
+    what, view = f"Inventory item {item_id}", Capability.PROVIDER_VIEW
+    with db.read() as tx:
+        home = tx.run(select(_I.workspace_id, _I.tenant_id).where(_I.id == item_id)).first()
+        if home is None:
+            raise NotFound(f"{what} does not exist.")
+        authority(tx, who).require(tx, view, home.workspace_id, home.tenant_id, see=view, what=what)
+        return items_by_id(tx, [item_id])[0]
+
+
+def _sort_keys(query: InventoryQuery) -> list[SortKey]:
+    by_id = SortKey(_I.id, "id", query.descending)
+    if query.sort is InventorySort.NAME:
+        return [SortKey(_I.name, "name", query.descending), by_id]
+    if query.sort is InventorySort.MODIFIED:
+        return [SortKey(func.coalesce(_I.modified_at, _NEVER), "modified_at", query.descending), by_id]
+    columns = (_I.tenant_id, _I.kind, _I.name)
+    return [*(SortKey(column, column.name, query.descending) for column in columns), by_id]
+
+
+def conditions_of(tx: Transaction, workspace_id: int, wanted: filters.Filter) -> list[ColumnElement[bool]]:
+    """Returns what a filter line asks of items, but for what it leaves out by itself.
+
+    Args:
+        tx: an open transaction, for its clock.
+        workspace_id: whose items.
+        wanted: the filter, of keys that are known here.
+
+    Raises:
+        InvalidInput: a span of time cannot be read.
+    """
+    return [
+        *(_named(word) for word in wanted.words),
+        *(~_named(word) for word in wanted.not_words),
+        *(_matches(tx, workspace_id, key, values) for key, values in wanted.values.items()),
+        *(~_matches(tx, workspace_id, key, values) for key, values in wanted.not_values.items()),
+    ]
 
 
 def _named(word: str) -> ColumnElement[bool]:
@@ -154,13 +189,14 @@ def _named(word: str) -> ColumnElement[bool]:
     )
 
 
-def _matches(tx: Transaction, query: InventoryQuery, key: str, values: tuple[str, ...]) -> ColumnElement[bool]:
+def _matches(tx: Transaction, workspace_id: int, key: str, values: tuple[str, ...]) -> ColumnElement[bool]:
     if key == "kind":
         return _I.kind.in_(values)
     if key == "platform":
         return _I.platform.in_(values)
     if key == "tenant":
-        return or_(*(tenants.c.sort_name.like(filters.like(value), escape="\\") for value in values))
+        named = or_(*(tenants.c.sort_name.like(filters.like(value), escape="\\") for value in values))
+        return _I.tenant_id.in_(select(tenants.c.id).where(tenants.c.workspace_id == workspace_id, named))
     if key == "removed" and values[-1] == _REMOVED_AT_ANY_TIME:
         return _I.removed_at.is_not(None)
     since = tx.now() - filters.read_span(values[-1])
@@ -169,75 +205,16 @@ def _matches(tx: Transaction, query: InventoryQuery, key: str, values: tuple[str
     if key == "changed":
         return func.coalesce(_I.modified_at >= since, False)
     runs = select(operation_runs.c.id).where(
-        operation_runs.c.workspace_id == query.workspace_id,
+        operation_runs.c.workspace_id == workspace_id,
         operation_runs.c.type == operations.INVENTORY_SYNC,
         operation_runs.c.completed_at >= since,
     )
     return _I.first_seen_run_id.in_(runs)
 
 
-def difference(db: Database, who: Principal, connection_id: int) -> InventoryDifference:
-    """Returns what a connection's last sync found new, gone and changed.
-
-    Raises:
-        NotFound: the connection is not visible.
-    """
-    with db.read() as tx:
-        pc = provider_connections.c
-        home = tx.run(select(pc.workspace_id, pc.tenant_id).where(pc.id == connection_id)).first()
-        if home is None:
-            raise NotFound(f"Connection {connection_id} does not exist.")
-        view, what = Capability.PROVIDER_VIEW, f"Connection {connection_id}"
-        authority(tx, who).require(tx, view, home.workspace_id, home.tenant_id, see=view, what=what)
-        syncs = tx.run(_published(connection_id)).all()
-        if not syncs:
-            return InventoryDifference(connection_id, None, None, None, None)
-        last, before = syncs[0], syncs[1] if len(syncs) > 1 else None
-        of_connection = _I.connection_id == connection_id
-        created = _some(tx, of_connection, _I.first_seen_run_id == last.id)
-        # One run at a time works on a connection, so whatever was found gone meanwhile, this run found gone.
-        removed = _some(tx, of_connection, _I.removed_at >= last.claimed_at)
-        changed: list[InventoryItem] = []
-        if before is not None:
-            changed = _some(
-                tx,
-                of_connection,
-                _I.last_seen_run_id == last.id,
-                _I.first_seen_run_id != last.id,
-                _I.modified_at >= before.claimed_at,
-            )
-    return InventoryDifference(
-        connection_id,
-        last.id,
-        last.completed_at,
-        None if before is None else before.id,
-        None if before is None else before.completed_at,
-        created=tuple(created[:DIFFERENCE_LIMIT]),
-        removed=tuple(removed[:DIFFERENCE_LIMIT]),
-        changed=tuple(changed[:DIFFERENCE_LIMIT]),
-        is_cut=any(len(part) > DIFFERENCE_LIMIT for part in (created, removed, changed)),
-    )
-
-
-def _published(connection_id: int) -> Select[Any]:
-    """The last two syncs that changed what is stored: one that was set aside did not."""
-    runs = operation_runs.c
-    return (
-        select(runs.id, runs.claimed_at, runs.completed_at)
-        .where(
-            runs.connection_id == connection_id,
-            runs.type == operations.INVENTORY_SYNC,
-            runs.outcome.in_([RunOutcome.SUCCEEDED.value, RunOutcome.PARTIALLY_SUCCEEDED.value]),
-            func.coalesce(runs.reason_code, "") != "superseded",
-        )
-        .order_by(runs.id.desc())
-        .limit(2)
-    )
-
-
-def _some(tx: Transaction, *conditions: ColumnElement[bool]) -> list[InventoryItem]:
-    statement = _select().where(*conditions).order_by(_I.kind, _I.name, _I.id).limit(DIFFERENCE_LIMIT + 1)
-    return [_item(row) for row in tx.run(statement).all()]
+def items_by_id(tx: Transaction, ids: Sequence[int]) -> list[InventoryItem]:
+    """Returns some items, in no order. The caller has asked for authority."""
+    return [_item(row) for row in tx.run(_select().where(_I.id.in_(list(ids)))).all()] if ids else []
 
 
 def _select() -> Select[Any]:

@@ -9,8 +9,9 @@ from atlas_tui.headless.naming import find_tenant
 from atlas_tui.headless.opening import opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
 from atlas_tui.headless.rows import all_rows
-from storage import connections, directory, inventory
-from storage.inventory import InventoryDifference, InventoryQuery
+from storage import connections, directory, inventory, inventory_difference
+from storage.inventory import InventoryQuery
+from storage.inventory_difference import InventoryDifference
 
 
 def list_items(options: argparse.Namespace) -> int:
@@ -53,7 +54,7 @@ def show_difference(options: argparse.Namespace) -> int:
     """`atlas-tui inventory diff CONNECTION`."""
     with opened(options.config, options.workspace) as here:
         row = connections.find_by_name(here.db, here.who, here.workspace.workspace_id, options.connection)
-        found = inventory.difference(here.db, here.who, row.id)
+        found = inventory_difference.difference(here.db, here.who, row.id)
     if options.json:
         write_json(found)
         return exit_codes.OK
@@ -75,7 +76,7 @@ def _tell(found: InventoryDifference, tenant: str) -> None:
     if not (found.created or found.removed or found.changed):
         write_line("  nothing changed")
     if found.is_cut:
-        write_line(f"  … and more: at most {inventory.DIFFERENCE_LIMIT} of each are listed here")
+        write_line(f"  … and more: at most {inventory_difference.DIFFERENCE_LIMIT} of each are listed here")
 
 
 def show_directory(options: argparse.Namespace) -> int:

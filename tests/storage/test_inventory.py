@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from storage import directory, inventory
+from storage import directory, inventory, inventory_difference
 from storage import inventory_staging as staging
 from storage.directory_counting import CollectedCounts
 from storage.errors import InvalidInput, NotFound
 from storage.finishing import RunResult
-from storage.inventory import InventoryQuery
+from storage.inventory import InventoryQuery, InventorySort
 from storage.inventory_publishing import CollectedInventory
 from storage.inventory_staging import StagedItem
 from storage.operations import DIRECTORY_SYNC, INVENTORY_SYNC
@@ -117,7 +117,7 @@ def test_an_item_says_when_it_was_seen_first_and_last(synced: Any) -> None:
 
 
 def test_the_difference_is_the_one_to_the_sync_before(synced: Any) -> None:
-    found = inventory.difference(synced.db, synced.dana, synced.connection["contoso"])
+    found = inventory_difference.difference(synced.db, synced.dana, synced.connection["contoso"])
     assert found.run_id > found.before_run_id
     assert [item.name for item in found.created] == ["Firewall"]
     assert [item.name for item in found.removed] == ["Gone"]
@@ -125,25 +125,59 @@ def test_the_difference_is_the_one_to_the_sync_before(synced: Any) -> None:
     assert not found.is_cut
 
 
+def test_the_difference_is_a_list_of_what_is_new_then_gone_then_changed_page_by_page(synced: Any) -> None:
+    connection = synced.connection["contoso"]
+
+    def rows(text: str = "", place: Place | None = None, limit: int = 100) -> Any:
+        return inventory_difference.page(synced.db, synced.dana, connection, text, place or Place.first(), limit)
+
+    everything = [("added", "Firewall"), ("removed", "Gone"), ("changed", "Excel_100%")]
+    assert [(row.change, row.item.name) for row in rows().rows] == everything
+    seen, page = [], rows(limit=1)
+    while page.rows:
+        seen += [(row.change, row.item.name) for row in page.rows]
+        page = rows(place=Place.after(page.cursors[-1]), limit=1)
+    assert seen == everything
+    for text, expected in (
+        ("change:removed,changed", everything[1:]),
+        ("!change:removed", [everything[0], everything[2]]),
+        ("kind:mobile_apps excel", [everything[2]]),
+    ):
+        assert [(row.change, row.item.name) for row in rows(text).rows] == expected
+    found = inventory_difference.counts(synced.db, synced.dana, connection)
+    assert (found.added, found.removed, found.changed, found.syncs.connection_id) == (1, 1, 1, connection)
+    nothing = inventory_difference.counts(synced.db, synced.dana, synced.connection["wingtip"])
+    assert (nothing.added, nothing.syncs.run_id) == (0, None)
+
+
+def test_one_tenants_items_can_be_sorted_by_name_and_by_when_they_changed(synced: Any, names: Any) -> None:
+    contoso = {"tenant_id": synced.tenant["contoso"]}
+    assert names(**contoso, sort=InventorySort.NAME) == ["Excel_100%", "Firewall", "Teams"]
+    assert names(**contoso, sort=InventorySort.MODIFIED, descending=True) == ["Excel_100%", "Teams", "Firewall"]
+    assert names(descending=True) == ["Teams", "Teams", "Excel_100%", "Firewall"]
+    with pytest.raises(InvalidInput):
+        names(sort=InventorySort.NAME)
+
+
 def test_in_the_first_sync_everything_is_new(synced: Any) -> None:
-    found = inventory.difference(synced.db, synced.dana, synced.connection["fabrikam"])
+    found = inventory_difference.difference(synced.db, synced.dana, synced.connection["fabrikam"])
     assert (found.before_run_id, [item.name for item in found.created], found.changed) == (None, ["Teams"], ())
 
 
 def test_without_a_sync_there_is_no_difference(synced: Any) -> None:
-    found = inventory.difference(synced.db, synced.dana, synced.connection["wingtip"])
+    found = inventory_difference.difference(synced.db, synced.dana, synced.connection["wingtip"])
     assert (found.run_id, found.created, found.removed) == (None, (), ())
 
 
 def test_a_sync_that_failed_or_was_set_aside_is_no_sync_before(synced: Any) -> None:
     connection = synced.connection["contoso"]
-    before = inventory.difference(synced.db, synced.dana, connection)
+    before = inventory_difference.difference(synced.db, synced.dana, connection)
     claim = synced.begin(connection, INVENTORY_SYNC)
     synced.finish(claim, RunResult(RunOutcome.FAILED, "service_unavailable"))
     aside = synced.begin(connection, INVENTORY_SYNC)
     synced.set_connection(connection, generation=50)
     synced.finish(aside, RunResult(collected=CollectedInventory((APPS,))))
-    assert inventory.difference(synced.db, synced.dana, connection) == before
+    assert inventory_difference.difference(synced.db, synced.dana, connection) == before
 
 
 def test_directory_counts_are_told_newest_first_and_unknown_is_not_zero(fleet: Any) -> None:

@@ -28,6 +28,7 @@ from storage import (
     credentials,
     directory,
     inventory,
+    inventory_difference,
     operations,
     tenants,
 )
@@ -175,7 +176,7 @@ def test_two_syncs_find_the_items_and_then_what_changed(road: Road) -> None:
     app = {"id": "only", "displayName": "The only app", "lastModifiedDateTime": "2026-01-01T00:00:00Z"}
     road.script(APPS, {"status": 200, "body": {"value": [app]}})
     second = road.done(road.start())
-    changes = inventory.difference(road.fleet.db, road.fleet.who, road.connection)
+    changes = inventory_difference.difference(road.fleet.db, road.fleet.who, road.connection)
     assert [item.name for item in changes.created] == ["The only app"]
     assert {item.kind for item in changes.removed} == {"mobile_apps"}
     assert second.summary_counts["removed"] == len(changes.removed) > 0
