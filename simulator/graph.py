@@ -195,7 +195,7 @@ class GraphExchange:
         if workload == "conditional_access":
             return self.errors.throttled(None)
         answer = self.errors.throttled(str(verdict.retry_after))
-        answer.headers["x-ms-throttle-scope"] = f"Tenant_Application/ReadWrite/{app}/{tenant.id}"
+        answer.headers["x-ms-throttle-scope"] = f"{verdict.whose}/ReadWrite/{app}/{tenant.id}"
         answer.headers["x-ms-throttle-information"] = "ResourceUnitLimitExceeded"
         return answer
 

@@ -68,6 +68,7 @@ _BUDGETS: dict[str, tuple[Budget, ...]] = {
     "conditional_access": (Budget("tenant", 1, 1),),
     "reports": (Budget("app_tenant", 5, 10),),
 }
+_WHOSE = {"app_tenant": "Tenant_Application", "tenant": "Tenant", "app": "Application"}
 WORKLOADS = tuple(name for name in _BUDGETS if name != "gateway")
 
 
@@ -76,12 +77,13 @@ class Verdict:
     """What throttling says about one request.
 
     ``retry_after``: whole seconds to wait when refused, else None. ``scope``: the limit that refused, in words.
-    ``used``: the highest used share of the budgets touched (1.0 = all).
+    ``used``: the highest used share of the budgets touched (1.0 = all). ``whose``: the scope as Microsoft's header spells it.
     """
 
     retry_after: int | None
     scope: str
     used: float
+    whose: str = ""
 
 
 class Throttle:
@@ -106,19 +108,22 @@ class Throttle:
             storm: requests in ten seconds that this app has left over all tenants that say so, or None.
         """
         keys = {"app_tenant": f"{app}/{tenant}", "tenant": tenant, "app": app}
-        touched: list[tuple[str, TokenBucket, float]] = []
+        touched: list[tuple[Budget, str, TokenBucket, float]] = []
         for name, charge in (("gateway", 1.0), (workload, cost)):
             for budget in self._budgets(name, users):
-                touched.append((budget.told(name), self._bucket(name, budget, keys[budget.scope]), charge))
+                touched.append((budget, name, self._bucket(name, budget, keys[budget.scope]), charge))
         if storm is not None:
             budget = Budget("app", storm, 10)
-            touched.append((budget.told("small_app_budget"), self._bucket("small_app_budget", budget, app), 1.0))
-        longest, scope = max(((bucket.wait_for(charge), told) for told, bucket, charge in touched))
+            touched.append((budget, "small_app_budget", self._bucket("small_app_budget", budget, app), 1.0))
+        longest, budget, name = max(
+            ((bucket.wait_for(charge), budget, name) for budget, name, bucket, charge in touched),
+            key=lambda row: row[0],
+        )
         if longest > 0:
-            return Verdict(max(1, math.ceil(longest)), scope, 1.0)
-        for _, bucket, charge in touched:
+            return Verdict(max(1, math.ceil(longest)), budget.told(name), 1.0, _WHOSE[budget.scope])
+        for _, _, bucket, charge in touched:
             bucket.take(charge)
-        return Verdict(None, "", max(bucket.used() for _, bucket, _ in touched))
+        return Verdict(None, "", max(bucket.used() for _, _, bucket, _ in touched))
 
     def reset(self) -> None:
         """Fill every budget again."""

@@ -48,11 +48,13 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         slots: how many runs it works on at once.
         grace_seconds: how long running operations may go on after a stop was asked.
         queue: address of Huey's storage; empty for a file of the worker's own.
+        requests_per_second: what one worker process sends to Microsoft Graph for one app registration in a second, over all its tenants.
     """
 
     slots: int = 8
     grace_seconds: float = 10.0
     queue: str = ""
+    requests_per_second: int = 500
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -198,6 +200,8 @@ def _checked(settings: Settings, base: Path) -> Settings:
         raise InvalidInput("worker.slots", "must be from 1 to 64")
     if not 0 <= settings.worker.grace_seconds <= 600:
         raise InvalidInput("worker.grace_seconds", "must be from 0 to 600 seconds")
+    if not 1 <= settings.worker.requests_per_second <= 2000:
+        raise InvalidInput("worker.requests_per_second", "must be from 1 to 2000", "Microsoft allows 2,000 in all.")
     for name, hosts in settings.clouds.items():
         if name not in set(Cloud):
             raise InvalidInput(f"clouds.{name}", "is not a cloud", f"Use one of: {', '.join(Cloud)}.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from storage.configuration import Settings
 from tasks.keyring import Keyring
-from tasks.providers.microsoft.settings import MicrosoftSettings
+from tasks.providers.microsoft.settings import CONNECTIONS, MicrosoftSettings
 from tasks.providers.registry import OpenProvider, ProviderSettings, open_provider
 
 
@@ -28,6 +28,9 @@ class ProviderShelf:
                 clouds={name: {"login": hosts.login, "graph": hosts.graph} for name, hosts in settings.clouds.items()},
                 ca_bundle=Path(settings.ca_bundle) if settings.ca_bundle else None,
                 proxy=settings.proxy or None,
+                # One for each run, so that tenants that do not answer hold up no other one.
+                max_connections=max(CONNECTIONS, settings.worker.slots),
+                requests_per_second=settings.worker.requests_per_second,
             )
         )
         self._keyring = keyring

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+import msgspec
+
 from storage import leases, workers
 from storage.configuration import Settings
 from storage.database import Database, open_database
@@ -262,6 +264,7 @@ def open_worker(
     key_id = fingerprint(settings.public_key_bytes()) if settings.public_key else ""
     keyring = open_keyring(settings.key_file, key_id=key_id)
     count = settings.worker.slots if slots is None else slots
+    settings = msgspec.structs.replace(settings, worker=msgspec.structs.replace(settings.worker, slots=count))
     db = open_database(settings.database, pool_size=count // 2 + 4, shared=settings.shared)
     try:
         shelf = make_shelf(settings, keyring)

@@ -114,7 +114,7 @@ def _once(session: GraphSession, requests: Mapping[int, BatchRequest]) -> dict[i
     outcomes = {index: _outcome(session, found.get(str(index))) for index in requests}
     for index, outcome in outcomes.items():
         if outcome.failure is not None and outcome.failure.plain_code == "throttled":
-            session.item_refused(requests[index].contract.workload, outcome.failure.retry_after)
+            session.refused(requests[index].contract.workload, _headers(found[str(index)]))
     return outcomes
 
 
@@ -125,9 +125,12 @@ def _outcome(session: GraphSession, item: Mapping[str, Any] | None) -> BatchOutc
     body = item.get("body")
     if 200 <= status < 300 and isinstance(body, dict):
         return BatchOutcome(body, None)
-    raw = item.get("headers")
-    headers = {str(k).lower(): str(v) for k, v in raw.items()} if isinstance(raw, dict) else {}
-    answer = Answer(status, headers, msgspec.json.encode(body))
+    answer = Answer(status, _headers(item), msgspec.json.encode(body))
     if 200 <= status < 300:
         return BatchOutcome(None, MicrosoftFailure("response_unreadable", http_status=status))
     return BatchOutcome(None, graph_errors.read_graph_answer(answer, session.circumstances, session.now))
+
+
+def _headers(item: Mapping[str, Any]) -> dict[str, str]:
+    raw = item.get("headers")
+    return {str(name).lower(): str(value) for name, value in raw.items()} if isinstance(raw, dict) else {}

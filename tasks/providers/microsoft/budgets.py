@@ -1,9 +1,11 @@
 """How much Microsoft lets one application ask of one tenant, kept on our side so that we are not refused.
 
-Promise: a bucket belongs to one tenant, one application and one workload, so no tenant ever waits for another one; within any window of a
-published limit a bucket gives no more than that limit; what Microsoft itself says (a refusal, a share that is used up) counts more
-than our own book-keeping. A bucket is this process's: several workers on one tenant (two runs at most) are put right by the answers. How
-much goes out at once in all is the transport's limit of connections. Must not know HTTP, and never waits itself.
+Promise: a bucket belongs to one tenant, one application and one workload, so no tenant waits for what another one used; one more holds
+everything of an application, over all its tenants, within what this process may send, so that a bulk of hundreds of tenants does not cause
+failures of its own. Within any window of a limit a bucket gives no more than that limit; what Microsoft itself says (a refusal, a
+share that is used up) counts more than our own book-keeping. A bucket is this process's: several workers on one tenant (two runs at
+most) are put right by the answers. How much goes out at once in all is the transport's limit of connections. Must not know HTTP, and
+never waits itself.
 
 Source: Microsoft Graph, "Microsoft Graph service-specific throttling limits" (throttling-limits.md and its includes). Where a limit depends
 on the size of the tenant, or sources disagree, the lowest one is taken.
@@ -57,10 +59,16 @@ BUDGETS: Final = MappingProxyType(
     }
 )
 
+PER_APPLICATION: Final = 2000
+"""Requests a second of one application over all tenants and processes. The page said so first, and says 130,000 in ten seconds today."""
+
 LONGEST_BLOCK: Final = 60.0
 """Seconds. A longer `Retry-After` is between Microsoft and the run that got it; the tenant's other runs ask again after this."""
 
 _MOST_BUCKETS: Final = 4096
+
+Key = tuple[str, str, Workload | None]
+"""Tenant, application and workload; for everything of an application no tenant and no workload."""
 
 
 class _Bucket:
@@ -110,49 +118,52 @@ class Budgets:
 
     Args:
         now: our clock.
+        requests_per_second: what one application may send over all tenants.
     """
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], requests_per_second: int = PER_APPLICATION) -> None:
         self._now = now
-        self._buckets: dict[tuple[str, str, Workload], _Bucket] = {}
+        self._of_application = Budget(requests_per_second, 1.0)
+        self._buckets: dict[Key, _Bucket] = {}
         self._lock = threading.Lock()
 
     def of(self, tenant_id: str, client_id: str) -> Allowance:
         """Returns what one application may ask of one tenant."""
         return Allowance(self, tenant_id.lower(), client_id.lower())
 
-    def reserve(self, key: tuple[str, str, Workload], cost: int) -> float:
+    def reserve(self, key: Key, cost: int) -> float:
         """Takes units and returns how many seconds to wait before they may be used; 0 when at once."""
         with self._lock:
             now = self._now().timestamp()
             return self._bucket(key, now).reserve(cost, now)
 
-    def answered(self, key: tuple[str, str, Workload], sent: datetime) -> None:
+    def answered(self, key: Key, sent: datetime) -> None:
         """Learns that what was sent at this time has been answered now."""
         with self._lock:
             now = self._now().timestamp()
             self._bucket(key, now).answered(sent.timestamp(), now)
 
-    def refused(self, key: tuple[str, str, Workload], retry_after: float | None) -> None:
+    def refused(self, key: Key, retry_after: float | None) -> None:
         """Learns that Microsoft refused: nothing is left, and nothing goes out before the time it named, for no run of the tenant."""
         with self._lock:
             now = self._now().timestamp()
             self._bucket(key, now).block(min(LONGEST_BLOCK, max(0.0, retry_after or 0.0)), now)
 
-    def used(self, key: tuple[str, str, Workload], share: float) -> None:
+    def used(self, key: Key, share: float) -> None:
         """Learns which share of the limit is used up, by whoever used it."""
         if math.isfinite(share):
             with self._lock:
                 now = self._now().timestamp()
                 self._bucket(key, now).know_used(share, now)
 
-    def _bucket(self, key: tuple[str, str, Workload], now: float) -> _Bucket:
+    def _bucket(self, key: Key, now: float) -> _Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= _MOST_BUCKETS:
                 # An idle bucket is as good as a new one.
                 self._buckets = {k: kept for k, kept in self._buckets.items() if not kept.is_idle(now)}
-            bucket = self._buckets[key] = _Bucket(BUDGETS[key[2]], now)
+            budget = self._of_application if key[2] is None else BUDGETS[key[2]]
+            bucket = self._buckets[key] = _Bucket(budget, now)
         return bucket
 
 
@@ -165,20 +176,30 @@ class Allowance:
     client_id: str
 
     def reserve(self, workload: Workload, cost: int = 1) -> float:
-        """Takes units and returns how many seconds to wait before they may be used."""
-        return self.budgets.reserve(self._key(workload), cost)
+        """Takes units and returns how many seconds to wait before they may be used.
+
+        The application's own limit counts units too: no fewer than requests, and the directory counts an application's over all tenants so.
+        """
+        of_all = self.budgets.reserve(self._key(None), cost)
+        return max(of_all, self.budgets.reserve(self._key(workload), cost))
 
     def answered(self, workload: Workload, sent: datetime) -> None:
         """Learns that what was sent at this time has been answered now."""
         self.budgets.answered(self._key(workload), sent)
 
-    def refused(self, workload: Workload, retry_after: float | None) -> None:
-        """Learns that Microsoft refused, and for how long; None when it did not say."""
-        self.budgets.refused(self._key(workload), retry_after)
+    def refused(self, workload: Workload, retry_after: float | None, *, in_every_tenant: bool = False) -> None:
+        """Learns that Microsoft refused, and for how long.
+
+        Args:
+            workload: of what was asked.
+            retry_after: seconds; None when it did not say.
+            in_every_tenant: the application sent too much in all, so none of its tenants is asked before that time.
+        """
+        self.budgets.refused(self._key(None if in_every_tenant else workload), retry_after)
 
     def used(self, workload: Workload, share: float) -> None:
         """Learns which share of the limit is used up (0 to 1, or more)."""
         self.budgets.used(self._key(workload), share)
 
-    def _key(self, workload: Workload) -> tuple[str, str, Workload]:
-        return (self.tenant_id, self.client_id, workload)
+    def _key(self, workload: Workload | None) -> Key:
+        return ("" if workload is None else self.tenant_id, self.client_id, workload)

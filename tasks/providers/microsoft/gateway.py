@@ -24,7 +24,7 @@ from tasks.providers.microsoft.clouds import CloudHosts
 from tasks.providers.microsoft.errors import Circumstances, MicrosoftFailure
 from tasks.providers.microsoft.graph import GraphSession
 from tasks.providers.microsoft.http import Answer, Transport
-from tasks.providers.microsoft.patience import Patience
+from tasks.providers.microsoft.patience import FIRST_CALLS_WITHIN, Patience
 from tasks.providers.microsoft.settings import MicrosoftSettings
 
 
@@ -85,7 +85,7 @@ class MicrosoftGateway:
         self.now = now
         self.transport = transport or Transport(settings)
         self.sign_ins = SignIns(self.transport)
-        self.budgets = Budgets(now)
+        self.budgets = Budgets(now, settings.requests_per_second)
         self._keyring = keyring
         self._jitter = jitter
 
@@ -94,8 +94,9 @@ class MicrosoftGateway:
         return clouds.hosts_for(target.cloud, self.settings.clouds)
 
     def patience(self, target: Target, reporter: Reporter) -> Patience:
-        """Returns how calls of this run are repeated."""
-        return Patience(reporter, self.settings, self._jitter, target.deferrals)
+        """Returns how calls of this run are repeated, from its first call on."""
+        within = 0.0 if target.waited_for else FIRST_CALLS_WITHIN
+        return Patience(reporter, self.settings, self._jitter, target.deferrals, within)
 
     def circumstances(self, target: Target) -> Circumstances:
         """Judges, now, how recent the target's last changes are."""
@@ -133,13 +134,13 @@ class MicrosoftGateway:
             self.hosts(target), target.entra_tenant_id, target.client_id, credential.material, known
         )
 
-    def session_with(self, target: Target, reporter: Reporter, sign_in: SignIn) -> GraphSession:
-        """Returns a Graph session that signs in in the given way."""
+    def session_with(self, target: Target, sign_in: SignIn, patience: Patience) -> GraphSession:
+        """Returns a Graph session that signs in in the given way, and repeats calls as the run does."""
         return GraphSession(
             self.transport,
             self.hosts(target),
             sign_in,
-            self.patience(target, reporter),
+            patience,
             lambda: self.circumstances(target),
             self.now,
             self.budgets.of(target.entra_tenant_id, target.client_id),
@@ -164,7 +165,7 @@ class MicrosoftGateway:
             f"{sealed.id} {hashlib.sha256(sealed.sealed).hexdigest()} {target.consent_changed_at}",
             lambda: self.open_credential(sealed).material,
         )
-        return self.session_with(target, reporter, sign_in)
+        return self.session_with(target, sign_in, self.patience(target, reporter))
 
     def close(self) -> None:
         """Closes the connections. The gateway cannot be used afterwards."""

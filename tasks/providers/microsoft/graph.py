@@ -309,13 +309,20 @@ class GraphSession:
         for workload in spends:
             self._allowance.answered(workload, sent)
             if answer.status == _TOO_MANY:
-                self._allowance.refused(workload, errors.retry_after(answer.headers, self._now()))
+                self.refused(workload, answer.headers)
             elif self._pressure > _NEAR_LIMIT:
                 self._allowance.used(workload, self._pressure)
 
-    def item_refused(self, workload: Workload, retry_after: float | None) -> None:
-        """Learns that Microsoft refused one request of a batch because there were too many."""
-        self._allowance.refused(workload, retry_after)
+    def refused(self, workload: Workload, headers: Mapping[str, str]) -> None:
+        """Learns that Microsoft refused a request, or one of a batch, because there were too many.
+
+        Args:
+            workload: of what was asked.
+            headers: of that answer, with lower-case names. `x-ms-throttle-scope` begins with whose requests were too many.
+        """
+        seconds = errors.retry_after(headers, self._now())
+        in_every_tenant = headers.get("x-ms-throttle-scope", "").lower().startswith("application/")
+        self._allowance.refused(workload, seconds, in_every_tenant=in_every_tenant)
 
     def _ease_off(self) -> None:
         """Waits a moment when the last answer said that the limit is near (`x-ms-throttle-limit-percentage`, 0.8 to 1.8)."""

@@ -1,7 +1,8 @@
 """How one call is repeated: how often, how long to wait, when to stop.
 
-Promise: Microsoft is never asked again before the time it named; without such a time the wait grows and is scattered; every wait goes
-through the run's reporter, so it can be seen, cancelled, or given back to the queue. Must not know HTTP.
+Promise: Microsoft is never asked again before the time it named; without such a time the wait grows and is scattered; runs that begin or
+waited together do not come together; every wait goes through the run's reporter, so it can be seen, cancelled, or given back to the
+queue. Must not know HTTP.
 
 Source: Microsoft Graph, "Throttling guidance" and "Best practices"; MSAL's rule for sign-in (429, 5xx, `temporarily_unavailable`).
 """
@@ -24,6 +25,12 @@ HELD_WAIT: Final = 15.0
 MOST_DEFERRALS: Final = 8
 """After so many long waits a run gives up, whatever Microsoft asks for."""
 
+FIRST_CALLS_WITHIN: Final = 0.5
+"""Seconds over which the first calls of runs that nobody waits for are scattered: schedules and bulks begin many at the same moment."""
+
+LONGEST_PACE: Final = 5.0
+"""Seconds. What our own book-keeping lets one request wait is shorter; only what Microsoft named is longer."""
+
 _FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 12.0
 _REPEATED: Final = frozenset(
@@ -34,12 +41,14 @@ _REPEATED: Final = frozenset(
         "identity_service_unavailable",
         "network_dns",
         "network_connect",
-        "network_timeout",
         "network_interrupted",
         "response_unreadable",
     }
 )
-_REPEATED_ONCE: Final = frozenset({"unknown_graph_error", "clock_skew", "sp_conflict", "token_expired"})
+# A call that timed out has held its thread for a minute already, which other tenants' runs wait for.
+_REPEATED_ONCE: Final = frozenset(
+    {"network_timeout", "unknown_graph_error", "clock_skew", "sp_conflict", "token_expired"}
+)
 
 
 class Patience:
@@ -50,15 +59,22 @@ class Patience:
         settings: how often, and the longest wait.
         jitter: returns a number from 0 to 1, evenly scattered.
         deferrals: how often this run gave its thread back before.
+        first_call_within: seconds over which the run's first call is scattered; 0 when a person waits for it.
     """
 
     def __init__(
-        self, reporter: Reporter, settings: MicrosoftSettings, jitter: Callable[[], float], deferrals: int
+        self,
+        reporter: Reporter,
+        settings: MicrosoftSettings,
+        jitter: Callable[[], float],
+        deferrals: int,
+        first_call_within: float = 0.0,
     ) -> None:
         self._reporter = reporter
         self._settings = settings
         self._jitter = jitter
         self._deferrals = deferrals
+        self._first_call_within = first_call_within
 
     def repeat(self, call: Callable[[], T]) -> T:
         """Calls until it succeeds, or fails in a way, or so often, that repeating is no use.
@@ -69,6 +85,7 @@ class Patience:
             RunDeferred: the wait is too long to hold a thread.
         """
         repeats = 0
+        self._keep_apart()
         while True:
             self._reporter.check_running()
             try:
@@ -114,5 +131,11 @@ class Patience:
         self._reporter.wait(seconds, reason_code, "waiting for Microsoft")
 
     def slow_down(self, seconds: float) -> None:
-        """Waits a moment because Microsoft says that the limit is near."""
-        self._reporter.wait(seconds, "throttled", "slowing down: Microsoft's limit is near")
+        """Waits because Microsoft's limit is near. A long wait is one that others have too, so it is scattered; a short one is exact."""
+        scatter = min(1.0, seconds / 10) if seconds > LONGEST_PACE else 0.0
+        self._reporter.wait(seconds + self._jitter() * scatter, "throttled", "slowing down: Microsoft's limit is near")
+
+    def _keep_apart(self) -> None:
+        within, self._first_call_within = self._first_call_within, 0.0
+        if within:
+            self._reporter.wait(self._jitter() * within, "throttled", "beginning apart from other runs")

@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 from urllib.parse import urlsplit
 
 from storage.errors import InvalidInput
 from storage.states import Cloud
 
 _HOST_FIELDS = ("login", "graph")
+
+CONNECTIONS: Final = 16
+"""In use at once by the whole process: measured best (house.md §8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,11 @@ class MicrosoftSettings:
         read_timeout: seconds to wait for the next bytes of an answer.
         answer_timeout: seconds one whole answer may take, however slowly it drips.
         max_answer_bytes: an answer larger than this is refused.
-        max_connections: connections in use at once by the whole process (measured best at 16, house.md §8).
+        max_connections: connections in use at once by the whole process.
         short_retries: how often one call is repeated inside a run before it is given up.
         longest_wait: seconds; what Microsoft asks us to wait beyond this is not waited for inside a run.
+        requests_per_second: what this process sends for one application in a second, over all its tenants. The default is a quarter of
+            the lowest limit that was published, so that several worker processes together stay within it.
     """
 
     clouds: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
@@ -43,9 +49,10 @@ class MicrosoftSettings:
     read_timeout: float = 60.0
     answer_timeout: float = 180.0
     max_answer_bytes: int = 32 * 1024 * 1024
-    max_connections: int = 16
+    max_connections: int = CONNECTIONS
     short_retries: int = 4
     longest_wait: float = 600.0
+    requests_per_second: int = 500
 
     def __post_init__(self) -> None:
         """Refuses what cannot work.
@@ -72,6 +79,7 @@ class MicrosoftSettings:
             "max_answer_bytes",
             "max_connections",
             "longest_wait",
+            "requests_per_second",
         ):
             if not getattr(self, name) > 0:
                 raise InvalidInput(name, "must be more than zero")

@@ -218,7 +218,7 @@ def _choose(check: Check, credential: OpenCredential) -> None:
     known = {check.discovery.url: check.discovery.answer} if check.discovery is not None else None
     check.credential = credential
     check.sign_in = check.gateway.fresh_sign_in(check.target, credential, known)
-    check.session = check.gateway.session_with(check.target, check.reporter, check.sign_in)
+    check.session = check.gateway.session_with(check.target, check.sign_in, check.patience)
 
 
 def _consent_fact(failure: MicrosoftFailure) -> ConsentFact:

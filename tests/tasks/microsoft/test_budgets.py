@@ -133,6 +133,29 @@ def test_no_window_ever_holds_more_than_was_published(workload: Workload, asked:
         assert inside <= budget.units
 
 
+@given(
+    st.integers(1, 40),
+    st.lists(st.tuples(st.floats(0, 3), st.sampled_from(["one", "two", "three"])), min_size=1, max_size=60),
+)
+def test_an_application_sends_no_more_than_its_share_over_all_tenants(
+    per_second: int, asked: list[tuple[float, str]]
+) -> None:
+    clock = Clock()
+    budgets = Budgets(clock, per_second)
+    sent = []
+    for pause, tenant in asked:
+        clock.advance(pause)
+        sent.append(clock().timestamp() + budgets.of(tenant, "client").reserve(Workload.DIRECTORY))
+    for start in sent:
+        assert sum(start <= moment < start + 1.0 - 1e-3 for moment in sent) <= per_second
+
+
+def test_one_application_does_not_wait_for_another(clock: Clock) -> None:
+    budgets = Budgets(clock, 1)
+    assert [budgets.of(f"tenant {n}", "client").reserve(Workload.DIRECTORY) for n in range(3)] == [0.0, 1.0, 2.0]
+    assert budgets.of("tenant 1", "other").reserve(Workload.DIRECTORY) == 0.0
+
+
 @pytest.mark.parametrize("contract", contracts.CONTRACTS.values(), ids=list(contracts.CONTRACTS))
 def test_every_contract_belongs_to_the_workload_of_its_path(contract: contracts.Contract) -> None:
     root = contract.path

@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[3]
         ({"read_timeout": -1.0}, "read_timeout"),
         ({"max_answer_bytes": 0}, "max_answer_bytes"),
         ({"max_connections": 0}, "max_connections"),
+        ({"requests_per_second": 0}, "requests_per_second"),
         ({"short_retries": -1}, "short_retries"),
     ],
 )
