@@ -78,6 +78,17 @@ class Reason:
         """Throttling, outages and network trouble say nothing about the connection: they never change a badge."""
         return self.category in (Category.THROTTLING, Category.OUTAGE, Category.NETWORK)
 
+    @property
+    def needs_management(self) -> bool:
+        """Whether mending it changes the connection itself rather than only running something again."""
+        return self.category in (
+            Category.CREDENTIAL,
+            Category.CONSENT,
+            Category.PERMISSION,
+            Category.LICENCE,
+            Category.DATA,
+        )
+
 
 UNKNOWN_ERROR: Final = "unknown_error"
 

@@ -14,7 +14,7 @@ from atlas_tui.badges import fix_by
 from atlas_tui.cells import Line, Part
 from atlas_tui.screens.prose import Times, field
 from storage import reasons
-from storage.reasons import Category, FixBy, Reason
+from storage.reasons import FixBy, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +71,6 @@ def next_step(reason: Reason, reader: Reader) -> str:
     """
     if reason.fix_by in (FixBy.WAIT, FixBy.MICROSOFT):
         return reason.next_step
-    if not needs_management(reason):
+    if not reason.needs_management:
         return reason.next_step if reader.may_run else f"{reader.who_may_run} {reason.next_step}".strip()
     return reason.next_step if reader.may_manage else f"{reader.who_may_manage} {reason.next_step}".strip()
-
-
-def needs_management(reason: Reason) -> bool:
-    """Whether mending it changes the connection itself rather than only running something again."""
-    return reason.category in (
-        Category.CREDENTIAL,
-        Category.CONSENT,
-        Category.PERMISSION,
-        Category.LICENCE,
-        Category.DATA,
-    )
