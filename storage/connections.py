@@ -20,7 +20,7 @@ from storage.connection_filters import KEYS, SORTS, ConnectionQuery, conditions_
 from storage.credential_slots import owner_clause
 from storage.database import Database, Transaction
 from storage.errors import Conflict, InvalidInput, NotFound
-from storage.gate import Obstacle, find_obstacle
+from storage.gate import Obstacle, judge, read_facts
 from storage.pages import Page, Place, read_page
 from storage.reasons import catalog
 from storage.rollups import BadgeCounts, counts
@@ -278,6 +278,7 @@ def get(db: Database, who: Principal, connection_id: int) -> ConnectionDetail:
             .order_by(connection_permissions.c.is_granted, connection_permissions.c.permission)
         ).all()
         held = credentials.infos(tx, owner_clause(connection))
+        facts = read_facts(tx, [connection])[connection_id]
         return ConnectionDetail(
             row=rows_by_id(tx, [connection_id])[0],
             workspace_slug=connection.slug,
@@ -298,7 +299,7 @@ def get(db: Database, who: Principal, connection_id: int) -> ConnectionDetail:
             obstacles={
                 operation.type: obstacle
                 for operation in operations.CATALOG.values()
-                if (obstacle := find_obstacle(tx, connection, operation)) is not None
+                if (obstacle := judge(connection, facts, operation)) is not None
             },
             consent_manifest_version=connection.consent_manifest_version,
             checked_with_previous_credential=_is_older_than_credential(connection.last_checked_at, held),

@@ -6,48 +6,42 @@ press opens the same run and never makes another. The run row is the queue: noth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Row, and_, case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import audit, operations, reasons
 from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound
-from storage.fields import read_ticket
-from storage.gate import find_obstacle, lock_connection, unfinished_runs
+from storage.gate import Facts, judge, lock_connection, read_facts, unfinished_runs, unfinished_runs_of
 from storage.operations import Operation
 from storage.reasons import Reason
-from storage.schema import ACTIVE_RUN, WAITING_RUN, operation_runs, provider_connections, tenants
-from storage.states import RunCause, RunStatus, Topic, VerificationStatus
+from storage.run_rows import PRIORITY, Origin, RunRef, audit_start, context_of, make_each, ref
+from storage.schema import operation_runs, provider_connections, tenants
+from storage.states import RunCause, RunStatus, Topic
 
-PRIORITY: Final = {
-    RunCause.PERSON: 10,
-    RunCause.RETRY: 10,
-    RunCause.FOLLOW_UP: 20,
-    RunCause.BULK: 30,
-    RunCause.SCHEDULE: 30,
-}
-"""Lower is sooner: what a person waits for goes before what a machine started."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunRef:
-    """Enough of a run to name it: "#1842, started 02:14 by dana, 37 %"."""
-
-    id: int
-    type: str
-    status: RunStatus
-    initiator: str
-    queued_at: datetime
-    started_at: datetime | None
-    progress_done: int | None
-    progress_total: int | None
-    phase: str | None
+__all__ = [
+    "PRIORITY",
+    "AlreadyRunning",
+    "Blocked",
+    "Origin",
+    "RunRef",
+    "ScopeBusy",
+    "StartResult",
+    "Started",
+    "context_of",
+    "judge_each",
+    "preview",
+    "ref",
+    "retry",
+    "start",
+    "start_each_in",
+    "start_in",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +85,6 @@ class Blocked:
 
 
 StartResult = Started | AlreadyRunning | ScopeBusy | Blocked
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Why a run is made; kept on its row."""
-
-    cause: RunCause
-    run_after: bool = False
-    ticket: str | None = None
-    retry_of_id: int | None = None
-    follow_up_of_id: int | None = None
-    follow_up_depth: int = 0
-    not_before: datetime | None = None
-    batch_id: int | None = None
-    schedule_id: int | None = None
-
-    @property
-    def action(self) -> str:
-        """What the audit trail calls it."""
-        return "run.retry" if self.cause is RunCause.RETRY else "run.start"
 
 
 def start(
@@ -194,14 +168,66 @@ def start_in(
     if isinstance(found, ScopeBusy):
         if not origin.run_after:
             return found
-        waiting = _insert(tx, who, connection, operation, origin, RunStatus.WAITING)
+        waiting = make_each(tx, who, [connection], operation, origin, RunStatus.WAITING).get(connection.id)
         return ScopeBusy(found.run, waiting) if waiting else _judge(tx, connection, operation) or found
-    later = origin.not_before is not None
-    made = _insert(tx, who, connection, operation, origin, RunStatus.WAITING if later else RunStatus.QUEUED)
+    status = RunStatus.QUEUED if origin.not_before is None else RunStatus.WAITING
+    made = make_each(tx, who, [connection], operation, origin, status).get(connection.id)
     if made is None:
         # Another transaction was quicker; on PostgreSQL it has committed by now, since the insert waited for it.
         return _judge(tx, connection, operation) or Blocked(*_vanished())
     return Started(made)
+
+
+def start_each_in(
+    tx: Transaction, who: Principal, connections: Sequence[Row[Any]], operation: Operation, origin: Origin
+) -> dict[int, StartResult]:
+    """Starts a run on each of some connections, as `start_in` on one: the same gate, in as many statements as for one.
+
+    What is waiting already is attached to and not brought forward: nobody waits for one run of many.
+
+    Args:
+        tx: a write transaction that holds the connections' locks.
+        who: who starts them; authority was asked by the caller.
+        connections: their rows, as `gate.lock_connections` returned them.
+        operation: what shall run.
+        origin: why; with `run_after`, and for now.
+
+    Returns:
+        By connection; one on which another transaction was quicker is not in it, and may be tried again.
+    """
+    results: dict[int, StartResult] = {}
+    free, busy = [], []
+    blockers: dict[int, RunRef] = {}
+    found = judge_each(tx, connections, operation)
+    for row in connections:
+        met = found[row.id]
+        if met is None:
+            free.append(row)
+        elif isinstance(met, ScopeBusy):
+            busy.append(row)
+            blockers[row.id] = met.run
+        else:
+            results[row.id] = met
+    for id, run in make_each(tx, who, free, operation, origin, RunStatus.QUEUED).items():
+        results[id] = Started(run)
+    for id, run in make_each(tx, who, busy, operation, origin, RunStatus.WAITING).items():
+        results[id] = ScopeBusy(blockers[id], run)
+    return results
+
+
+def judge_each(
+    tx: Transaction, connections: Sequence[Row[Any]], operation: Operation
+) -> dict[int, AlreadyRunning | ScopeBusy | Blocked | None]:
+    """Says for each of some connections what a start would meet now; None means that it would start.
+
+    Args:
+        tx: a transaction; whoever starts next holds the connections' locks.
+        connections: their rows, with their tenants' lifecycle.
+        operation: what would start.
+    """
+    facts = read_facts(tx, connections)
+    unfinished = unfinished_runs_of(tx, [row.id for row in connections])
+    return {row.id: _decide(row, unfinished.get(row.id, ()), facts[row.id], operation) for row in connections}
 
 
 def _attempt(db: Database, who: Principal, connection_id: int, operation: Operation, origin: Origin) -> StartResult:
@@ -236,12 +262,17 @@ def _require(tx: Transaction, who: Principal, connection: Row[Any], operation: O
     )
 
 
-def _judge(tx: Transaction, connection: Row[Any], operation: Operation) -> StartResult | None:
-    unfinished = unfinished_runs(tx, connection.id)
+def _judge(tx: Transaction, connection: Row[Any], operation: Operation) -> AlreadyRunning | ScopeBusy | Blocked | None:
+    return judge_each(tx, [connection], operation)[connection.id]
+
+
+def _decide(
+    connection: Row[Any], unfinished: Sequence[Row[Any]], facts: Facts, operation: Operation
+) -> AlreadyRunning | ScopeBusy | Blocked | None:
     same = [row for row in unfinished if row.type == operation.type]
     if same:
         return AlreadyRunning(ref(same[0]))
-    obstacle = find_obstacle(tx, connection, operation)
+    obstacle = judge(connection, facts, operation)
     if obstacle is not None:
         return Blocked(obstacle.reason, obstacle.sentence)
     if unfinished and unfinished[0].status != RunStatus.WAITING:
@@ -277,115 +308,9 @@ def _bring_forward(
     ).first()
     if row is None:
         return found
-    _audit_start(tx, who, connection, row, origin)
+    audit_start(tx, who, row, origin)
     tx.touch(Topic.RUNS, Topic.CONNECTIONS)
     return Started(ref(row))
-
-
-def _insert(
-    tx: Transaction, who: Principal, connection: Row[Any], operation: Operation, origin: Origin, status: RunStatus
-) -> RunRef | None:
-    now = tx.now()
-    dialect = sqlite if tx.is_sqlite else postgresql
-    waiting = status is RunStatus.WAITING
-    row = tx.run(
-        dialect.insert(operation_runs)
-        .values(
-            workspace_id=connection.workspace_id,
-            tenant_id=connection.tenant_id,
-            connection_id=connection.id,
-            type=operation.type,
-            status=status.value,
-            cause=origin.cause.value,
-            initiator_id=who.user_id,
-            initiator=who.label,
-            batch_id=origin.batch_id,
-            schedule_id=origin.schedule_id,
-            retry_of_id=origin.retry_of_id,
-            follow_up_of_id=origin.follow_up_of_id,
-            follow_up_depth=origin.follow_up_depth,
-            ticket=read_ticket(origin.ticket),
-            priority=PRIORITY[origin.cause],
-            generation=connection.generation,
-            context=context_of(connection, operation),
-            queued_at=now,
-            not_before=origin.not_before,
-        )
-        .on_conflict_do_nothing(
-            index_elements=["connection_id", "type"] if waiting else ["connection_id"],
-            index_where=WAITING_RUN if waiting else ACTIVE_RUN,
-        )
-        .returning(*operation_runs.c)
-    ).first()
-    if row is None:
-        return None
-    _note_on_connection(tx, connection, operation, now)
-    _audit_start(tx, who, connection, row, origin)
-    tx.touch(Topic.RUNS, Topic.CONNECTIONS)
-    return ref(row)
-
-
-def _audit_start(tx: Transaction, who: Principal, connection: Row[Any], row: Row[Any], origin: Origin) -> None:
-    audit.record(
-        tx,
-        who,
-        origin.action,
-        target_kind="connection",
-        target_id=connection.id,
-        workspace_id=connection.workspace_id,
-        ticket=origin.ticket,
-        detail={
-            "run": row.id,
-            "type": row.type,
-            "cause": origin.cause.value,
-            "status": row.status,
-            "retry_of": origin.retry_of_id,
-        },
-    )
-
-
-def _note_on_connection(tx: Transaction, connection: Row[Any], operation: Operation, now: datetime) -> None:
-    changes: dict[str, Any] = {}
-    if connection.first_run_at is None:
-        changes["first_run_at"] = now
-    if (
-        operation.type == operations.CONNECTION_CHECK
-        and connection.verification_status == VerificationStatus.UNKNOWN.value
-    ):
-        changes |= {"verification_status": VerificationStatus.PENDING.value, "verification_changed_at": now}
-    if changes:
-        tx.run(update(provider_connections).where(provider_connections.c.id == connection.id).values(**changes))
-
-
-def context_of(connection: Row[Any], operation: Operation) -> dict[str, Any]:
-    """Returns the context of a run on a connection as `gate.lock_connection` returned it: these keys are always there.
-
-    Written when the run is made, and again when it begins, since it may have waited while the tenant was corrected.
-    """
-    return {
-        "provider": connection.provider,
-        "module": operation.module,
-        "provider_connection_id": connection.id,
-        "target_scope": {
-            "entra_tenant_id": connection.entra_tenant_id,
-            "entra_tenant_name": connection.tenant_name,
-        },
-    }
-
-
-def ref(row: Any) -> RunRef:
-    """Names a run from its row."""
-    return RunRef(
-        id=row.id,
-        type=row.type,
-        status=RunStatus(row.status),
-        initiator=row.initiator,
-        queued_at=row.queued_at,
-        started_at=row.started_at,
-        progress_done=row.progress_done,
-        progress_total=row.progress_total,
-        phase=row.phase,
-    )
 
 
 def _read_connection(tx: Transaction, connection_id: int) -> Row[Any]:
