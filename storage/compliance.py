@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, String, func, select, type_coerce
 
+from storage import attempts, operations
 from storage import tenants as tenant_reads
 from storage.access import Principal
+from storage.attempts import Attempt
 from storage.capabilities import Capability
 from storage.compliance_publishing import STATES
 from storage.database import Database, Transaction
@@ -95,14 +97,16 @@ class TenantCompliance:
     """One line of a workspace's list.
 
     Attributes:
-        now: the last whole snapshot and the one before.
+        now: the last whole snapshot and the one before, and a newer one that is not whole.
         points: a sparkline: the days of the last two weeks that have a whole snapshot, oldest first.
+        attempt: the last try, where there is no whole snapshot.
     """
 
     tenant_id: int
     tenant_name: str
     now: Compliance
     points: tuple[TrendPoint, ...]
+    attempt: Attempt | None = None
 
 
 def latest(db: Database, who: Principal, tenant_id: int) -> Compliance:
@@ -113,10 +117,23 @@ def latest(db: Database, who: Principal, tenant_id: int) -> Compliance:
     """
     with db.read() as tx:
         tenant_reads.require(tx, who, tenant_id, Capability.PROVIDER_VIEW)
-        newest = select(compliance_snapshots).where(_S.tenant_id == tenant_id)
-        newest = newest.order_by(_S.taken_at.desc(), _S.id.desc())
-        whole = [_snapshot(row) for row in tx.run(newest.where(_S.is_complete).limit(2)).all()]
-        last = tx.run(newest.limit(1)).first()
+        return latest_in(tx, tenant_id)
+
+
+def latest_in(tx: Transaction, tenant_id: int, connection_id: int | None = None) -> Compliance:
+    """Does what `latest` does, for a caller that has asked for authority.
+
+    Args:
+        tx: an open transaction.
+        tenant_id: which tenant.
+        connection_id: only what this connection counted.
+    """
+    newest = select(compliance_snapshots).where(_S.tenant_id == tenant_id)
+    if connection_id is not None:
+        newest = newest.where(_S.connection_id == connection_id)
+    newest = newest.order_by(_S.taken_at.desc(), _S.id.desc())
+    whole = [_snapshot(row) for row in tx.run(newest.where(_S.is_complete).limit(2)).all()]
+    last = tx.run(newest.limit(1)).first()
     snapshot = whole[0] if whole else None
     partial = None if last is None or last.is_complete else _snapshot(last)
     return Compliance(snapshot, whole[1] if len(whole) > 1 else None, partial)
@@ -151,7 +168,7 @@ def trend(db: Database, who: Principal, tenant_id: int, *, days: int = 30) -> tu
         raise InvalidInput("days", f"must be from 1 to {LONGEST_TREND}")
     with db.read() as tx:
         tenant_reads.require(tx, who, tenant_id, Capability.PROVIDER_VIEW)
-        return _points(tx, [tenant_id], days)[tenant_id]
+        return points_in(tx, [tenant_id], days)[tenant_id]
 
 
 def of_workspace(
@@ -166,14 +183,23 @@ def of_workspace(
     found = tenant_reads.page(db, who, query, place, limit)
     ids = [row.id for row in found.rows]
     with db.read() as tx:
-        points = _points(tx, ids, SPARKLINE_DAYS)
-        known = _newest_two(tx, ids)
-    rows = tuple(TenantCompliance(row.id, row.name, known[row.id], points[row.id]) for row in found.rows)
+        points = points_in(tx, ids)
+        known = _newest(tx, ids)
+        without = [tenant_id for tenant_id in ids if known[tenant_id].snapshot is None]
+        tried = attempts.of_tenants(tx, without, operations.COMPLIANCE_SNAPSHOT)
+    rows = tuple(
+        TenantCompliance(row.id, row.name, known[row.id], points[row.id], tried.get(row.id)) for row in found.rows
+    )
     return Page(rows, found.cursors, found.has_before, found.has_after, position=found.position)
 
 
-def _points(tx: Transaction, tenant_ids: Sequence[int], days: int) -> Mapping[int, tuple[TrendPoint, ...]]:
-    """The last whole snapshot of each day: picked in the database, so that an hourly schedule costs no more than a daily one."""
+def points_in(
+    tx: Transaction, tenant_ids: Sequence[int], days: int = SPARKLINE_DAYS
+) -> Mapping[int, tuple[TrendPoint, ...]]:
+    """Returns the trends of some tenants, for a caller that has asked for authority; a tenant without one has an empty one.
+
+    The last whole snapshot of each day is picked in the database, so that an hourly schedule costs no more than a daily one.
+    """
     since = tx.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
     order = func.row_number().over(partition_by=[_S.tenant_id, _day(tx)], order_by=[_S.taken_at.desc(), _S.id.desc()])
     ranked = (
@@ -196,23 +222,25 @@ def _day(tx: Transaction) -> ColumnElement[str]:
     return func.to_char(func.timezone("UTC", _S.taken_at), "YYYY-MM-DD")
 
 
-def _newest_two(tx: Transaction, tenant_ids: Sequence[int]) -> Mapping[int, Compliance]:
-    """The last two whole snapshots of each tenant, however old: two short index walks a tenant."""
-    of_tenant = (
-        select(_S.id)
-        .where(_S.tenant_id == tenants.c.id, _S.is_complete)
-        .order_by(_S.taken_at.desc(), _S.id.desc())
-        .limit(1)
-    )
-    first, second = of_tenant.scalar_subquery(), of_tenant.offset(1).scalar_subquery()
+def _newest(tx: Transaction, tenant_ids: Sequence[int]) -> Mapping[int, Compliance]:
+    """The last two whole snapshots of each tenant and its very last one, however old: three short index walks a tenant."""
+    of_tenant = select(_S.id).where(_S.tenant_id == tenants.c.id).order_by(_S.taken_at.desc(), _S.id.desc()).limit(1)
+    whole = of_tenant.where(_S.is_complete)
     picked = tx.run(
-        select(tenants.c.id, first.label("first"), second.label("second")).where(tenants.c.id.in_(tenant_ids))
+        select(
+            tenants.c.id,
+            whole.scalar_subquery().label("first"),
+            whole.offset(1).scalar_subquery().label("second"),
+            of_tenant.scalar_subquery().label("last"),
+        ).where(tenants.c.id.in_(tenant_ids))
     ).all()
-    wanted = [key for row in picked for key in (row.first, row.second) if key is not None]
+    wanted = {key for row in picked for key in (row.first, row.second, row.last) if key is not None}
     by_id = {s.id: s for s in _snapshots(tx, wanted)}
     known: dict[int, Compliance] = defaultdict(lambda: Compliance(None, None))
     for row in picked:
-        known[row.id] = Compliance(by_id.get(row.first), by_id.get(row.second))
+        last = by_id.get(row.last)
+        partial = None if last is None or last.is_complete else last
+        known[row.id] = Compliance(by_id.get(row.first), by_id.get(row.second), partial)
     return known
 
 

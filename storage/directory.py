@@ -14,7 +14,7 @@ from sqlalchemy import select
 from storage import tenants as tenant_reads
 from storage.access import Principal
 from storage.capabilities import Capability
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.schema import directory_counts
 
 MOST: Final = 1000
@@ -51,15 +51,27 @@ def history(db: Database, who: Principal, tenant_id: int, *, limit: int = 100) -
     Raises:
         NotFound: the tenant is not visible.
     """
-    counted = directory_counts.c
     with db.read() as tx:
         tenant_reads.require(tx, who, tenant_id, Capability.PROVIDER_VIEW)
-        rows = tx.run(
-            select(directory_counts)
-            .where(counted.tenant_id == tenant_id)
-            .order_by(counted.taken_at.desc(), counted.id.desc())
-            .limit(max(1, min(limit, MOST)))
-        ).all()
+        return history_in(tx, tenant_id, limit=limit)
+
+
+def history_in(
+    tx: Transaction, tenant_id: int, connection_id: int | None = None, *, limit: int
+) -> tuple[DirectoryCounts, ...]:
+    """Does what `history` does, for a caller that has asked for authority.
+
+    Args:
+        tx: an open transaction.
+        tenant_id: which tenant.
+        connection_id: only what this connection counted.
+        limit: syncs at most.
+    """
+    counted = directory_counts.c
+    statement = select(directory_counts).where(counted.tenant_id == tenant_id)
+    if connection_id is not None:
+        statement = statement.where(counted.connection_id == connection_id)
+    newest = statement.order_by(counted.taken_at.desc(), counted.id.desc())
     return tuple(
         DirectoryCounts(
             row.run_id,
@@ -72,5 +84,5 @@ def history(db: Database, who: Principal, tenant_id: int, *, limit: int = 100) -
             row.devices,
             row.domains,
         )
-        for row in rows
+        for row in tx.run(newest.limit(max(1, min(limit, MOST)))).all()
     )

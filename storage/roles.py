@@ -103,13 +103,27 @@ def latest(db: Database, who: Principal, tenant_id: int) -> LatestRoles:
     Raises:
         NotFound: the tenant is not visible.
     """
-    newest = select(role_reports).where(_R.tenant_id == tenant_id).order_by(_R.taken_at.desc(), _R.id.desc()).limit(1)
     with db.read() as tx:
         tenant_reads.require(tx, who, tenant_id, Capability.PROVIDER_VIEW)
-        whole = tx.run(newest.where(_R.is_complete)).first()
-        last = tx.run(newest).first()
-        partial = None if last is None or last.is_complete else _report(tx, last)
-        return LatestRoles(None if whole is None else _report(tx, whole), partial)
+        return latest_in(tx, tenant_id)
+
+
+def latest_in(tx: Transaction, tenant_id: int, connection_id: int | None = None) -> LatestRoles:
+    """Does what `latest` does, for a caller that has asked for authority.
+
+    Args:
+        tx: an open transaction.
+        tenant_id: which tenant.
+        connection_id: only reports of scans on this connection.
+    """
+    newest = select(role_reports).where(_R.tenant_id == tenant_id)
+    if connection_id is not None:
+        newest = newest.where(_R.connection_id == connection_id)
+    newest = newest.order_by(_R.taken_at.desc(), _R.id.desc()).limit(1)
+    whole = tx.run(newest.where(_R.is_complete)).first()
+    last = tx.run(newest).first()
+    partial = None if last is None or last.is_complete else _report(tx, last)
+    return LatestRoles(None if whole is None else _report(tx, whole), partial)
 
 
 def report(db: Database, who: Principal, report_id: int) -> RoleReport:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage import compliance, roles
+from storage import collected, compliance, role_overview, roles
 from storage.compliance_publishing import CollectedSnapshot
 from storage.finishing import RunResult
 from storage.operations import ADMIN_ROLES_SCAN, COMPLIANCE_SNAPSHOT
 from storage.pages import Place
+from storage.role_overview import RolesQuery
 from storage.roles_publishing import CollectedRoles
 from storage.tenants import TenantQuery
 
@@ -31,6 +32,11 @@ def _report(fleet: Any) -> Any:
 
 
 CASES = {
+    "collected.summary": (VIEW, "contoso", lambda f, who, _: collected.summary(f.db, who, _tenant(f)), _snapshot),
+    "collected.tries": (VIEW, "contoso", lambda f, who, _: collected.tries(f.db, who, _tenant(f)), _snapshot),
+    "role_overview.page": (
+        VIEW, "entrance", lambda f, who, _: role_overview.page(f.db, who, RolesQuery(f.north), Place.first())
+    ),
     "compliance.latest": (VIEW, "contoso", lambda f, who, _: compliance.latest(f.db, who, _tenant(f)), _snapshot),
     "compliance.of_run": (
         VIEW, "contoso", lambda f, who, run: compliance.of_run(f.db, who, _tenant(f), run.id), _snapshot

@@ -1,0 +1,110 @@
+"""The last try of an operation on a tenant, whichever of its connections it ran on: why there is nothing, or nothing newer, to show.
+
+Promise: read from what is written down when a run ends, so a page of tenants costs one question. Functions here ask for no authority:
+their callers have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from storage import operations, reasons
+from storage.database import Transaction
+from storage.reasons import Category
+from storage.schema import connection_operations, operation_runs, provider_connections
+from storage.states import RunOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How the last run of an operation ended.
+
+    Attributes:
+        reason_code: why it did not do all of its job; None when it did.
+        reason_sentence: its sentence.
+    """
+
+    type: str
+    tenant_id: int
+    connection_id: int
+    run_id: int
+    at: datetime
+    outcome: RunOutcome
+    reason_code: str | None
+    reason_sentence: str | None
+
+    @property
+    def label(self) -> str:
+        """What people call the operation."""
+        return operations.find(self.type).label
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether the tenant has no licence for it: nothing is wrong, and nothing will come."""
+        return self.reason_code is not None and reasons.find(self.reason_code).category is Category.LICENCE
+
+
+def of_tenant(tx: Transaction, tenant_id: int, connection_id: int | None = None) -> Mapping[str, Attempt]:
+    """Returns the last try of each operation on a tenant, by its type; what never ran is not in it.
+
+    Args:
+        tx: an open transaction.
+        tenant_id: which tenant.
+        connection_id: only tries on this connection.
+    """
+    found = _select(tx, [tenant_id])
+    newest: dict[str, Attempt] = {}
+    for row in found:
+        if connection_id is None or row.connection_id == connection_id:
+            newest[row.type] = _attempt(row)
+    return newest
+
+
+def of_tenants(tx: Transaction, tenant_ids: Sequence[int], operation_type: str) -> Mapping[int, Attempt]:
+    """Returns the last try of one operation on each of some tenants; a tenant without one is not in it."""
+    return {row.tenant_id: _attempt(row) for row in _select(tx, tenant_ids) if row.type == operation_type}
+
+
+def _select(tx: Transaction, tenant_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Oldest first, so that in a mapping the newest stays."""
+    if not tenant_ids:
+        return ()
+    known, runs, pc = connection_operations.c, operation_runs.c, provider_connections.c
+    statement = (
+        select(
+            known.type,
+            known.tenant_id,
+            known.connection_id,
+            known.last_run_id,
+            known.last_completed_at,
+            known.last_outcome,
+            known.last_reason_code,
+            runs.reason_sentence,
+        )
+        .join(provider_connections, pc.id == known.connection_id)
+        .outerjoin(operation_runs, runs.id == known.last_run_id)
+        .where(pc.tenant_id.in_(list(tenant_ids)), known.last_run_id.is_not(None))
+        .order_by(known.last_run_id)
+    )
+    return tx.run(statement).all()
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    sentence = row.reason_sentence
+    if sentence is None and row.last_reason_code is not None:
+        sentence = reasons.find(row.last_reason_code).sentence
+    return Attempt(
+        row.type,
+        row.tenant_id,
+        row.connection_id,
+        row.last_run_id,
+        row.last_completed_at,
+        RunOutcome(row.last_outcome),
+        row.last_reason_code,
+        sentence,
+    )

@@ -1,0 +1,142 @@
+"""What was collected, at a glance and tenant by tenant: the lists and the summary that lead to the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from storage import collected, compliance, role_overview, tenant_lines
+from storage import inventory_staging as staging
+from storage.compliance_publishing import CollectedSnapshot
+from storage.directory_counting import CollectedCounts
+from storage.errors import InvalidInput
+from storage.failures import failure
+from storage.finishing import RunResult
+from storage.inventory_publishing import CollectedInventory
+from storage.inventory_staging import StagedItem
+from storage.operations import ADMIN_ROLES_SCAN, COMPLIANCE_SNAPSHOT, DIRECTORY_SYNC, INVENTORY_SYNC
+from storage.pages import Place
+from storage.role_overview import RolesQuery
+from storage.roles_publishing import CollectedRoles, RoleFinding
+from storage.states import RunOutcome
+from storage.tenants import TenantQuery
+
+
+def run(fleet: Any, name: str, operation: str, result: RunResult) -> Any:
+    fleet.clock.advance(hours=1)
+    return fleet.finish(fleet.begin(fleet.connection[name], operation), result)
+
+
+def snapshot(fleet: Any, name: str, compliant: int, *, complete: bool = True) -> Any:
+    counted = CollectedSnapshot({"windows": {"compliant": compliant}}, complete)
+    if complete:
+        return run(fleet, name, COMPLIANCE_SNAPSHOT, RunResult(collected=counted))
+    broken = RunResult(
+        RunOutcome.PARTIALLY_SUCCEEDED,
+        "page_token_expired",
+        collected=counted,
+        failures=[failure("page_token_expired")],
+    )
+    return run(fleet, name, COMPLIANCE_SNAPSHOT, broken)
+
+
+def scan(fleet: Any, name: str, *codes: str) -> Any:
+    findings = [RoleFinding(code, f"subject{at}", "Somebody.") for at, code in enumerate(codes)]
+    return run(
+        fleet, name, ADMIN_ROLES_SCAN, RunResult(collected=CollectedRoles((), findings, {"assignments": 7}, True))
+    )
+
+
+def unlicensed(fleet: Any, name: str, operation: str) -> Any:
+    return run(fleet, name, operation, RunResult(reason_code="not_licensed_intune", summary_counts={}))
+
+
+@pytest.fixture
+def collecting(fleet: Any) -> Any:
+    """Contoso was counted twice, then broken off; fabrikam has no licence; wingtip was never asked."""
+    snapshot(fleet, "contoso", 8)
+    fleet.clock.advance(days=1)
+    snapshot(fleet, "contoso", 9)
+    snapshot(fleet, "contoso", 3, complete=False)
+    unlicensed(fleet, "fabrikam", COMPLIANCE_SNAPSHOT)
+    return fleet
+
+
+def test_the_list_marks_what_is_not_whole_and_says_why_there_is_nothing(collecting: Any) -> None:
+    query = TenantQuery(collecting.north)
+    rows = compliance.of_workspace(collecting.db, collecting.dana, query, Place.first()).rows
+    contoso, fabrikam, wingtip = (next(row for row in rows if row.tenant_name.lower() == name) for name in NAMES)
+    assert contoso.now.snapshot is not None
+    assert contoso.now.partial is not None
+    assert (contoso.now.snapshot.total, contoso.now.partial.total) == (9, 3)
+    assert [point.total for point in contoso.points] == [8, 9]
+    assert contoso.attempt is None, "there is a snapshot"
+    assert fabrikam.attempt is not None
+    assert fabrikam.attempt.is_skipped
+    assert (fabrikam.now.snapshot, fabrikam.attempt.reason_code) == (None, "not_licensed_intune")
+    assert (wingtip.now.snapshot, wingtip.attempt) == (None, None)
+
+
+NAMES = ("contoso", "fabrikam", "wingtip")
+
+
+def test_a_list_of_tenants_has_trends_only_when_they_are_asked_for(collecting: Any) -> None:
+    query = TenantQuery(collecting.north, "contoso")
+    (plain,) = tenant_lines.page(collecting.db, collecting.dana, query, Place.first()).rows
+    (wide,) = tenant_lines.page(collecting.db, collecting.dana, query, Place.first(), with_trend=True).rows
+    assert plain.points == ()
+    assert [point.total for point in wide.points] == [8, 9]
+
+
+def test_a_summary_tells_of_the_tenant_or_of_one_connection(collecting: Any) -> None:
+    tenant, connection = collecting.tenant["contoso"], collecting.connection["contoso"]
+    claim = collecting.begin(connection, INVENTORY_SYNC)
+    staging.put(collecting.db, claim.held, "mobile_apps", [StagedItem("t", "Teams"), StagedItem("x", "Excel")])
+    collecting.finish(claim, RunResult(collected=CollectedInventory(("mobile_apps",))))
+    for users in (10, 12, 13):
+        run(collecting, "contoso", DIRECTORY_SYNC, RunResult(collected=CollectedCounts({"users": users})))
+    run(collecting, "contoso", ADMIN_ROLES_SCAN, RunResult(RunOutcome.FAILED, "service_unavailable"))
+    found = collected.summary(collecting.db, collecting.dana, tenant)
+    assert found.inventory is not None
+    assert (found.items, found.inventory.added) == (2, 2)
+    assert found.compliance.difference is not None
+    assert found.compliance.difference["compliant"] == 1
+    assert [counts.users for counts in found.directory] == [13, 12]
+    assert found.roles.report is None
+    assert found.attempts[ADMIN_ROLES_SCAN].reason_code == "service_unavailable"
+    assert not found.attempts[ADMIN_ROLES_SCAN].is_skipped
+    other = collecting.add_connection("contoso")
+    mine = collected.summary(collecting.db, collecting.dana, tenant, other)
+    assert (mine.items, mine.compliance.snapshot, mine.directory, dict(mine.attempts)) == (0, None, (), {})
+    assert collected.summary(collecting.db, collecting.dana, tenant, connection).items == 2
+    assert collected.tries(collecting.db, collecting.dana, tenant) == found.attempts
+
+
+def test_roles_of_a_workspace_are_a_line_a_tenant_with_what_its_last_whole_report_found(collecting: Any) -> None:
+    scan(collecting, "contoso", "guest_privileged")
+    scan(collecting, "contoso", "disabled_privileged", "global_administrators_too_many", "disabled_privileged")
+    unlicensed(collecting, "fabrikam", ADMIN_ROLES_SCAN)
+
+    def names(text: str = "", **more: Any) -> list[str]:
+        query = RolesQuery(collecting.north, text, **more)
+        return [
+            row.tenant_name.lower()
+            for row in role_overview.page(collecting.db, collecting.dana, query, Place.first()).rows
+        ]
+
+    assert set(names()) >= set(NAMES)
+    assert names(findings_only=True) == ["contoso"] == names("finding:disabled_privileged")
+    assert names("finding:guest_privileged") == [], "the report before is over"
+    assert "contoso" not in names("!finding:disabled_privileged")
+    assert names(tenant_id=collecting.tenant["fabrikam"]) == ["fabrikam"]
+    with pytest.raises(InvalidInput):
+        names("finding:toasters")
+    query = RolesQuery(collecting.north, "contoso")
+    (line,) = role_overview.page(collecting.db, collecting.dana, query, Place.first()).rows
+    assert list(line.findings.items()) == [("global_administrators_too_many", 1), ("disabled_privileged", 2)]
+    assert (line.counts["assignments"], line.added, line.attempt) == (7, 0, None)
+    query = RolesQuery(collecting.north, "fabrikam")
+    (line,) = role_overview.page(collecting.db, collecting.dana, query, Place.first()).rows
+    assert line.attempt is not None
+    assert (line.report_id, line.attempt.is_skipped) == (None, True)
