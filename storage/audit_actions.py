@@ -33,7 +33,20 @@ class Action:
 
 
 _ALL: Final = (
+    Action("alert.test", "test alert asked for[: {name}]"),
+    Action("alert_channel.create", "alert channel made[: {name}][, {kind}]"),
+    Action("alert_channel.delete", "alert channel deleted[: {name}]"),
+    Action("alert_channel.disable", "alert channel disabled[: {name}]"),
+    Action("alert_channel.edit", "alert channel edited[: {name}][, was {name_before}][, {kind}][, {address}]"),
+    Action("alert_channel.enable", "alert channel enabled[: {name}]"),
+    Action("alert_rule.create", "alert rule made[: {name}][, to {channel}]"),
+    Action("alert_rule.delete", "alert rule deleted[: {name}]"),
+    Action("alert_rule.disable", "alert rule disabled[: {name}]"),
+    Action("alert_rule.edit", "alert rule edited[: {rule}][, {changed}]"),
+    Action("alert_rule.enable", "alert rule enabled[: {name}]"),
     Action("audit.export", "audit trail exported[ as {format}][, filter {filter}]"),
+    Action("breaker.close", "breaker closed: scheduled work goes on[, run #{run}]"),
+    Action("breaker.open", "breaker open[ until {until}][ after {failures} sign-in failures][ ({reason})]"),
     Action("connection.badges", "badges changed by a check[: consent {consent_status}][, verification {verification_status}]"),
     Action("connection.create", "connection created"),
     Action("connection.delete", "connection deleted[: {name}]"),

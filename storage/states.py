@@ -132,6 +132,15 @@ class ScopeKind(StrEnum):
     TAG = "tag"
 
 
+class ScheduleScope(StrEnum):
+    """What a schedule reaches."""
+
+    WORKSPACE = "workspace"
+    TAG = "tag"
+    TENANT = "tenant"
+    CONNECTION = "connection"
+
+
 class ConsentRequestStatus(StrEnum):
     """Where one admin-consent link is in its life."""
 
@@ -154,6 +163,27 @@ class NotificationKind(StrEnum):
 
     RUN_COMPLETED = "run_completed"
     BATCH_COMPLETED = "batch_completed"
+
+
+class AlertEvent(StrEnum):
+    """What an alert rule can listen to."""
+
+    PROBLEM = "problem"
+    RUN = "run"
+    RUN_LOST = "run_lost"
+    EXPIRING = "expiring"
+    NO_WORKER = "no_worker"
+    QUEUE_STUCK = "queue_stuck"
+
+
+class DeliveryStatus(StrEnum):
+    """Where one alert is on its way."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
 
 
 class Topic(StrEnum):
