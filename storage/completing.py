@@ -1,7 +1,8 @@
 """Completing a run: the one place where a run gets its outcome.
 
 Promise: whatever ends a run (its finish, a cancel, the reaper, a block at its claim) comes through here, in a transaction that holds
-the connection's lock: the guarded update, the terminal notification, the audit entry, and the next waiting run's turn.
+the connection's lock: the guarded update, the terminal notification, what became of the operation and of the connection's breaker, the
+audit entry, and the next waiting run's turn.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Row, insert, or_, select, update
 
-from storage import audit, operations, reasons
+from storage import audit, breakers, connection_operations, operations, reasons
 from storage.access import Principal
 from storage.database import Transaction
 from storage.errors import InvalidInput
@@ -80,6 +81,8 @@ def complete(
         return None
     check_summary_keys(row.type, summary_counts or {})
     _notify(tx, row, now)
+    breakers.note_completed(tx, row)
+    connection_operations.note_completed(tx, row)
     audit.record(
         tx,
         who,

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Row, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage import audit, operations
+from storage import audit, breakers, connection_operations, operations
 from storage.access import Principal
 from storage.database import Transaction
 from storage.fields import read_ticket
@@ -135,6 +135,8 @@ def make_each(
         return {}
     made = {row.connection_id: row for row in rows}
     _note_on_connections(tx, [c for c in connections if c.id in made], operation, now)
+    connection_operations.clear_blocked(tx, list(made), operation.type)
+    breakers.note_started(tx, {connection_id: row.id for connection_id, row in made.items()})
     for row in rows:
         audit_start(tx, who, row, origin)
     tx.touch(Topic.RUNS, Topic.CONNECTIONS)

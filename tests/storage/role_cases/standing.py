@@ -1,0 +1,19 @@
+"""Role table: what became of each operation, and breakers."""
+
+from __future__ import annotations
+
+from storage import breakers, connection_operations, probing
+
+VIEW = "provider.view"
+
+CASES = {
+    "connection_operations.of_connection": (
+        VIEW, "contoso", lambda f, who, _: connection_operations.of_connection(f.db, who, int(f.connection["contoso"]))
+    ),
+    "breakers.of_connection": (
+        VIEW, "contoso", lambda f, who, _: breakers.of_connection(f.db, who, int(f.connection["contoso"]))
+    ),
+    "probing.probe_now": (
+        "provider.run", "contoso", lambda f, who, _: probing.probe_now(f.db, who, int(f.connection["contoso"]))
+    ),
+}  # fmt: skip
