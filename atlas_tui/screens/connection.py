@@ -7,17 +7,15 @@ Must not know: how lists look.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from textual import on
 from textual.widget import Widget
 
 from atlas_tui.cells import Line, Part
 from atlas_tui.command import Where
-from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_platform_app, to_run, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.connection_form import EditConnection
@@ -32,23 +30,20 @@ from atlas_tui.screens.copying import copy_json, copy_text
 from atlas_tui.screens.credential_holder import Holder, read_holder
 from atlas_tui.screens.credential_text import credential_lines
 from atlas_tui.screens.form_opening import open_form
-from atlas_tui.screens.paging import PageScreen
 from atlas_tui.screens.permission_text import permission_lines
 from atlas_tui.screens.prose import wrapped
 from atlas_tui.screens.report_acting import ReportActs
 from atlas_tui.screens.report_text import ReportRead, report_lines
-from atlas_tui.screens.runs import USUAL
 from atlas_tui.screens.scrolled import Scrolled
-from atlas_tui.widgets.pages import PageRequest
-from atlas_tui.widgets.stored_pages import StoredPages
-from atlas_tui.widgets.table_messages import ListTexts, RowOpened
+from atlas_tui.screens.sectioned import Reader, SectionedPage, run_reader, run_rows
 from atlas_tui.widgets.virtual_table import VirtualTable
-from storage import audit_trail, connections, permissions, runs
+from storage import audit_trail, connections, permissions
 from storage.connections import ConnectionDetail
 from storage.errors import AtlasError
-from storage.pages import Page, Place
-from storage.runs import RunQuery, RunRow
 from storage.states import CredentialOwner, Topic
+
+if TYPE_CHECKING:
+    from atlas_tui.session import Session
 
 SUMMARY_LINES = 11
 """Lines of the top at most, so that an open tab has some too on a screen of 24; the rest is counted."""
@@ -75,37 +70,31 @@ class _Read:
     refusal: AtlasError | None = None
 
 
-class ConnectionScreen(ReportActs, Acts, PageScreen):
+class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
     """The page."""
 
     VIEW = View.CONNECTION
     PLACES = (Where.DETAIL, Where.CONNECTION)
     TOPICS = frozenset({Topic.CONNECTIONS, Topic.RUNS, Topic.AUDIT})
 
-    def __init__(self, keymap: Keymap) -> None:
-        super().__init__(keymap)
-        self.section = Section.OVERVIEW
-        self.runs: VirtualTable[RunRow] = VirtualTable(
-            [column for column in USUAL if column.key != "tenant"],
-            lambda row: row.id,
-            None,
-            texts=ListTexts(empty="No run yet.", empty_hint="x, c starts a check."),
-            clock=lambda: self.atlas.clock(),
-            id="runs",
-        )
+    FIRST = Section.OVERVIEW
 
-    def compose_body(self) -> Iterable[Widget]:
-        """The top, the line of tabs, and one of them."""
+    @property
+    def sections(self) -> Sequence[Section]:
+        """All tabs."""
+        return tuple(Section)
+
+    def make_lists(self) -> Mapping[Section, VirtualTable[Any]]:
+        """The runs."""
+        return {Section.RUNS: run_rows(lambda: self.atlas.clock(), "x, c starts a check.")}
+
+    def reader(self, section: Section, session: Session, subject: int) -> Reader:
+        """The connection's runs."""
+        return run_reader(session, connection_id=subject)
+
+    def compose_top(self) -> Iterable[Widget]:
+        """What an operator must know, whatever tab is seen."""
         yield Scrolled(id="summary")
-        yield Scrolled(id="sections")
-        yield Scrolled(id="page")
-        yield self.runs
-
-    def on_mount(self) -> None:
-        """Ask; the runs wait until their tab is opened."""
-        self.query_one("#sections").styles.height = 1
-        self.runs.display = False
-        self.reload()
 
     def tab(self) -> View:
         """Connections."""
@@ -143,26 +132,15 @@ class ConnectionScreen(ReportActs, Acts, PageScreen):
             return _Read(detail, section, refusal=error)
         return _Read(detail, section)
 
-    def reload(self) -> None:
-        """Read again; the runs too while they are seen."""
-        super().reload()
-        if self.section is Section.RUNS and self.subject is not None and self.is_mounted:
-            self.runs.refresh_page()
-
-    def follow(self, link: Link) -> None:
+    def begin_anew(self) -> None:
         """Another connection: from its Overview on."""
-        if link.id != self.subject:
-            self.section, self.report_id = Section.OVERVIEW, None
-        super().follow(link)
+        super().begin_anew()
+        self.report_id = None
 
     def show_page(self) -> None:
         """The top, the tabs, and the open one."""
         if not self.is_mounted:
             return
-        is_runs = self.section is Section.RUNS
-        self.page.display, self.runs.display = not is_runs, is_runs
-        self.query_one("#sections", Scrolled).show(lambda width: [self._section_line()])
-        self.show_hints()
         top = self.query_one("#summary", Scrolled)
         if self.read is None:
             top.styles.height = 3
@@ -173,12 +151,6 @@ class ConnectionScreen(ReportActs, Acts, PageScreen):
             top.styles.height = min(SUMMARY_LINES, lines)
             top.show(lambda width: summary(detail, self.times, width), from_top=self._from_top)
         super().show_page()
-
-    def _section_line(self) -> Line:
-        parts: list[Part] = []
-        for section in Section:
-            parts.append(Part(f" {section.value} ", "cursor" if section is self.section else ""))
-        return (*parts, Part("  [ ]", "muted"))
 
     def lines(self, width: int) -> list[Line]:
         """The open tab."""
@@ -198,60 +170,21 @@ class ConnectionScreen(ReportActs, Acts, PageScreen):
             return audit_lines(read.part, times, width)
         return overview(read.detail, times, width)
 
-    def show_ages(self) -> None:
-        """Ages that read differently now."""
-        super().show_ages()
-        self.runs.refresh_ages(self.atlas.clock())
-
-    # Tabs
+    # What is done here
 
     def open_section(self, section: Section) -> None:
-        """Go to a tab."""
-        self.section, self.report_id, self._from_top = section, None, True
-        if section is Section.RUNS and self.subject is not None:
-            session, subject = self.session, self.subject
-
-            def page(place: Place, request: PageRequest) -> Page[RunRow]:
-                query = RunQuery(session.workspace.workspace_id, connection_id=subject)
-                return runs.page(session.db, session.who, query, place, request.limit)
-
-            self.runs.set_source(StoredPages(page))
-        self.show_page()
-        if section is Section.RUNS:
-            self.runs.focus()
-        else:
-            self.set_focus(None)
-        self.reload()
-
-    def command_next_tab(self) -> None:
-        """The next tab of the page."""
-        self._turn(1)
-
-    def command_previous_tab(self) -> None:
-        """The tab before."""
-        self._turn(-1)
-
-    def _turn(self, step: int) -> None:
-        sections = list(Section)
-        self.open_section(sections[(sections.index(self.section) + step) % len(sections)])
+        """Go to a tab; the newest report first."""
+        self.report_id = None
+        super().open_section(section)
 
     def command_linked_audit(self) -> None:
         """The audit trail, on its tab."""
         self.open_section(Section.AUDIT)
 
-    # The keys that move go to the runs while they are seen.
-
-    def do(self, id: str) -> None:
-        """Moving moves the cursor of the runs while they are seen."""
-        if self.section is Section.RUNS and id in _MOVES:
-            getattr(self.runs, f"action_{_MOVES[id]}")()
-        else:
-            super().do(id)
-
     def command_open(self) -> None:
         """Open the run under the cursor, or what runs now."""
         if self.section is Section.RUNS:
-            self.runs.action_open_row()
+            self.lists[Section.RUNS].action_open_row()
         elif self.section is Section.REPORT:
             self.choose_report()
         elif (
@@ -260,10 +193,6 @@ class ConnectionScreen(ReportActs, Acts, PageScreen):
             self.atlas.navigation.go(to_platform_app(holder.app_id))
         elif self.read is not None and self.read.detail.row.active_run_id is not None:
             self.atlas.navigation.go(to_run(self.read.detail.row.active_run_id))
-
-    @on(RowOpened)
-    def _row_opened(self, event: RowOpened) -> None:
-        self.atlas.navigation.go(to_run(event.row.id))
 
     def command_edit(self) -> None:
         """Edit the connection in a form."""
@@ -321,13 +250,3 @@ class ConnectionScreen(ReportActs, Acts, PageScreen):
     def targets(self) -> Targets:
         """This connection."""
         return Targets(() if self.subject is None else (self.subject,))
-
-
-_MOVES = {
-    "scroll_down": "cursor_down",
-    "scroll_up": "cursor_up",
-    "scroll_page_down": "page_down",
-    "scroll_page_up": "page_up",
-    "scroll_top": "top",
-    "scroll_bottom": "bottom",
-}

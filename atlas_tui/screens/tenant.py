@@ -8,27 +8,21 @@ Must not know: how lists look.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-from textual import on
-from textual.widget import Widget
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from atlas_tui.cells import Line, Part
 from atlas_tui.command import Command, Where
 from atlas_tui.commands import applying
 from atlas_tui.keymap import Keymap
-from atlas_tui.links import Link, View, to_audit_of, to_connection, to_onboarding, to_run, to_runs_of
+from atlas_tui.links import Link, View, to_audit_of, to_connection, to_onboarding, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.connection_form import NewConnection
 from atlas_tui.screens.connection_text import audit_lines, name_of
 from atlas_tui.screens.copying import copy_text
 from atlas_tui.screens.form_opening import open_form
-from atlas_tui.screens.paging import PageScreen
 from atlas_tui.screens.prose import wrapped
-from atlas_tui.screens.runs import USUAL
-from atlas_tui.screens.scrolled import Scrolled
-from atlas_tui.screens.sections import section_line, turned
+from atlas_tui.screens.sectioned import Reader, SectionedPage, run_reader, run_rows
 from atlas_tui.screens.tenant_actions import TenantActs
 from atlas_tui.screens.tenant_form import EditTenant
 from atlas_tui.screens.tenant_tagging import TenantTargets
@@ -40,54 +34,42 @@ from atlas_tui.screens.tenant_text import (
     sheet_lines,
     tenant_lines,
 )
-from atlas_tui.widgets.pages import PageRequest
-from atlas_tui.widgets.stored_pages import StoredPages
-from atlas_tui.widgets.table_messages import ListTexts, RowOpened
 from atlas_tui.widgets.virtual_table import VirtualTable
-from storage import audit_trail, offboarding, runs, tenant_detail
+from storage import audit_trail, offboarding, tenant_detail
 from storage.audit_filters import AuditQuery
 from storage.connections import ConnectionRow
 from storage.errors import AtlasError
-from storage.pages import Page, Place
-from storage.runs import RunQuery, RunRow
+from storage.pages import Place
 from storage.states import Topic
 from storage.tenant_detail import TenantDetail
+
+if TYPE_CHECKING:
+    from atlas_tui.session import Session
 
 _ENTRIES = 100
 """Audit entries on the tab; the list of the trail has them all."""
 
 
-class TenantScreen(TenantActs, Acts, PageScreen):
+class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
     """The page."""
 
     VIEW = View.TENANT
     PLACES = (Where.DETAIL, Where.TENANT, Where.TENANT_ACTION)
     TOPICS = frozenset({Topic.TENANTS, Topic.CONNECTIONS, Topic.RUNS, Topic.AUDIT})
 
+    FIRST = Section.OVERVIEW
+
     def __init__(self, keymap: Keymap) -> None:
         super().__init__(keymap)
-        self.section = Section.OVERVIEW
         self._chosen: int | None = None
-        self.runs: VirtualTable[RunRow] = VirtualTable(
-            [column for column in USUAL if column.key != "tenant"],
-            lambda row: row.id,
-            None,
-            texts=ListTexts(empty="No run yet.", empty_hint="A run begins on a connection: x, c checks it."),
-            clock=lambda: self.atlas.clock(),
-            id="runs",
-        )
 
-    def compose_body(self) -> Iterable[Widget]:
-        """The line of tabs, and one of them."""
-        yield Scrolled(id="sections")
-        yield Scrolled(id="page")
-        yield self.runs
+    def make_lists(self) -> Mapping[Section, VirtualTable[Any]]:
+        """The runs."""
+        return {Section.RUNS: run_rows(lambda: self.atlas.clock(), "A run begins on a connection: x, c checks it.")}
 
-    def on_mount(self) -> None:
-        """Ask; the runs wait until their tab is opened."""
-        self.query_one("#sections").styles.height = 1
-        self.runs.display = False
-        self.reload()
+    def reader(self, section: Section, session: Session, subject: int) -> Reader:
+        """The tenant's runs."""
+        return run_reader(session, tenant_id=subject)
 
     def tab(self) -> View:
         """Tenants."""
@@ -129,17 +111,10 @@ class TenantScreen(TenantActs, Acts, PageScreen):
             return TenantRead(detail, section, refusal=error)
         return TenantRead(detail, section)
 
-    def reload(self) -> None:
-        """Read again; the runs too while they are seen."""
-        super().reload()
-        if self.section is Section.RUNS and self.subject is not None and self.is_mounted:
-            self.runs.refresh_page()
-
-    def follow(self, link: Link) -> None:
+    def begin_anew(self) -> None:
         """Another tenant: from its Overview on."""
-        if link.id != self.subject:
-            self.section, self._chosen = Section.OVERVIEW, None
-        super().follow(link)
+        super().begin_anew()
+        self._chosen = None
 
     @property
     def connection(self) -> ConnectionRow | None:
@@ -167,12 +142,11 @@ class TenantScreen(TenantActs, Acts, PageScreen):
         if self.section is Section.SHEET and self.read is not None and self.read.section is Section.SHEET:
             # Restored meanwhile: what is read for this tab says so, what was read before it was opened does not.
             self.section = Section.SHEET if self.read.detail.goodbye is not None else Section.OVERVIEW
-        is_runs = self.section is Section.RUNS
-        self.page.display, self.runs.display = not is_runs, is_runs
-        counts = {} if self.read is None else {Section.CONNECTIONS: len(self.read.connections)}
-        self.query_one("#sections", Scrolled).show(lambda width: [section_line(self.sections, self.section, counts)])
-        self.show_hints()
         super().show_page()
+
+    def counts(self) -> Mapping[Section, int]:
+        """How many connections there are."""
+        return {} if self.read is None else {Section.CONNECTIONS: len(self.read.connections)}
 
     def lines(self, width: int) -> list[Line]:
         """The open tab."""
@@ -191,47 +165,7 @@ class TenantScreen(TenantActs, Acts, PageScreen):
             return sheet_lines(read.part.lines, width)
         return audit_lines(read.part, self.times, width)
 
-    def show_ages(self) -> None:
-        """Ages that read differently now."""
-        super().show_ages()
-        self.runs.refresh_ages(self.atlas.clock())
-
-    # Tabs
-
-    def open_section(self, section: Section) -> None:
-        """Go to a tab."""
-        self.section, self._from_top = section, True
-        if section is Section.RUNS and self.subject is not None:
-            session, subject = self.session, self.subject
-
-            def page(place: Place, request: PageRequest) -> Page[RunRow]:
-                query = RunQuery(session.workspace.workspace_id, tenant_id=subject)
-                return runs.page(session.db, session.who, query, place, request.limit)
-
-            self.runs.set_source(StoredPages(page))
-        self.show_page()
-        if section is Section.RUNS:
-            self.runs.focus()
-        else:
-            self.set_focus(None)
-        self.reload()
-
-    def command_next_tab(self) -> None:
-        """The next tab of the page."""
-        self.open_section(turned(self.sections, self.section, 1))
-
-    def command_previous_tab(self) -> None:
-        """The tab before."""
-        self.open_section(turned(self.sections, self.section, -1))
-
-    # The keys that move go to the runs while they are seen.
-
-    def do(self, id: str) -> None:
-        """Moving moves the cursor of the runs while they are seen."""
-        if self.section is Section.RUNS and id in _MOVES:
-            getattr(self.runs, f"action_{_MOVES[id]}")()
-        else:
-            super().do(id)
+    # What the cursor is on
 
     def command_scroll_down(self) -> None:
         """The next connection; past the last one a line down."""
@@ -253,7 +187,7 @@ class TenantScreen(TenantActs, Acts, PageScreen):
     def command_open(self) -> None:
         """Open the run or the connection under the cursor; where there is no connection, the wizard that was begun, or the form for one."""
         if self.section is Section.RUNS:
-            self.runs.action_open_row()
+            self.lists[Section.RUNS].action_open_row()
         elif self.section in (Section.AUDIT, Section.SHEET):
             return
         elif (row := self.connection) is not None:
@@ -262,10 +196,6 @@ class TenantScreen(TenantActs, Acts, PageScreen):
             self.atlas.navigation.go(to_onboarding(begun.id))
         elif self.read is not None and self.read.detail.call_to_create is not None:
             self.command_new()
-
-    @on(RowOpened)
-    def _row_opened(self, event: RowOpened) -> None:
-        self.atlas.navigation.go(to_run(event.row.id))
 
     def command_new(self) -> None:
         """A connection of this tenant."""
@@ -280,10 +210,7 @@ class TenantScreen(TenantActs, Acts, PageScreen):
     def step(self, rows: int) -> Link | None:
         """The next connection, or run, for its page on top of this one."""
         if self.section is Section.RUNS:
-            before = self.runs.cursor_key
-            self.runs.move_cursor(rows)
-            run = self.runs.cursor_row
-            return None if run is None or self.runs.cursor_key == before else to_run(run.id)
+            return self.step_rows(rows)
         was = self.connection
         self._choose(rows)
         row = self.connection
@@ -292,7 +219,7 @@ class TenantScreen(TenantActs, Acts, PageScreen):
     def linked(self) -> Link | None:
         """The runs of the connection under the cursor; of a run its connection."""
         if self.section is Section.RUNS:
-            run = self.runs.cursor_row
+            run = self.lists[Section.RUNS].cursor_row
             return None if run is None else to_connection(run.connection_id)
         row = self.connection
         return None if row is None else to_runs_of(row.id, name_of(row))
@@ -335,17 +262,7 @@ class TenantScreen(TenantActs, Acts, PageScreen):
     def targets(self) -> Targets:
         """The connection, or the run, under the cursor."""
         if self.section is Section.RUNS:
-            run: Any = self.runs.cursor_row
+            run: Any = self.lists[Section.RUNS].cursor_row
             return Targets(run_id=None if run is None else run.id)
         row = self.connection
         return Targets(() if row is None else (row.id,))
-
-
-_MOVES = {
-    "scroll_down": "cursor_down",
-    "scroll_up": "cursor_up",
-    "scroll_page_down": "page_down",
-    "scroll_page_up": "page_up",
-    "scroll_top": "top",
-    "scroll_bottom": "bottom",
-}
