@@ -139,7 +139,6 @@ def page(db: Database, who: Principal, query: RunQuery, place: Place, limit: int
         InvalidInput: the filter line or the place cannot be read.
         NotFound: the principal is no member of the workspace.
     """
-    wanted = filters.read_filter(query.text, _KEYS)
     with db.read() as tx:
         rights = authority(tx, who)
         if not rights.may_enter(query.workspace_id):
@@ -154,12 +153,31 @@ def page(db: Database, who: Principal, query: RunQuery, place: Place, limit: int
             conditions.append(operation_runs.c.tenant_id == query.tenant_id)
         if query.unfinished_only:
             conditions.append(operation_runs.c.status != "completed")
-        conditions += [_mentions(word) for word in wanted.words]
-        conditions += [~_mentions(word) for word in wanted.not_words]
-        conditions += [_matches(tx, key, values) for key, values in wanted.values.items()]
-        conditions += [~_matches(tx, key, values) for key, values in wanted.not_values.items()]
-        keys = [SortKey(operation_runs.c.id, "id", descending=True)]
-        return read_page(tx, _select().where(*conditions), keys, place, limit, _row, operation_runs.c.id)
+        return page_in(tx, conditions, query.text, place, limit)
+
+
+def page_in(
+    tx: Transaction, conditions: Sequence[ColumnElement[bool]], text: str, place: Place, limit: int
+) -> Page[RunRow]:
+    """Returns a page of the runs that fit, newest first. The caller has asked for authority.
+
+    Args:
+        tx: an open transaction.
+        conditions: on `operation_runs`.
+        text: the filter line.
+        place: where.
+        limit: rows wanted.
+
+    Raises:
+        InvalidInput: the filter line or the place cannot be read.
+    """
+    wanted, narrowed = filters.read_filter(text, _KEYS), list(conditions)
+    narrowed += [_mentions(word) for word in wanted.words]
+    narrowed += [~_mentions(word) for word in wanted.not_words]
+    narrowed += [_matches(tx, key, values) for key, values in wanted.values.items()]
+    narrowed += [~_matches(tx, key, values) for key, values in wanted.not_values.items()]
+    keys = [SortKey(operation_runs.c.id, "id", descending=True)]
+    return read_page(tx, _select().where(*narrowed), keys, place, limit, _row, operation_runs.c.id)
 
 
 def _mentions(word: str) -> ColumnElement[bool]:
@@ -259,36 +277,49 @@ def get(db: Database, who: Principal, run_id: int) -> RunDetail:
         rights = authority(tx, who)
         place = (row.workspace_id, row.tenant_id)
         rights.require(tx, Capability.RUN_VIEW, *place, see=Capability.RUN_VIEW, what=f"Run {run_id}")
-        operation = operations.find(row.type)
-        allowed = rights.may(tx, operation.capability, *place)
-        completed = row.status == RunStatus.COMPLETED
-        steps = tx.run(select(run_steps).where(run_steps.c.run_id == run_id).order_by(run_steps.c.position)).all()
-        host = tx.run(select(workers.c.host).where(workers.c.id == row.worker_id)).scalar_one_or_none()
-        report_id = tx.run(
-            select(verification_reports.c.id).where(verification_reports.c.run_id == run_id)
-        ).scalar_one_or_none()
-        counts = row.summary_counts or {}
-        return RunDetail(
-            row=_row(row),
-            entra_tenant_id=row.entra_tenant_id,
-            context=dict(row.context),
-            steps=tuple(
-                RunStep(s.key, s.label, StepStatus(s.status), s.reason_code, s.sentence, s.started_at, s.ended_at)
-                for s in steps
-            ),
-            summary_counts={key: counts[key] for key in operation.summary_keys if key in counts},
-            failures=tuple(msgspec.convert(row.failures or [], list[Failure])),
-            retry_of_id=row.retry_of_id,
-            follow_up_of_id=row.follow_up_of_id,
-            deferrals=row.deferrals,
-            ticket=row.ticket,
-            worker_id=row.worker_id,
-            worker_host=host,
-            report_id=report_id,
-            may_cancel=allowed and not completed and row.cancel_requested_at is None,
-            may_retry=allowed and completed,
-            why_not="" if allowed else f"Your role may not. {who_may(tx, operation.capability, *place)}",
-        )
+        capability = operations.find(row.type).capability
+        allowed = rights.may(tx, capability, *place)
+        why_not = "" if allowed else f"Your role may not. {who_may(tx, capability, *place)}"
+        return detail_in(tx, run_id, why_not)
+
+
+def detail_in(tx: Transaction, run_id: int, why_not: str) -> RunDetail:
+    """Returns everything about one run. The caller has asked for authority, and knows that it exists.
+
+    Args:
+        tx: an open transaction.
+        run_id: which run.
+        why_not: why the reader may neither cancel nor retry it; empty when they may.
+    """
+    row, allowed = tx.run(_select().where(operation_runs.c.id == run_id)).one(), not why_not
+    operation, completed = operations.find(row.type), row.status == RunStatus.COMPLETED
+    steps = tx.run(select(run_steps).where(run_steps.c.run_id == run_id).order_by(run_steps.c.position)).all()
+    host = tx.run(select(workers.c.host).where(workers.c.id == row.worker_id)).scalar_one_or_none()
+    report_id = tx.run(
+        select(verification_reports.c.id).where(verification_reports.c.run_id == run_id)
+    ).scalar_one_or_none()
+    counts = row.summary_counts or {}
+    return RunDetail(
+        row=_row(row),
+        entra_tenant_id=row.entra_tenant_id,
+        context=dict(row.context),
+        steps=tuple(
+            RunStep(s.key, s.label, StepStatus(s.status), s.reason_code, s.sentence, s.started_at, s.ended_at)
+            for s in steps
+        ),
+        summary_counts={key: counts[key] for key in operation.summary_keys if key in counts},
+        failures=tuple(msgspec.convert(row.failures or [], list[Failure])),
+        retry_of_id=row.retry_of_id,
+        follow_up_of_id=row.follow_up_of_id,
+        deferrals=row.deferrals,
+        ticket=row.ticket,
+        worker_id=row.worker_id,
+        worker_host=host,
+        report_id=report_id,
+        may_cancel=allowed and not completed and row.cancel_requested_at is None,
+        may_retry=allowed and completed,
+        why_not=why_not,
+    )
 
 
 def unfinished_counts(db: Database, who: Principal, workspace_id: int) -> UnfinishedCounts:
