@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage import breakers, connection_operations, probing
+from storage import breakers, connection_operations, probing, shared_problems
 
 VIEW = "provider.view"
 
@@ -12,6 +12,9 @@ CASES = {
     ),
     "breakers.of_connection": (
         VIEW, "contoso", lambda f, who, _: breakers.of_connection(f.db, who, int(f.connection["contoso"]))
+    ),
+    "shared_problems.of_connection": (
+        VIEW, "contoso", lambda f, who, _: shared_problems.of_connection(f.db, who, int(f.connection["contoso"]))
     ),
     "probing.probe_now": (
         "provider.run", "contoso", lambda f, who, _: probing.probe_now(f.db, who, int(f.connection["contoso"]))
