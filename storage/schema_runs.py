@@ -25,7 +25,7 @@ from sqlalchemy import (
 from storage import operations
 from storage.columns import Id, Json, UtcTime
 from storage.schema_core import METADATA, one_of, references, row_id
-from storage.states import RunCause, RunOutcome, RunStatus, ScopeKind, StepStatus
+from storage.states import BatchClass, RunCause, RunOutcome, RunStatus, ScopeKind, StepStatus
 
 ACTIVE_RUN: Final = text("status IN ('queued','running')")
 WAITING_RUN: Final = text("status = 'waiting'")
@@ -176,7 +176,7 @@ run_batch_members = Table(
     Column("reason_code", Text),
     references("run_id", "operation_runs", nullable=True),
     PrimaryKeyConstraint("batch_id", "connection_id"),
-    one_of("class", ("started", "attached", "waiting", "blocked", "not_permitted", "gone", "cancelled")),
+    one_of("class", BatchClass),
     Index(
         "ix_run_batch_members_untried", "batch_id", "connection_id", sqlite_where=_UNTRIED, postgresql_where=_UNTRIED
     ),

@@ -114,6 +114,18 @@ class RunCause(StrEnum):
     RETRY = "retry"
 
 
+class BatchClass(StrEnum):
+    """What the gate said to one connection of a batch."""
+
+    STARTED = "started"
+    ATTACHED = "attached"
+    WAITING = "waiting"
+    BLOCKED = "blocked"
+    NOT_PERMITTED = "not_permitted"
+    GONE = "gone"
+    CANCELLED = "cancelled"
+
+
 class StepStatus(StrEnum):
     """How one step of a check or an operation ended."""
 
