@@ -24,15 +24,20 @@ from storage import (
     compliance,
     configuration,
     connection_changes,
+    connection_removal,
+    credential_changes,
     credential_material,
     credentials,
+    offboarding,
     operations,
     roles,
+    starting,
     tenants,
 )
 from storage.configuration import CloudHosts
+from storage.errors import Conflict
 from storage.schema import compliance_snapshots, operation_runs
-from storage.states import ConnectionType, CredentialOwner
+from storage.states import ConnectionType, CredentialOwner, CredentialSlot
 
 ROOT = Path(__file__).parents[2]
 PERMISSIONS = sorted(
@@ -92,9 +97,12 @@ class Tenant:
         body = {"match": match, "answers": answers, "then": "fine"}
         self.simulator.control("POST", f"/tenants/{self.entra_id}/scripts", body)
 
-    def requests(self) -> list[dict[str, Any]]:
+    def scenarios(self, *names: Any) -> None:
+        self.simulator.control("PUT", f"/tenants/{self.entra_id}/scenarios", list(names))
+
+    def requests(self, path: str = "") -> list[dict[str, Any]]:
         answer = self.simulator.control("GET", f"/requests?tenant={self.entra_id}")
-        return answer["requests"]  # type: ignore[no-any-return]
+        return [entry for entry in answer["requests"] if path in entry["path"]]
 
 
 @pytest.fixture
@@ -222,6 +230,56 @@ def test_a_cancel_during_a_real_retry_after_ends_the_run(road: Any, simulator: S
     cancelling.cancel(road.db, road.who, run_id)
 
     assert road.until(run_id, lambda row: row.status == "completed", "cancelled").outcome == "cancelled"
+
+
+def test_tenants_that_hang_or_are_throttled_hold_up_no_other_one(
+    road: Any, simulator: Simulated, start_process: Any
+) -> None:
+    """Three of four threads hang in calls that nobody answers; the fourth is given back by a throttled run."""
+    hanging = [add_tenant(road, simulator) for _ in range(3)]
+    patient, healthy = add_tenant(road, simulator), add_tenant(road, simulator)
+    for tenant in hanging:
+        tenant.scenarios({"name": "hanging", "seconds": 30, "path": "/organization*"})
+    patient.script({"where": "graph", "path": "/organization*"}, [throttled(120)])
+    start_real_worker(road, start_process)
+    stuck = [road.start(tenant.connection) for tenant in hanging]
+    road.wait_until(lambda: all(tenant.requests("/organization") for tenant in hanging), "three calls that hang")
+
+    throttled_run, checked = road.start(patient.connection), road.start(healthy.connection)
+
+    assert road.until_completed(checked).outcome == "succeeded"
+    waiting = road.until(throttled_run, lambda row: row.not_before is not None, "given back to the queue")
+    assert (waiting.status, waiting.deferrals) == ("queued", 1)
+    assert {road.run(run_id).status for run_id in stuck} == {"running"}
+
+
+def test_what_is_taken_away_while_checks_run_is_not_there_in_their_results(
+    road: Any, simulator: Simulated, start_process: Any
+) -> None:
+    disabled, bare, gone = (add_tenant(road, simulator) for _ in range(3))
+    for tenant in (disabled, bare, gone):
+        tenant.script({"where": "graph", "path": "/organization*"}, [throttled(2)])
+    start_real_worker(road, start_process)
+    runs = {tenant.connection: road.start(tenant.connection) for tenant in (disabled, bare, gone)}
+    for run_id in runs.values():
+        road.until(run_id, lambda row: row.waiting_until is not None, "waiting for Microsoft")
+
+    connection_changes.set_enabled(road.db, road.who, disabled.connection, False)
+    credential_changes.remove(road.db, road.who, CredentialOwner.CONNECTION, bare.connection, CredentialSlot.ACTIVE)
+    with pytest.raises(Conflict):
+        connection_removal.delete_draft(road.db, road.who, gone.connection)
+    offboarding.offboard(road.db, road.who, road.run(runs[gone.connection]).tenant_id)
+
+    ended = {connection: road.until_completed(run_id) for connection, run_id in runs.items()}
+    assert [(run.outcome, run.reason_code) for run in ended.values()] == [
+        ("cancelled", "cancelled"),
+        ("partially_succeeded", "superseded"),
+        ("cancelled", "cancelled"),
+    ]
+    assert [road.badges(connection).verification_status for connection in runs] == ["pending", "unknown", "unknown"]
+    refused = starting.start(road.db, road.who, bare.connection, operations.CONNECTION_CHECK)
+    assert isinstance(refused, starting.Blocked)
+    assert refused.reason.code == "provider_credential_missing"
 
 
 def ready_for(road: Any, tenant: Tenant, operation: str, *, devices: int = 10, then: list[Any] | None = None) -> int:
