@@ -215,7 +215,8 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.ask("open", work, self._opened, self._not_opened)
 
     def _not_opened(self, error: AtlasError) -> None:
-        if isinstance(self.screen, OpeningScreen):
+        # Somebody may have quit meanwhile: then no screen is left.
+        if self.screen_stack and isinstance(self.screen, OpeningScreen):
             self.screen.show_error(error)
 
     async def _enter_first(self) -> None:
