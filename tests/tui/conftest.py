@@ -47,6 +47,7 @@ from storage.schema import provider_connections, users
 from storage.states import CredentialOwner, StepStatus
 from storage.verification import CheckReport, ConsentFact, OrganizationFacts, ReportStep
 
+
 async def _wait_for_idle(min_sleep: float = 0, max_sleep: float = 1) -> None:
     """Waits until the process has nothing to do, as textual's own does, but looks every 2 ms instead of every 20.
 
