@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Select, insert, select, text, update
+from sqlalchemy import ColumnElement, Select, func, insert, select, text, update
 
 from storage.access import Principal
 from storage.audit_chain import GENESIS, canonical_bytes, chain_of, digest_of
 from storage.database import Database, Transaction
 from storage.errors import Forbidden, InvalidInput
 from storage.fields import read_ticket
-from storage.schema import audit_entries, audit_heads, consent_requests, onboardings, operation_runs, tenants
+from storage.schema import audit_entries, audit_heads, consent_requests, onboardings, operation_runs, schedules, tenants
 from storage.schema import provider_connections as pc
 from storage.states import Topic
 
@@ -102,6 +102,13 @@ _TENANTS_OF: Final[Mapping[str, Callable[[int], Select[Any]]]] = {
     "connection": _through(pc, pc.c.tenant_id),
     "run": _through(operation_runs, operation_runs.c.tenant_id),
     "onboarding": _through(onboardings, onboardings.c.tenant_id),
+    "schedule": lambda id: (
+        select(tenants.c.id)
+        .select_from(schedules)
+        .outerjoin(pc, pc.c.id == schedules.c.connection_id)
+        .join(tenants, tenants.c.id == func.coalesce(schedules.c.tenant_id, pc.c.tenant_id))
+        .where(schedules.c.id == id)
+    ),
     "consent_request": lambda id: (
         select(tenants.c.id)
         .join(pc, pc.c.tenant_id == tenants.c.id)

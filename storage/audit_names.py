@@ -13,11 +13,12 @@ from sqlalchemy import select
 
 from storage import operations
 from storage.database import Transaction
-from storage.schema import memberships, operation_runs, platform_apps, provider_connections, tenants, users
+from storage.schema import memberships, operation_runs, platform_apps, provider_connections, schedules, tenants, users
 
 _NAMED: Final[Mapping[str, tuple[Any, Any]]] = {
     "tenant": (tenants, tenants.c.name),
     "platform_app": (platform_apps, platform_apps.c.display_name),
+    "schedule": (schedules, schedules.c.name),
 }
 """Kinds of targets whose name stands in their own row."""
 

@@ -78,12 +78,13 @@ def lock_connection(tx: Transaction, connection_id: int, *, skip_locked: bool = 
     return tx.run(statement).first()
 
 
-def lock_connections(tx: Transaction, connection_ids: Sequence[int]) -> list[Row[Any]]:
-    """Locks several connections in the order of their ids, as `lock_connection`; those that somebody else holds are left out.
+def lock_connections(tx: Transaction, connection_ids: Sequence[int], *, skip_locked: bool = True) -> list[Row[Any]]:
+    """Locks several connections in the order of their ids, as `lock_connection`.
 
     Args:
         tx: a write transaction.
         connection_ids: which; few enough for one statement.
+        skip_locked: leave out those that somebody else holds, instead of waiting for them.
     """
     statement = (
         _select_with_tenant()
@@ -91,7 +92,7 @@ def lock_connections(tx: Transaction, connection_ids: Sequence[int]) -> list[Row
         .order_by(provider_connections.c.id)
     )
     if not tx.is_sqlite:
-        statement = statement.with_for_update(key_share=True, of=provider_connections, skip_locked=True)
+        statement = statement.with_for_update(key_share=True, of=provider_connections, skip_locked=skip_locked)
     return list(tx.run(statement).all())
 
 

@@ -6,7 +6,7 @@ the queue. Must not know whether it may start.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -74,6 +74,7 @@ def make_each(
     operation: Operation,
     origin: Origin,
     status: RunStatus,
+    begins: Mapping[int, datetime] | None = None,
 ) -> dict[int, RunRef]:
     """Makes a run on each of some connections, in as many statements as for one.
 
@@ -84,6 +85,7 @@ def make_each(
         operation: what shall run.
         origin: why.
         status: `queued`, or `waiting`.
+        begins: by connection, before when the run shall not begin; the origin's `not_before` when None.
 
     Returns:
         By connection; one on which another transaction was quicker is not in it.
@@ -107,7 +109,6 @@ def make_each(
         "ticket": read_ticket(origin.ticket),
         "priority": PRIORITY[origin.cause],
         "queued_at": now,
-        "not_before": origin.not_before,
     }
     statement = (
         dialect.insert(operation_runs)
@@ -127,6 +128,7 @@ def make_each(
                 "connection_id": connection.id,
                 "generation": connection.generation,
                 "context": context_of(connection, operation),
+                "not_before": origin.not_before if begins is None else begins.get(connection.id),
             }
             for connection in connections
         ],
@@ -137,8 +139,9 @@ def make_each(
     _note_on_connections(tx, [c for c in connections if c.id in made], operation, now)
     connection_operations.clear_blocked(tx, list(made), operation.type)
     breakers.note_started(tx, {connection_id: row.id for connection_id, row in made.items()})
-    for row in rows:
-        audit_start(tx, who, row, origin)
+    if origin.schedule_id is None:  # of a schedule's runs the trail tells once, when it fires
+        for row in rows:
+            audit_start(tx, who, row, origin)
     tx.touch(Topic.RUNS, Topic.CONNECTIONS)
     return {connection_id: ref(row) for connection_id, row in made.items()}
 

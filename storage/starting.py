@@ -6,8 +6,9 @@ press opens the same run and never makes another. The run row is the queue: noth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, case, select, update
@@ -179,7 +180,12 @@ def start_in(
 
 
 def start_each_in(
-    tx: Transaction, who: Principal, connections: Sequence[Row[Any]], operation: Operation, origin: Origin
+    tx: Transaction,
+    who: Principal,
+    connections: Sequence[Row[Any]],
+    operation: Operation,
+    origin: Origin,
+    begins: Mapping[int, datetime] | None = None,
 ) -> dict[int, StartResult]:
     """Starts a run on each of some connections, as `start_in` on one: the same gate, in as many statements as for one.
 
@@ -191,6 +197,7 @@ def start_each_in(
         connections: their rows, as `gate.lock_connections` returned them.
         operation: what shall run.
         origin: why; with `run_after`, and for now.
+        begins: by connection, before when its run shall not begin: it waits until then. Whose is not in it begins now.
 
     Returns:
         By connection; one on which another transaction was quicker is not in it, and may be tried again.
@@ -208,10 +215,13 @@ def start_each_in(
             blockers[row.id] = met.run
         else:
             results[row.id] = met
-    for id, run in make_each(tx, who, free, operation, origin, RunStatus.QUEUED).items():
+    later = begins or {}
+    now_free = [row for row in free if row.id not in later]
+    for id, run in make_each(tx, who, now_free, operation, origin, RunStatus.QUEUED).items():
         results[id] = Started(run)
-    for id, run in make_each(tx, who, busy, operation, origin, RunStatus.WAITING).items():
-        results[id] = ScopeBusy(blockers[id], run)
+    waiting = [row for row in free if row.id in later] + busy
+    for id, run in make_each(tx, who, waiting, operation, origin, RunStatus.WAITING, later).items():
+        results[id] = ScopeBusy(blockers[id], run) if id in blockers else Started(run)
     return results
 
 

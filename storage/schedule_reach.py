@@ -1,0 +1,147 @@
+"""Which connections a schedule reaches, and which schedules reach a tenant or a connection.
+
+Promise: one meaning of "reaches", for the worker that starts runs and for the pages that say what will be started. Tags are read when it
+is asked: a tenant that gets the tag tomorrow is reached tomorrow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select
+
+from storage import operations
+from storage.access import Principal, authority
+from storage.capabilities import Capability
+from storage.database import Database, Transaction
+from storage.errors import NotFound
+from storage.schedules import reaches_tenant
+from storage.schema import provider_connections, schedules, tenant_tags, tenants
+from storage.states import ScheduleScope, TenantLifecycle
+
+COUNTED: Final = 10_000
+"""How many connections are counted; more are said to be more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextDue:
+    """What is started by itself next, of one operation.
+
+    Attributes:
+        type: which operation.
+        schedule_id: the schedule that is due first.
+        schedule_name: its name.
+        at: when; None when a worker has not computed it yet.
+    """
+
+    type: str
+    schedule_id: int
+    schedule_name: str
+    at: datetime | None
+
+    @property
+    def label(self) -> str:
+        """What people call the operation."""
+        return operations.find(self.type).label
+
+
+def connections_of(kind: ScheduleScope, workspace_id: int, target_id: int | None) -> ColumnElement[bool]:
+    """Makes the condition on `provider_connections` that a schedule reaches one.
+
+    Args:
+        kind: what the schedule reaches.
+        workspace_id: whose it is.
+        target_id: which tag, tenant or connection.
+    """
+    mine = provider_connections.c.workspace_id == workspace_id
+    match kind:
+        case ScheduleScope.WORKSPACE:
+            return mine
+        case ScheduleScope.TAG:
+            tagged = select(tenant_tags.c.tenant_id).where(tenant_tags.c.tag_id == target_id)
+            return and_(mine, provider_connections.c.tenant_id.in_(tagged))
+        case ScheduleScope.TENANT:
+            return and_(mine, provider_connections.c.tenant_id == target_id)
+        case ScheduleScope.CONNECTION:
+            return and_(mine, provider_connections.c.id == target_id)
+
+
+def target_of(row: Row[Any]) -> int | None:
+    """Returns which tag, tenant or connection a stored schedule is about; None for the whole workspace."""
+    found = {
+        ScheduleScope.TAG: row.tag_id,
+        ScheduleScope.TENANT: row.tenant_id,
+        ScheduleScope.CONNECTION: row.connection_id,
+    }.get(ScheduleScope(row.scope_kind))
+    return None if found is None else int(found)
+
+
+def count_usable(tx: Transaction, condition: ColumnElement[bool]) -> int:
+    """Returns how many of the connections something would be started on now: enabled ones of tenants in use; at most `COUNTED` + 1."""
+    some = (
+        select(literal(1))
+        .select_from(provider_connections)
+        .join(tenants, tenants.c.id == provider_connections.c.tenant_id)
+        .where(
+            condition,
+            provider_connections.c.is_enabled,
+            tenants.c.lifecycle.in_([TenantLifecycle.ONBOARDING.value, TenantLifecycle.ACTIVE.value]),
+        )
+        .limit(COUNTED + 1)
+        .subquery()
+    )
+    return int(tx.run(select(func.count()).select_from(some)).scalar_one())
+
+
+def next_for_tenant(db: Database, who: Principal, tenant_id: int) -> tuple[NextDue, ...]:
+    """Returns for each operation the enabled schedule that reaches something of a tenant first, soonest first.
+
+    Raises:
+        NotFound: the tenant is not visible.
+    """
+    with db.read() as tx:
+        tenant = tx.run(select(tenants.c.workspace_id).where(tenants.c.id == tenant_id)).first()
+        if tenant is None:
+            raise NotFound(f"Tenant {tenant_id} does not exist.")
+        _require(tx, who, tenant.workspace_id, tenant_id, f"Tenant {tenant_id}")
+        return _next(tx, tenant.workspace_id, reaches_tenant(tenant_id))
+
+
+def next_for_connection(db: Database, who: Principal, connection_id: int) -> tuple[NextDue, ...]:
+    """Returns for each operation the enabled schedule that reaches a connection first, soonest first.
+
+    Raises:
+        NotFound: the connection is not visible.
+    """
+    with db.read() as tx:
+        found = tx.run(
+            select(provider_connections.c.workspace_id, provider_connections.c.tenant_id).where(
+                provider_connections.c.id == connection_id
+            )
+        ).first()
+        if found is None:
+            raise NotFound(f"Connection {connection_id} does not exist.")
+        _require(tx, who, found.workspace_id, found.tenant_id, f"Connection {connection_id}")
+        mine = or_(schedules.c.scope_kind != ScheduleScope.CONNECTION.value, schedules.c.connection_id == connection_id)
+        return _next(tx, found.workspace_id, and_(reaches_tenant(found.tenant_id), mine))
+
+
+def _require(tx: Transaction, who: Principal, workspace_id: int, tenant_id: int, what: str) -> None:
+    authority(tx, who).require(
+        tx, Capability.PROVIDER_VIEW, workspace_id, tenant_id, see=Capability.PROVIDER_VIEW, what=what
+    )
+
+
+def _next(tx: Transaction, workspace_id: int, reaching: ColumnElement[bool]) -> tuple[NextDue, ...]:
+    rows = tx.run(
+        select(schedules.c.id, schedules.c.name, schedules.c.type, schedules.c.next_due_at)
+        .outerjoin(provider_connections, provider_connections.c.id == schedules.c.connection_id)
+        .where(schedules.c.workspace_id == workspace_id, schedules.c.is_enabled, reaching)
+        .order_by(schedules.c.next_due_at.is_(None), schedules.c.next_due_at, schedules.c.id)
+    ).all()
+    first: dict[str, NextDue] = {}
+    for row in rows:
+        first.setdefault(row.type, NextDue(row.type, row.id, row.name, row.next_due_at))
+    return tuple(first.values())
