@@ -28,6 +28,9 @@ LABELS: Final = {
 }
 """What people call each event."""
 
+_OWN_REASON: Final = frozenset({AlertEvent.EXPIRING, AlertEvent.NO_WORKER, AlertEvent.QUEUE_STUCK})
+"""What is its own reason, so that naming reasons does not narrow it."""
+
 LONGEST_DAYS: Final = 365
 LONGEST_QUEUE_MINUTES: Final = 1440
 MOST: Final = 100
@@ -91,7 +94,7 @@ def matches(conditions: Conditions, event: Event) -> bool:
         reached = event.tenant_id in conditions.tenant_ids or bool(event.tags & set(conditions.tag_ids))
         if not reached:
             return False
-    if not (conditions.reasons or conditions.categories) or event.tenant_id is None:
+    if not (conditions.reasons or conditions.categories) or event.kinds & _OWN_REASON:
         return True
     return event.reason_code in conditions.reasons or reasons.find(event.reason_code).category in conditions.categories
 

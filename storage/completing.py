@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Row, insert, or_, select, update
 
-from storage import audit, breakers, connection_operations, operations, reasons
+from storage import alert_noting, audit, breakers, connection_operations, operations, reasons
 from storage.access import Principal
 from storage.database import Transaction
 from storage.errors import InvalidInput
@@ -83,6 +83,7 @@ def complete(
     _notify(tx, row, now)
     breakers.note_completed(tx, row)
     connection_operations.note_completed(tx, row)
+    alert_noting.note_run(tx, row, now)
     audit.record(
         tx,
         who,

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from storage import audit, operations, reasons
+from storage import alert_noting, audit, operations, reasons
 from storage.access import WORKER
 from storage.credential_slots import owner_clause, promote_staged
 from storage.database import Transaction
@@ -70,6 +70,8 @@ def apply_report(
     _write_tenant(tx, connection, report, now)
     _write_credential(tx, connection, report, claimed_at, now)
     _audit_badges(tx, connection, changes)
+    settled = None if ruling.hold_verification else verdict.status
+    alert_noting.note_badge(tx, connection, changes, verification=settled, now=now)
     tx.touch(Topic.CONNECTIONS)
     return ruling.hold_verification
 

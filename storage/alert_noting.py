@@ -1,0 +1,163 @@
+"""What runs and checks tell the alert rules: the two hooks in the transactions that end a run and that change a badge.
+
+Promise: costs one look into an index where a workspace has no rules. A run that failed for a credential, consent or permission is about
+its connection, as the badge is, so that both are one alert; a credential of a platform app is about the app, however many connections
+sign in with it. Nothing is told of archived tenants and disabled connections. What a customer's tenant is called is data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, select
+
+from storage import operations, reasons
+from storage.alert_episodes import Listener, begin, listeners, solve
+from storage.alert_matching import Event, fact_time
+from storage.database import Transaction
+from storage.reasons import Category
+from storage.schema import platform_apps, provider_connections, tenant_tags, tenants
+from storage.states import AlertEvent, ConnectionType, RunOutcome, TenantLifecycle, VerificationStatus
+
+_BAD: Final = (RunOutcome.FAILED.value, RunOutcome.BLOCKED.value, RunOutcome.LOST.value)
+_GOOD: Final = (RunOutcome.SUCCEEDED.value, RunOutcome.PARTIALLY_SUCCEEDED.value)
+_SET_ASIDE: Final = ("superseded", "consent_doubted")
+_OF_THE_CONNECTION: Final = (Category.CREDENTIAL, Category.CONSENT, Category.PERMISSION)
+
+
+def note_run(tx: Transaction, run: Row[Any], now: datetime) -> None:
+    """Tells the rules of a run that ended, well or badly. Called by `completing.complete`, which holds the connection's lock.
+
+    Args:
+        tx: the transaction that ends the run.
+        run: the completed run's row.
+        now: the database's clock.
+    """
+    if run.outcome not in (*_BAD, *_GOOD) or run.reason_code in _SET_ASIDE:
+        return
+    rules = listeners(tx, run.workspace_id)
+    if not rules:
+        return
+    if run.outcome in _GOOD:
+        solve(tx, rules, [_of_run(run)], now)
+        return
+    place = _place(tx, run.connection_id)
+    if place is None:
+        return
+    code = run.reason_code or reasons.UNKNOWN_ERROR
+    reason = reasons.find(code)
+    if reason.category in _OF_THE_CONNECTION or (
+        run.type == operations.CONNECTION_CHECK and not reason.is_transient and run.outcome != RunOutcome.LOST.value
+    ):
+        subject, facts = _subject(tx, place, code)
+    else:
+        subject, facts = _of_run(run), {}
+    facts |= {"run": run.id, "operation": operations.find(run.type).label, "sentence": run.reason_sentence or ""}
+    kinds = {AlertEvent.RUN} | ({AlertEvent.RUN_LOST} if run.outcome == RunOutcome.LOST.value else set())
+    begin(tx, rules, _event(tx, rules, place, frozenset(kinds), subject, code, facts), now)
+
+
+def note_badge(
+    tx: Transaction,
+    connection: Row[Any],
+    changes: Mapping[str, Any],
+    *,
+    verification: VerificationStatus | None,
+    now: datetime,
+) -> None:
+    """Tells the rules what a check's report made of a connection's badge. Called by `connection_truth`, under the connection's lock.
+
+    Args:
+        tx: the finish's transaction.
+        connection: the connection's row as it was before.
+        changes: what is written on it.
+        verification: the verdict; None when it leaves the badge as it is, or is held back.
+        now: the database's clock.
+    """
+    if verification is None:
+        return
+    rules = listeners(tx, connection.workspace_id)
+    if not rules:
+        return
+    code = changes.get("last_reason_code")
+    if code is None:
+        if verification is VerificationStatus.HEALTHY:
+            solve(tx, rules, _all_subjects(connection), now)
+        return
+    place = _place(tx, connection.id)
+    if place is None:
+        return
+    subject, facts = _subject(tx, place, code)
+    facts |= {"sentence": changes.get("last_reason_sentence") or "", "badge": verification.value}
+    since = changes.get("verification_changed_at") or connection.verification_changed_at
+    if since is not None and connection.last_reason_code == code:
+        facts["since"] = fact_time(since)
+    begin(tx, rules, _event(tx, rules, place, frozenset({AlertEvent.PROBLEM}), subject, code, facts), now)
+
+
+def _event(
+    tx: Transaction,
+    rules: tuple[Listener, ...],
+    place: Row[Any],
+    kinds: frozenset[AlertEvent],
+    subject: str,
+    code: str,
+    facts: dict[str, Any],
+) -> Event:
+    tags: frozenset[int] = frozenset()
+    if any(rule.conditions.tag_ids for rule in rules):
+        of_tenant = select(tenant_tags.c.tag_id).where(tenant_tags.c.tenant_id == place.tenant_id)
+        tags = frozenset(tx.run(of_tenant).scalars())
+    facts = {"tenant": place.tenant_name, "connection": place.display_name, **facts}
+    return Event(kinds, subject, code, place.tenant_id, place.id, tags, facts)
+
+
+def _place(tx: Transaction, connection_id: int) -> Row[Any] | None:
+    """The connection with its tenant's name; None for what nobody is alerted of any more."""
+    pc = provider_connections
+    row = tx.run(
+        select(
+            pc.c.id,
+            pc.c.tenant_id,
+            pc.c.display_name,
+            pc.c.connection_type,
+            pc.c.platform_app_id,
+            pc.c.is_enabled,
+            tenants.c.name.label("tenant_name"),
+            tenants.c.lifecycle,
+        )
+        .join(tenants, tenants.c.id == pc.c.tenant_id)
+        .where(pc.c.id == connection_id)
+    ).one()
+    return row if row.is_enabled and row.lifecycle != TenantLifecycle.ARCHIVED.value else None
+
+
+def _subject(tx: Transaction, place: Row[Any], code: str) -> tuple[str, dict[str, Any]]:
+    """What a reason is about: the connection, or the platform app whose credential it is."""
+    if not _is_of_the_app(place) or reasons.find(code).category is not Category.CREDENTIAL:
+        return f"connection:{place.id}", {}
+    name = tx.run(select(platform_apps.c.display_name).where(platform_apps.c.id == place.platform_app_id)).scalar_one()
+    return _of_app(place.platform_app_id, code), {"app": name}
+
+
+def _all_subjects(connection: Row[Any]) -> list[str]:
+    """Whatever a healthy check proves to be well: the connection, and every credential problem of its app."""
+    subjects = [f"connection:{connection.id}"]
+    if _is_of_the_app(connection):
+        codes = (code for code, reason in reasons.catalog().items() if reason.category is Category.CREDENTIAL)
+        subjects += [_of_app(connection.platform_app_id, code) for code in codes]
+    return subjects
+
+
+def _is_of_the_app(row: Row[Any]) -> bool:
+    return row.connection_type == ConnectionType.PLATFORM.value and row.platform_app_id is not None
+
+
+def _of_app(app_id: int, code: str) -> str:
+    return f"app:{app_id}:{code}"
+
+
+def _of_run(run: Row[Any]) -> str:
+    return f"run:{run.connection_id}:{run.type}"
