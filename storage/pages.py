@@ -215,3 +215,51 @@ def _read_mark(value: Any, key: SortKey) -> Any:
     if type(value) is not wanted or (isinstance(value, int) and abs(value) >= 2**63) or "\0" in str(value):
         raise ValueError("not a value of this column")
     return value
+
+
+_WHOLE: Final = "whole"
+"""The signature of cursors into lists that are read whole."""
+
+
+def page_of(rows: Sequence[R], key: Callable[[R], int], place: Place, limit: int) -> Page[R]:
+    """Cuts a page out of a list that is short enough to be read whole, such as one of groups.
+
+    Args:
+        rows: all of it, in its order.
+        key: a row's id.
+        place: where.
+        limit: rows wanted, at most `MAX_LIMIT`.
+
+    Raises:
+        InvalidInput: the cursor is not one of such a list.
+    """
+    limit = max(1, min(limit, MAX_LIMIT))
+    start = 0
+    if place.kind == "last":
+        start = max(0, len(rows) - limit)
+    elif place.kind in ("after", "before", "at"):
+        at, is_there = _index_of(rows, key, place)
+        if place.kind == "before":
+            limit, start = min(limit, at), max(0, at - limit)
+        else:
+            start = at + 1 if place.kind == "after" and is_there else at
+    shown = tuple(rows[start : start + limit]) if limit else ()
+    cursors = tuple(_encode(_WHOLE, [start + offset, key(row)]) for offset, row in enumerate(shown))
+    return Page(shown, cursors, start > 0, start + len(shown) < len(rows), len(rows), True, start)
+
+
+def _index_of(rows: Sequence[R], key: Callable[[R], int], place: Place) -> tuple[int, bool]:
+    """Where a row is, and whether it is there; one that is gone is where it was."""
+    was, wanted = 0, place.key
+    if place.cursor is not None:
+        try:
+            made_for, was, named = msgspec.json.decode(
+                base64.urlsafe_b64decode(place.cursor), type=tuple[str, int, int]
+            )
+            if made_for != _WHOLE:
+                raise ValueError("another list's cursor")
+        except (ValueError, binascii.Error, msgspec.DecodeError):
+            raise InvalidInput("cursor", "does not belong to this list", "Start again from the first page.") from None
+        wanted = named if wanted is None else wanted
+    found = next((index for index, row in enumerate(rows) if key(row) == wanted), None)
+    return (found, True) if found is not None else (max(0, min(was, len(rows))), False)

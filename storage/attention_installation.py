@@ -1,0 +1,69 @@
+"""What is wrong with the installation itself: nobody works, or nothing that waits is taken up.
+
+Promise: a few short looks at indexes. While no worker runs, the queue is not called stuck: that says the same twice. Must not know:
+connections, reasons of theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import exists, func, or_, select
+
+from storage.database import Transaction
+from storage.schema import operation_runs, workers
+from storage.workers import ALIVE_WITHIN
+
+STUCK_AFTER: Final = timedelta(minutes=10)
+"""So long a run may wait, due, while no run at all begins or ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationProblem:
+    """Something that is wrong with the installation.
+
+    Attributes:
+        reason_code: what.
+        since: since when; None when that is not known.
+    """
+
+    reason_code: str
+    since: datetime | None
+
+
+def installation_problems(tx: Transaction, workspace_id: int) -> tuple[InstallationProblem, ...]:
+    """Returns what is wrong with the installation, as far as it concerns a workspace. The caller has asked for authority."""
+    now = tx.now()
+    alive = select(workers.c.id).where(workers.c.stopped_at.is_(None), workers.c.beat_at >= now - ALIVE_WITHIN)
+    if tx.run(alive.limit(1)).first() is None:
+        last = tx.run(
+            select(func.max(func.coalesce(workers.c.stopped_at, workers.c.beat_at, type_=workers.c.beat_at.type)))
+        )
+        return (InstallationProblem("no_worker_running", last.scalar_one_or_none()),)
+    waits_since = _oldest_due(tx, workspace_id, now)
+    if waits_since is None or now - waits_since < STUCK_AFTER or _moves(tx, workspace_id, now - STUCK_AFTER):
+        return ()
+    return (InstallationProblem("queue_stuck", waits_since),)
+
+
+def _oldest_due(tx: Transaction, workspace_id: int, now: datetime) -> datetime | None:
+    r = operation_runs.c
+    # Word for word the predicate of the index of queued runs.
+    found: datetime | None = tx.run(
+        select(func.min(func.coalesce(r.not_before, r.queued_at, type_=r.queued_at.type))).where(
+            operation_runs.c.status == "queued",
+            r.workspace_id == workspace_id,
+            or_(r.not_before.is_(None), r.not_before <= now),
+        )
+    ).scalar_one_or_none()
+    return found
+
+
+def _moves(tx: Transaction, workspace_id: int, since: datetime) -> bool:
+    """Whether any run of the workspace began or ended lately."""
+    r = operation_runs.c
+    began = exists().where(r.status == "running", r.claimed_at >= since)
+    ended = exists().where(r.workspace_id == workspace_id, r.status == "completed", r.completed_at >= since)
+    return bool(tx.run(select(or_(began, ended))).scalar_one())
