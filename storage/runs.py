@@ -33,6 +33,7 @@ _KEYS: Final[dict[str, Collection[str] | None]] = {
     "since": None,
     "tenant": None,
     "batch": None,
+    "schedule": None,
 }
 
 
@@ -203,9 +204,10 @@ def _matches(tx: Transaction, key: str, values: tuple[str, ...]) -> ColumnElemen
         return or_(*(func.lower(operation_runs.c.initiator).like(filters.like(v), escape="\\") for v in values))
     if key == "type":
         return or_(*(operation_runs.c.type.like(filters.like(v), escape="\\") for v in values))
-    if key == "batch":
+    if key in ("batch", "schedule"):
+        maker = operation_runs.c.batch_id if key == "batch" else operation_runs.c.schedule_id
         numbers = [filters.read_number(value) for value in values]
-        return and_(operation_runs.c.batch_id.is_not(None), operation_runs.c.batch_id.in_([n for n in numbers if n]))
+        return and_(maker.is_not(None), maker.in_([n for n in numbers if n]))
     column = {
         "status": operation_runs.c.status,
         "outcome": operation_runs.c.outcome,

@@ -182,7 +182,7 @@ def find_by_name(db: Database, who: Principal, workspace_id: int, name: str) -> 
     raise NotFound("There is no schedule of that name.", "See `atlas-tui schedules list`.")
 
 
-def make_daily_check(tx: Transaction, workspace_id: int, made_by_id: int | None) -> None:
+def make_daily_check(tx: Transaction, workspace_id: int) -> None:
     """Gives a new workspace its daily check. A worker computes when it is due first."""
     now = tx.now()
     tx.run(
@@ -194,7 +194,6 @@ def make_daily_check(tx: Transaction, workspace_id: int, made_by_id: int | None)
             cron=_DAILY_CRON,
             time_zone="UTC",
             jitter_minutes=_DAILY_JITTER_MINUTES,
-            created_by_id=made_by_id,
             created_at=now,
             updated_at=now,
         )

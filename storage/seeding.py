@@ -18,6 +18,7 @@ from storage.capabilities import Role
 from storage.database import Database, Transaction, chunks
 from storage.errors import Conflict, InvalidInput
 from storage.fields import clean_foreign, read_guid
+from storage.schedules import make_daily_check
 from storage.schema import (
     connection_permissions,
     credentials,
@@ -193,6 +194,7 @@ class _Seeder:
             self._workspaces[slug] = workspace_id = tx.run(
                 insert(workspaces).values(slug=slug, name=name, created_at=self._now).returning(workspaces.c.id)
             ).scalar_one()
+            make_daily_check(tx, workspace_id)
             for login, _, role in people:
                 tx.run(
                     insert(memberships).values(

@@ -1,7 +1,7 @@
 """Workspaces: an MSP, a company's IT. Each has its own tenants, members and trail.
 
-Promise: a workspace is made with its first Owner by whoever owns the database, and renamed by an Owner. Its short name is for good: people
-and scripts type it.
+Promise: a workspace is made with its first Owner and its daily check by whoever owns the database, and renamed by an Owner. Its short name
+is for good: people and scripts type it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound
 from storage.fields import read_login, read_name, read_slug
 from storage.ownership import require_owner
+from storage.schedules import make_daily_check
 from storage.schema import memberships, tenants, workspaces
 from storage.states import ScopeKind, Topic
 from storage.users import find_or_make
@@ -118,6 +119,7 @@ def _make(
             created_at=now,
         )
     )
+    make_daily_check(tx, workspace_id)
     made = Principal(user_id, login)
     audit.record(
         tx,
@@ -129,7 +131,7 @@ def _make(
         ticket=ticket,
         detail={"slug": slug, "owner": login},
     )
-    tx.touch(Topic.MEMBERS)
+    tx.touch(Topic.MEMBERS, Topic.SCHEDULES)
     return made
 
 

@@ -39,6 +39,7 @@ from tasks.opening import ProviderShelf
 from tasks.queue import HintQueue
 from tasks.reporter import ProgressWriter
 from tasks.runner import Runner
+from tasks.scheduling import Scheduling
 from tasks.sweeping import Sweep
 from tasks.timing import Timing
 
@@ -122,6 +123,8 @@ class Worker:
         )
         self._dispatches = Loop("dispatcher", self._dispatcher.step, self._log, longest_pause=2.0)
         self._sweeps = Loop("sweep", Sweep(db, self._timing, self._log).step, self._log)
+        self._scheduling = Scheduling(db, self.id, self._timing, self._log)
+        self._schedules = Loop("schedules", self._scheduling.step, self._log)
 
     def request_stop(self, why: str, *, is_signal: bool = False) -> None:
         """Asks for a graceful stop; by another signal, for an immediate one. May be called from a signal handler."""
@@ -144,7 +147,7 @@ class Worker:
             is_local=self._is_local,
         )
         self._log.info("worker_started", worker=self.id, pid=os.getpid(), slots=self._slots.total, key_id=self._key_id)
-        for loop in (self._writer.loop, self._beats, self._sweeps, self._dispatches):
+        for loop in (self._writer.loop, self._beats, self._sweeps, self._schedules, self._dispatches):
             loop.start()
         self._hints.start()
         request = self._wait_for_stop()
@@ -166,6 +169,8 @@ class Worker:
         ).start()
         self._dispatches.stop()
         self._hints.stop()
+        self._schedules.stop()
+        self._try(self._scheduling.give_back)
         self._try(lambda: workers.stopping(self._db, self.id))
         self._held.finish_by(end)
         if not self._held.wait_until_none(end - steady_clock() + self._timing.last_words):
