@@ -24,11 +24,13 @@ from atlas_tui.arguments import (
     installation,
     inventory,
     members,
+    notifications,
     onboarding,
     people,
     permissions,
     reading,
     running,
+    system_plane,
     tenants,
 )
 from atlas_tui.arguments.kinds import Parser, common_into, common_options
@@ -45,9 +47,11 @@ _TOPICS = (
     credentials,
     permissions,
     collected,
+    notifications,
     onboarding,
     members,
     people,
+    system_plane,
     audit,
     installation,
 )

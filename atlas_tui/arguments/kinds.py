@@ -104,9 +104,16 @@ def ticket(target: argparse.ArgumentParser) -> None:
 
 def waiting(target: argparse.ArgumentParser) -> None:
     """Adds what a command that starts a run has: whether, and how long, to wait for it."""
-    target.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait for the result")
-    target.add_argument("--timeout", type=seconds, default=900.0, help="seconds to wait (default: 900)")
+    either = target.add_mutually_exclusive_group()
+    either.add_argument("--wait", dest="wait", action="store_true", default=True, help="follow the run (the default)")
+    either.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait for the result")
+    timeout(target)
     ticket(target)
+
+
+def timeout(target: argparse.ArgumentParser) -> None:
+    """Adds `--timeout`: how long a run is followed; it goes on afterwards."""
+    target.add_argument("--timeout", type=seconds, default=900.0, help="seconds to wait (default: 900)")
 
 
 def cloud(target: argparse.ArgumentParser) -> None:

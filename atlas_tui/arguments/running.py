@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atlas_tui.arguments.kinds import Commands, Parser, command, run_number, ticket, waiting
+from atlas_tui.arguments.kinds import Commands, Parser, command, run_number, ticket, timeout, waiting
 
 
 def add(commands: Commands, common: Parser) -> None:
@@ -14,6 +14,9 @@ def add(commands: Commands, common: Parser) -> None:
     found = command(commands, common, "retry", "headless.running:retry", "start a completed run's operation again")
     run_number(found)
     waiting(found)
+    found = command(commands, common, "watch", "headless.running:watch", "follow a run until it has ended")
+    run_number(found)
+    timeout(found)
     found = command(commands, common, "cancel", "headless.running:cancel", "cancel a run")
     run_number(found)
     ticket(found)

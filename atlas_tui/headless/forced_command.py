@@ -33,12 +33,14 @@ ALLOWED: Final = frozenset(
         "consent": "list_requests make_link revoke_link show_evidence",
         "credentials": "confirm_removed expiring promote remove roll_back show verify",
         "members": "add_member change_member leave list_members remove_member show_member",
+        "notifications": "list_notifications read",
         "people": "end_session list_sessions rename_workspace",
         "permissions": "show",
         "reading": "explain_reason list_apps list_connections list_runs list_tenants list_workers list_workspaces show_connection show_run",
         "reports": "show_report",
-        "running": "cancel check retry",
+        "running": "cancel check retry start watch",
         "ssh_keys": "add_key list_keys revoke_key",
+        "system_plane": "directory health list_runs show_run tenant",
         "tenants": "add_tenant archive_tenant edit_tenant list_tags rename_tag search show_tenant tag_tenant",
     }.items()
     for function in functions.split()

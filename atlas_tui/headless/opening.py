@@ -60,6 +60,26 @@ def opened(config: Path | None, workspace: str | None) -> Iterator[Opened]:
 
 
 @contextmanager
+def opened_anywhere(config: Path | None) -> Iterator[tuple[Database, Principal]]:
+    """Opens the database as the person at the keyboard, in no workspace: for what is their own, and for the system plane.
+
+    Args:
+        config: the configuration file; the default place when None.
+
+    Raises:
+        InvalidInput: the configuration cannot be used.
+        DatabaseError: the database cannot be used.
+        Forbidden: nobody that this database knows.
+    """
+    settings = load(config)
+    db = open_database(settings.database, shared=settings.shared)
+    try:
+        yield db, keyboard.principal(db)
+    finally:
+        db.close()
+
+
+@contextmanager
 def opened_by_owner(config: Path | None) -> Iterator[tuple[Database, Principal]]:
     """Opens the database for whoever owns it, and closes it again.
 

@@ -13,7 +13,7 @@ from storage.configuration import load
 from storage.connections import ConnectionQuery, ConnectionRow
 from storage.database import open_database
 from storage.errors import NotFound
-from storage.runs import RunQuery, RunRow
+from storage.runs import RunDetail, RunQuery, RunRow
 from storage.tenants import TenantQuery
 
 
@@ -125,6 +125,12 @@ def show_run(options: argparse.Namespace) -> int:
     if options.json:
         write_json(detail)
         return 0
+    write_run(detail)
+    return 0
+
+
+def write_run(detail: RunDetail) -> None:
+    """Writes everything about a run, for people."""
     row = detail.row
     status = row.outcome.value if row.outcome else row.status.value
     write_line(f"#{row.id} {row.label} of {row.tenant_name}: {status}")
@@ -139,7 +145,6 @@ def show_run(options: argparse.Namespace) -> int:
         write_line(f"  {failure.reason_code} x{failure.count}: {failure.sentence}{identity}")
     if detail.summary_counts:
         write_line(", ".join(f"{key} {value}" for key, value in detail.summary_counts.items()))
-    return 0
 
 
 def list_tenants(options: argparse.Namespace) -> int:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
-import time
 from typing import Any, Final
 
 from atlas_tui.headless import exit_codes
+from atlas_tui.headless.following import follow
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import write_json, write_line
 from storage import cancelling, connections, operations, reasons, reports, runs, starting, workers
-from storage.feed import ChangeFeed
 from storage.runs import RunDetail
 from storage.starting import AlreadyRunning, Blocked, ScopeBusy, Started, StartResult
 from storage.states import RunStatus
-
-_LOOK_EVERY: Final = 0.2
 
 SHORT_NAMES: Final = {
     "check": operations.CONNECTION_CHECK,
@@ -65,6 +61,15 @@ def retry(options: argparse.Namespace) -> int:
         return _after_start(here, result, options)
 
 
+def watch(options: argparse.Namespace) -> int:
+    """`atlas-tui watch RUN`: follows a run, whoever started it, until it has ended."""
+    with opened(options.config, options.workspace) as here:
+        detail = runs.get(here.db, here.who, options.run)
+        if detail.row.status is RunStatus.COMPLETED:
+            return _tell(here, detail, options.json)
+        return _follow(here, options.run, options)
+
+
 def cancel(options: argparse.Namespace) -> int:
     """`atlas-tui cancel RUN`."""
     with opened(options.config, options.workspace) as here:
@@ -93,11 +98,20 @@ def _after_start(here: Opened, result: StartResult, options: argparse.Namespace)
         return exit_codes.OK
     if not options.json:
         sys.stderr.write(f"{_sentence(result)} #{run.id}, waiting (ctrl+c leaves it going).\n")
-        if workers.status(here.db).alive == 0:
-            sys.stderr.write("No worker is running, so nothing will happen until one does: atlas-tui worker\n")
-    detail = _wait(here, run.id, options.timeout)
+    return _follow(here, run.id, options)
+
+
+def _follow(here: Opened, run_id: int, options: argparse.Namespace) -> int:
+    """Follows a run to its end, and tells how it ended; says so when it goes on without being followed."""
+    if not options.json and workers.status(here.db).alive == 0:
+        sys.stderr.write("No worker is running, so nothing will happen until one does: atlas-tui worker\n")
+    try:
+        detail = follow(here, run_id, options.timeout)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"#{run_id} goes on; follow it again: atlas-tui watch {run_id}\n")
+        return exit_codes.INTERRUPTED
     if detail is None:
-        sys.stderr.write(f"#{run.id} has not completed after {options.timeout:g} s; it goes on.\n")
+        sys.stderr.write(f"#{run_id} has not completed after {options.timeout:g} s; it goes on.\n")
         return exit_codes.BUSY
     return _tell(here, detail, options.json)
 
@@ -132,22 +146,6 @@ def _busy(result: ScopeBusy, as_json: bool) -> int:
             "Wait for it, cancel it, or use --run-after.\n"
         )
     return exit_codes.BUSY
-
-
-def _wait(here: Opened, run_id: int, timeout: float) -> RunDetail | None:
-    """Waits until a run has completed, looking only when something changed; None when the time is over."""
-    feed, pause, until = ChangeFeed(here.db), threading.Event(), time.monotonic() + timeout
-    try:
-        while True:
-            if feed.poll():
-                detail = runs.get(here.db, here.who, run_id)
-                if detail.row.status is RunStatus.COMPLETED:
-                    return detail
-            if time.monotonic() >= until:
-                return None
-            pause.wait(_LOOK_EVERY)
-    finally:
-        feed.close()
 
 
 def _tell(here: Opened, detail: RunDetail, as_json: bool) -> int:
