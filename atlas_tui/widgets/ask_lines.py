@@ -10,20 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from atlas_tui.cells import cut, plain
+from atlas_tui.widgets.dialog import LONGEST, Dialog, text_line
 from storage.errors import InvalidInput
-
-LONGEST: Final = 600
-"""Cells of one sentence shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class Asked:
     check: Callable[[str], object] = str
 
 
-class AskLines(ModalScreen[Mapping[str, str] | None]):
+class AskLines(Dialog[Mapping[str, str]]):
     """The question. `app.push_screen(AskLines(…), callback)`; the callback gets key → text, or None.
 
     Args:
@@ -57,28 +54,17 @@ class AskLines(ModalScreen[Mapping[str, str] | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", id="ask.cancel", show=False),
         # Inside a field left and right move the cursor; between the buttons they go on.
         Binding("up,left", "app.focus_previous", "Before", id="ask.up", show=False),
         Binding("down,right", "app.focus_next", "Next", id="ask.down", show=False),
     ]
 
     DEFAULT_CSS = """
-    AskLines { align: center middle; }
-    AskLines > Vertical {
-        width: 74; max-width: 96%; height: auto; max-height: 100%;
-        background: $panel; color: $foreground; border: solid $primary; padding: 0 1;
-    }
-    AskLines .title { text-style: bold; height: auto; margin-bottom: 1; background: $panel; }
     AskLines .sentence { height: auto; background: $panel; }
     AskLines .row { height: 1; margin-top: 1; }
     AskLines .label { width: 14; background: $panel; }
     AskLines .row Input { width: 1fr; }
     AskLines #problem { height: auto; min-height: 1; color: $warning; background: $panel; }
-    AskLines .buttons { height: 1; align-horizontal: right; margin-top: 1; }
-    AskLines Button { margin-left: 2; background: $panel; color: $foreground; }
-    AskLines Button:focus { background: $panel; color: $foreground; text-style: reverse; }
-    AskLines Button:disabled { color: $secondary; text-opacity: 100%; opacity: 100%; }
     """
 
     def __init__(
@@ -96,7 +82,6 @@ class AskLines(ModalScreen[Mapping[str, str] | None]):
         self._fields = tuple(fields)
         self._confirm_label = confirm_label
         self._check = check
-        self._answered = False
 
     def compose(self) -> ComposeResult:
         """The words, the fields, what is wrong with them, the buttons."""
@@ -107,13 +92,10 @@ class AskLines(ModalScreen[Mapping[str, str] | None]):
             for field in self._fields:
                 with Horizontal(classes="row"):
                     yield Static(plain(field.label), classes="label", markup=False)
-                    line = Input(field.value, placeholder=field.hint, compact=True, id=field.key, select_on_focus=False)
-                    line.cursor_blink = False
-                    yield line
+                    yield text_line(field.key, field.value, field.hint)
             yield Static("", id="problem", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel", compact=True)
-                yield Button(plain(self._confirm_label), id="confirm", compact=True)
+                yield from self.buttons(self._confirm_label)
 
     def on_mount(self) -> None:
         """Type at once."""
@@ -156,17 +138,10 @@ class AskLines(ModalScreen[Mapping[str, str] | None]):
         else:
             self.focus_next()
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self._answer(event.button.id == "confirm")
+    def given(self) -> Mapping[str, str]:
+        """The texts."""
+        return self.texts()
 
-    def action_cancel(self) -> None:
-        """Esc: nothing."""
-        self._answer(False)
-
-    def _answer(self, yes: bool) -> None:
-        if self._answered or (yes and self._problem()):
-            return
-        self._answered = True
-        self.dismiss(self.texts() if yes else None)
+    def is_incomplete(self) -> bool:
+        """Whether a text cannot be used."""
+        return bool(self._problem())

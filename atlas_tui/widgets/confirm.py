@@ -13,16 +13,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from atlas_tui.cells import cut, plain
-
-LONGEST = 600
-"""Cells of one paragraph shown; outside text may be long, and the buttons must stay on an 80x24 screen."""
+from atlas_tui.widgets.dialog import LONGEST, Dialog, text_line
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Dialog[bool]):
     """The question. `app.push_screen(Confirm(…), callback)`; the callback gets True only when it was confirmed.
 
     Args:
@@ -33,22 +30,13 @@ class Confirm(ModalScreen[bool]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", id="confirm.cancel", show=False),
         Binding("left,right", "other_button", "Other button", id="confirm.other", show=False),
     ]
 
     DEFAULT_CSS = """
-    Confirm { align: center middle; }
-    Confirm > Vertical {
-        width: 70; max-width: 96%; height: auto; max-height: 96%;
-        background: $panel; color: $foreground; border: solid $primary; padding: 0 1;
-    }
-    Confirm .title { text-style: bold; }
+    Confirm > Vertical { width: 70; max-height: 96%; }
     Confirm Static { height: auto; margin-bottom: 1; background: $panel; }
-    Confirm Horizontal { height: 1; align-horizontal: right; }
-    Confirm Button { margin-left: 2; background: $panel; color: $foreground; }
-    Confirm Button:focus { background: $panel; color: $foreground; text-style: reverse; }
-    Confirm Button:disabled { color: $secondary; text-opacity: 100%; opacity: 100%; }
+    Confirm .buttons { margin-top: 0; }
     Confirm Input { margin-bottom: 1; }
     """
 
@@ -60,7 +48,6 @@ class Confirm(ModalScreen[bool]):
         self._paragraphs = tuple(paragraphs)
         self._confirm_label = confirm_label
         self._name = None if name_to_type is None else plain(name_to_type)
-        self._answered = False
 
     def compose(self) -> ComposeResult:
         """The words, the name to type, the buttons: Cancel first."""
@@ -70,12 +57,9 @@ class Confirm(ModalScreen[bool]):
                 yield Static(cut(plain(paragraph), LONGEST), markup=False)
             if self._name is not None:
                 yield Static(f"Type {cut(self._name, LONGEST)} to confirm:", markup=False)
-                name = Input(compact=True, id="name")
-                name.cursor_blink = False
-                yield name
-            with Horizontal():
-                yield Button("Cancel", id="cancel", compact=True)
-                yield Button(plain(self._confirm_label), id="confirm", compact=True, disabled=self._name is not None)
+                yield text_line("name")
+            with Horizontal(classes="buttons"):
+                yield from self.buttons(self._confirm_label, disabled=self._name is not None)
 
     def on_mount(self) -> None:
         """Cancel has the focus."""
@@ -94,14 +78,13 @@ class Confirm(ModalScreen[bool]):
         if not button.disabled:
             button.focus()
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self._answer(event.button.id == "confirm")
+    def given(self) -> bool:
+        """Yes."""
+        return True
 
-    def action_cancel(self) -> None:
-        """Esc: no."""
-        self._answer(False)
+    def is_incomplete(self) -> bool:
+        """Whether the name is still to be typed."""
+        return self.query_one("#confirm", Button).disabled
 
     def action_other_button(self) -> None:
         """The arrow keys go between the buttons."""
@@ -109,8 +92,3 @@ class Confirm(ModalScreen[bool]):
         other = self.query_one("#cancel", Button) if confirm.has_focus or confirm.disabled else confirm
         # At once, not when Textual is idle: an Enter that came in the same chunk is meant for this button.
         self.set_focus(other)
-
-    def _answer(self, yes: bool) -> None:
-        if not self._answered:
-            self._answered = True
-            self.dismiss(yes)
