@@ -208,7 +208,7 @@ async def test_an_open_filter_does_not_blink(run: Any) -> None:
 async def test_confirming_takes_a_deliberate_step(run: Any, size: Any) -> None:
     answers: list[bool | None] = []
     async with run(size=size) as terminal:
-        for keys, answer in ((["enter"], False), (["escape"], False), (["right", "enter", "enter"], True)):
+        for keys, answer in ((["enter"], None), (["escape"], None), (["right", "enter", "enter"], True)):
             terminal.app.push_screen(
                 Confirm("Disable [/x]?", ["Runs are cancelled."], confirm_label="Disable"), answers.append
             )
