@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage import breakers, connection_operations, probing, shared_problems
+from storage import breakers, connection_operations, outages, probing, shared_problems
 
 VIEW = "provider.view"
 
@@ -16,6 +16,7 @@ CASES = {
     "shared_problems.of_connection": (
         VIEW, "contoso", lambda f, who, _: shared_problems.of_connection(f.db, who, int(f.connection["contoso"]))
     ),
+    "outages.current": ("run.view", "entrance", lambda f, who, _: outages.current(f.db, who, f.north)),
     "probing.probe_now": (
         "provider.run", "contoso", lambda f, who, _: probing.probe_now(f.db, who, int(f.connection["contoso"]))
     ),
