@@ -8,6 +8,7 @@ values never come here. Must not know: how the trail is read (`audit_trail`), ve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Select, func, insert, select, text, update
@@ -26,6 +27,13 @@ T = TypeVar("T")
 DetailValue = str | int | bool | None | list[str]
 
 _LARGEST_ID: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    who: Principal
+    values: dict[str, Any]
+    detail: dict[str, DetailValue]
 
 
 def record(
@@ -65,23 +73,17 @@ def record(
     about = tenant_id
     if about is None and workspace_id is not None:
         about = _tenant_of(tx, target_kind, str(target_id), workspace_id)
-    tx.at_the_end(
-        lambda: _append(
-            tx,
-            who,
-            values={
-                "workspace_id": workspace_id,
-                "tenant_id": about,
-                "actor_id": who.user_id,
-                "action": action,
-                "target_kind": target_kind,
-                "target_id": str(target_id),
-                "outcome": outcome,
-                "ticket": ticket,
-            },
-            detail=dict(detail or {}),
-        )
-    )
+    values = {
+        "workspace_id": workspace_id,
+        "tenant_id": about,
+        "actor_id": who.user_id,
+        "action": action,
+        "target_kind": target_kind,
+        "target_id": str(target_id),
+        "outcome": outcome,
+        "ticket": ticket,
+    }
+    tx.at_the_end(_append, _Entry(who, values, dict(detail or {})))
 
 
 def _tenant_of(tx: Transaction, target_kind: str, target_id: str, workspace_id: int) -> int | None:
@@ -119,30 +121,41 @@ _TENANTS_OF: Final[Mapping[str, Callable[[int], Select[Any]]]] = {
 """How the tenant of each kind of target is found."""
 
 
-def _append(tx: Transaction, who: Principal, *, values: dict[str, Any], detail: dict[str, DetailValue]) -> None:
-    chain = chain_of(values["workspace_id"])
-    head = tx.run(_lock_head(tx, chain)).first()
-    if head is None:
-        tx.run(_new_head(), {"chain": chain, "hash": GENESIS})
-        head = tx.run(_lock_head(tx, chain)).one()
-    sequence = head.sequence + 1
+def _append(tx: Transaction, entries: list[_Entry]) -> None:
+    """Adds a transaction's entries: each chain's head is locked once, however many there are."""
     at = tx.now()
-    canonical = canonical_bytes(chain=chain, sequence=sequence, at=at, who=who, values=values, detail=detail)
-    digest = digest_of(head.hash, canonical)
-    tx.run(
-        insert(audit_entries).values(
-            chain=chain,
-            sequence=sequence,
-            at=at,
-            actor=who.label,
-            plane="system" if values["workspace_id"] is None else "workspace",
-            canonical=canonical,
-            previous_hash=head.hash,
-            hash=digest,
-            **values,
-        )
-    )
-    tx.run(update(audit_heads).where(audit_heads.c.chain == chain).values(sequence=sequence, hash=digest))
+    chains: dict[str, list[_Entry]] = {}
+    for entry in entries:
+        chains.setdefault(chain_of(entry.values["workspace_id"]), []).append(entry)
+    # In one order for everybody, so that two transactions that write to both chains do not wait for each other.
+    for chain, told in sorted(chains.items()):
+        head = tx.run(_lock_head(tx, chain)).first()
+        if head is None:
+            tx.run(_new_head(), {"chain": chain, "hash": GENESIS})
+            head = tx.run(_lock_head(tx, chain)).one()
+        sequence, previous, rows = head.sequence, head.hash, []
+        for entry in told:
+            sequence += 1
+            canonical = canonical_bytes(
+                chain=chain, sequence=sequence, at=at, who=entry.who, values=entry.values, detail=entry.detail
+            )
+            digest = digest_of(previous, canonical)
+            rows.append(
+                {
+                    "chain": chain,
+                    "sequence": sequence,
+                    "at": at,
+                    "actor": entry.who.label,
+                    "plane": "system" if entry.values["workspace_id"] is None else "workspace",
+                    "canonical": canonical,
+                    "previous_hash": previous,
+                    "hash": digest,
+                    **entry.values,
+                }
+            )
+            previous = digest
+        tx.run(insert(audit_entries), rows)
+        tx.run(update(audit_heads).where(audit_heads.c.chain == chain).values(sequence=sequence, hash=previous))
 
 
 def _lock_head(tx: Transaction, chain: str) -> Any:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, or_, select, update
+from sqlalchemy import Row, bindparam, insert, literal, or_, select, update
 
 from storage import audit, operations
 from storage.access import Authority, Principal, authority
 from storage.batch_selection import IDS_AT_ONCE, Chosen, Selection, choose, in_parts
 from storage.batch_tallies import FAILED, members
 from storage.batches import find
+from storage.columns import Id
 from storage.connection_filters import ConnectionQuery
 from storage.database import Database, Transaction
 from storage.errors import Conflict
@@ -179,7 +180,7 @@ def _create(
         .returning(run_batches.c.id)
     ).scalar_one()
     for part in in_parts(chosen.ids, IDS_AT_ONCE):
-        there = select(run_batches.c.id, pc.c.id).where(run_batches.c.id == batch_id, pc.c.id.in_(part))
+        there = select(literal(batch_id, Id), pc.c.id).where(pc.c.id.in_(part))
         tx.run(insert(run_batch_members).from_select(["batch_id", "connection_id"], there))
     audit.record(
         tx,

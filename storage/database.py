@@ -58,7 +58,7 @@ class Transaction:
         self.is_sqlite = connection.dialect.name == "sqlite"
         self._clock = clock
         self._touched: set[Topic] = set()
-        self._last_words: list[Callable[[], None]] = []
+        self._last_words: dict[Callable[[Transaction, list[Any]], None], list[Any]] = {}
 
     def now(self) -> datetime:
         """Returns the database's time at this moment, truncated to milliseconds, which is what both databases keep."""
@@ -73,14 +73,14 @@ class Transaction:
         """Tells the change feed, when this transaction commits, that something of these topics changed."""
         self._touched.update(topics)
 
-    def at_the_end(self, action: Callable[[], None]) -> None:
-        """Defers an action to the last moment before COMMIT (for locks that everybody wants, such as an audit head)."""
-        self._last_words.append(action)
+    def at_the_end(self, action: Callable[[Transaction, list[Any]], None], item: Any) -> None:
+        """Defers an action to the last moment before COMMIT, for locks that everybody wants (an audit head): done once, with all items."""
+        self._last_words.setdefault(action, []).append(item)
 
     def finish(self) -> None:
         """Does what was deferred and announces what changed. Called by `Database.write` only."""
-        for action in self._last_words:
-            action()
+        for action, items in self._last_words.items():
+            action(self, items)
         if not self._touched:
             return
         if self.is_sqlite:

@@ -234,7 +234,7 @@ def test_nothing_is_half_written_when_the_work_fails(fleet: Any) -> None:
     def work(tx: Any) -> None:
         tx.run(update(tenants).values(note="half"))
         tx.touch(Topic.TENANTS)
-        tx.at_the_end(lambda: tx.run(text("SELECT 1 FROM nothing_here")))
+        tx.at_the_end(lambda tx, _: tx.run(text("SELECT 1 FROM nothing_here")), None)
 
     with pytest.raises(DatabaseError):
         fleet.db.write(work)
