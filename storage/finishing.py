@@ -7,6 +7,7 @@ no badge and queues a fresh check.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -29,7 +30,12 @@ from storage.states import RunCause, RunOutcome, RunStatus, StepStatus, Verifica
 from storage.verification import SECOND_ANSWER_AFTER, CheckReport, Verdict, cleaned, judge
 
 RETRY_TRANSIENT_AFTER: Final = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
-"""A check that failed for a transient reason is tried again after these; then the daily check takes over."""
+"""A check that failed for a transient reason is tried again after these, or up to half as long again, so that the tenants of an outage
+do not all come back at the same moment; then the daily check takes over. `outage_rules.HOLD` is longer than the longest."""
+
+SPREAD_DOUBTS_OVER: Final = timedelta(minutes=1)
+"""When an app's secret ends, all its connections fail within seconds of a round: their checks are spread over this. What a person waits
+for is checked at once."""
 
 _RECHECK: Final = (reasons.Category.CREDENTIAL, reasons.Category.CONSENT, reasons.Category.PERMISSION)
 
@@ -122,7 +128,7 @@ def _finish(tx: Transaction, held: Held, result: RunResult) -> None:
         result, follow_up = _write_check(tx, connection, run, result.check)
     else:
         if _says_something_about_the_connection(result):
-            follow_up = _FollowUp()
+            follow_up = _FollowUp(after=_pause_before_check(run))
         result = _publish(tx, connection, run, result)
     done = complete(
         tx,
@@ -183,8 +189,25 @@ def _write_check(
         return _set_aside("consent_doubted", counts, problems), _FollowUp(after=SECOND_ANSWER_AFTER)
     result = RunResult(_outcome(verdict), verdict.reason_code, verdict.sentence or None, counts, problems)
     if verdict.status is None and run.follow_up_depth < len(RETRY_TRANSIENT_AFTER):
-        return result, _FollowUp(RETRY_TRANSIENT_AFTER[run.follow_up_depth], run.follow_up_depth + 1)
+        pause = RETRY_TRANSIENT_AFTER[run.follow_up_depth]
+        return result, _FollowUp(pause + _part_of(pause / 2, run), run.follow_up_depth + 1)
     return result, None
+
+
+def spread(run_id: int) -> float:
+    """Returns where a run's next attempt lies between soonest and latest: from 0 to below 1, evenly, and the same for the same run."""
+    digest = hashlib.blake2b(str(run_id).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def _pause_before_check(run: Row[Any]) -> timedelta | None:
+    if run.cause in (RunCause.PERSON.value, RunCause.RETRY.value):
+        return None
+    return _part_of(SPREAD_DOUBTS_OVER, run)
+
+
+def _part_of(span: timedelta, run: Row[Any]) -> timedelta:
+    return timedelta(seconds=round(span.total_seconds() * spread(run.id)))
 
 
 def _audit_result(tx: Transaction, run: Row[Any], report: CheckReport, verdict: Verdict, superseded: bool) -> None:
