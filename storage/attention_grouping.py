@@ -86,7 +86,7 @@ def group(found: Symptoms, credentials: Iterable[RunningOut], acked: Acked) -> l
         before = held.get(symptom.connection_id)
         if before is None or _is_earlier(symptom.since, before.since):
             held[symptom.connection_id] = symptom
-        if symptom.kind is not Kind.BADGE or symptom.verification is not VerificationStatus.DEGRADED:
+        if symptom.kind is not Kind.BADGE or symptom.verification != VerificationStatus.DEGRADED:
             hard.add((symptom.reason_code, symptom.connection_id))
     groups: dict[tuple[str, Client], Group] = {}
     for code, held in by_reason.items():

@@ -42,10 +42,25 @@ def installation_problems(tx: Transaction, workspace_id: int) -> tuple[Installat
             select(func.max(func.coalesce(workers.c.stopped_at, workers.c.beat_at, type_=workers.c.beat_at.type)))
         )
         return (InstallationProblem("no_worker_running", last.scalar_one_or_none()),)
+    waits_since = queue_stuck_since(tx, workspace_id, now)
+    return () if waits_since is None else (InstallationProblem("queue_stuck", waits_since),)
+
+
+def queue_stuck_since(
+    tx: Transaction, workspace_id: int, now: datetime, *, after: timedelta = STUCK_AFTER
+) -> datetime | None:
+    """Returns since when a workspace's oldest due run waits, when that is too long and nothing moves; None when all is well.
+
+    Args:
+        tx: an open transaction; the caller has asked for authority, or is a worker.
+        workspace_id: whose queue.
+        now: the database's clock.
+        after: how long is too long; also used by alert rules, which say it themselves.
+    """
     waits_since = _oldest_due(tx, workspace_id, now)
-    if waits_since is None or now - waits_since < STUCK_AFTER or _moves(tx, workspace_id, now - STUCK_AFTER):
-        return ()
-    return (InstallationProblem("queue_stuck", waits_since),)
+    if waits_since is None or now - waits_since < after or _moves(tx, workspace_id, now - after):
+        return None
+    return waits_since
 
 
 def _oldest_due(tx: Transaction, workspace_id: int, now: datetime) -> datetime | None:

@@ -7,16 +7,17 @@ need nobody. Must not know: how symptoms are put together (`attention`), who has
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, null, select, text
+from sqlalchemy import ColumnElement, Select, Table, TextClause, and_, func, literal, null, select, text
 
 from storage.access import Authority
 from storage.capabilities import Capability
+from storage.columns import UtcTime
 from storage.database import Transaction
 from storage.gate import CONSENT_REASONS
 from storage.schema import connection_operations as ops
@@ -24,11 +25,14 @@ from storage.schema import provider_connections as pc
 from storage.schema import tenants
 from storage.states import ConsentStatus, TenantLifecycle, VerificationStatus
 
-BUDGET: Final = 20_000
+BUDGET: Final = 5_000
 """Rows that are looked at for one kind of symptom, over all reasons."""
 
+CONSENT_BUDGET: Final = 1_000
+"""Connections without consent that are looked at, of each of the four words for that."""
+
 COUNTED: Final = 10_000
-"""Connections of one reason that are counted; beyond it people read "10,000+"."""
+"""Connections of one reason that are counted, or looked at for its own page; beyond it people read "10,000+"."""
 
 
 class Kind(StrEnum):
@@ -57,7 +61,7 @@ class Symptom:
     kind: Kind
     client: int | str | None
     operation: str | None
-    verification: VerificationStatus
+    verification: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +129,6 @@ class Reach:
 BAD: Final = (VerificationStatus.BLOCKED.value, VerificationStatus.DEGRADED.value, VerificationStatus.ERROR.value)
 """The verdicts that need somebody."""
 
-# Word for word the predicates of the partial indexes, so that they are used.
-_FAILING: Final = text("connection_operations.failing_since IS NOT NULL")
-_BLOCKED: Final = text("connection_operations.blocked_since IS NOT NULL")
-
 _CODES: Final = """
 WITH RECURSIVE codes(code) AS (
   SELECT min({column}) FROM {table} WHERE workspace_id = :workspace AND {column} > '' {also}
@@ -153,112 +153,193 @@ def symptoms(tx: Transaction, reach: Reach, only: str | None = None) -> Symptoms
     """
     sizes: dict[str, int] = {}
     rows: list[Symptom] = []
-    rows += _badges(tx, reach, only, sizes)
-    rows += _consents(tx, reach, only, sizes)
-    for kind, column, since, predicate in (
-        (Kind.OPERATION, ops.c.last_reason_code, ops.c.failing_since, _FAILING),
-        (Kind.SCHEDULE, ops.c.blocked_reason_code, ops.c.blocked_since, _BLOCKED),
-    ):
-        base = (
-            select(*_facts(kind), column.label("reason_code"), since.label("since"), ops.c.type.label("operation"))
-            .select_from(ops)
-            .join(pc, pc.c.id == ops.c.connection_id)
-            .join(tenants, tenants.c.id == pc.c.tenant_id)
-            .where(_in_use(), reach.clause())
-        )
-        ids = select(ops.c.connection_id).where(ops.c.workspace_id == reach.workspace_id, predicate)
-        table = f"{ops.name} AS connection_operations"
-        rows += _bounded(tx, reach, only, sizes, base.where(predicate), column, ids, table, f"AND {predicate.text}")
+    for source in _SOURCES:
+        rows += _bounded(tx, source, reach, only, sizes)
+    for status, code in CONSENT_REASONS.items():
+        if only in (None, code):
+            rows += _consents(tx, reach, status, sizes)
     return Symptoms(tuple(rows), sizes)
 
 
-def _badges(tx: Transaction, reach: Reach, only: str | None, sizes: dict[str, int]) -> Iterator[Symptom]:
-    base = (
-        select(
-            *_facts(Kind.BADGE),
-            pc.c.last_reason_code.label("reason_code"),
-            func.coalesce(pc.c.verification_changed_at, pc.c.last_checked_at).label("since"),
-            null().label("operation"),
-        )
-        .join(tenants, tenants.c.id == pc.c.tenant_id)
-        .where(_in_use(), reach.clause(), pc.c.verification_status.in_(BAD))
-    )
-    ids = select(pc.c.id).where(pc.c.workspace_id == reach.workspace_id)
-    yield from _bounded(tx, reach, only, sizes, base, pc.c.last_reason_code, ids, pc.name, "")
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where symptoms of one kind are.
+
+    Attributes:
+        table: the table that has an index of them by workspace and reason.
+        connection: its column that names the connection.
+        code: its column of reasons.
+        since: when it began.
+        operation: its column of operations; None for a badge.
+        predicate: what makes a row a symptom, word for word as in the partial index; empty when there is none.
+        needed: what must be so besides.
+    """
+
+    kind: Kind
+    table: Table
+    connection: ColumnElement[int]
+    code: ColumnElement[Any]
+    since: ColumnElement[Any]
+    operation: ColumnElement[Any] | None = None
+    predicate: str = ""
+    needed: tuple[ColumnElement[bool], ...] = ()
+
+    def conditions(self, workspace_id: int) -> tuple[ColumnElement[bool] | TextClause, ...]:
+        """What finds them by their index."""
+        here: ColumnElement[bool] = self.table.c.workspace_id == workspace_id
+        return (here, text(self.predicate)) if self.predicate else (here,)
 
 
-def _consents(tx: Transaction, reach: Reach, only: str | None, sizes: dict[str, int]) -> Iterator[Symptom]:
-    """Consent that is missing where no verdict says why already. A tenant that is still being brought on has its wizard for that."""
-    active = tenants.c.lifecycle == TenantLifecycle.ACTIVE.value
-    for status, code in CONSENT_REASONS.items():
-        if only not in (None, code):
-            continue
-        some = (
-            select(pc.c.id)
-            .where(pc.c.workspace_id == reach.workspace_id, pc.c.consent_status == literal(status.value))
-            .limit(BUDGET)
-        )
-        statement = (
-            select(
-                *_facts(Kind.CONSENT),
-                literal(code).label("reason_code"),
-                pc.c.consent_changed_at.label("since"),
-                null().label("operation"),
-            )
-            .join(tenants, tenants.c.id == pc.c.tenant_id)
-            .where(_in_use(), reach.clause(), pc.c.verification_status.not_in(BAD))
-            .where(pc.c.consent_status == status.value)
-            .limit(BUDGET)
-        )
-        if status in (ConsentStatus.UNKNOWN, ConsentStatus.REQUIRED):
-            statement = statement.where(active)
-        if reach.is_whole:
-            statement = statement.where(pc.c.id.in_(some))
-        found = [_symptom(row) for row in tx.run(statement)]
-        if len(found) == BUDGET:
-            sizes[code] = max(sizes.get(code, 0), BUDGET)
-        yield from found
+_SOURCES: Final = (
+    _Source(
+        Kind.BADGE,
+        pc,
+        pc.c.id,
+        pc.c.last_reason_code,
+        func.coalesce(pc.c.verification_changed_at, pc.c.last_checked_at, type_=UtcTime()),
+        needed=(pc.c.verification_status.in_(BAD),),
+    ),
+    _Source(
+        Kind.OPERATION,
+        ops,
+        ops.c.connection_id,
+        ops.c.last_reason_code,
+        ops.c.failing_since,
+        ops.c.type,
+        "connection_operations.failing_since IS NOT NULL",
+    ),
+    _Source(
+        Kind.SCHEDULE,
+        ops,
+        ops.c.connection_id,
+        ops.c.blocked_reason_code,
+        ops.c.blocked_since,
+        ops.c.type,
+        "connection_operations.blocked_since IS NOT NULL",
+    ),
+)
 
 
 def _bounded(
-    tx: Transaction,
-    reach: Reach,
-    only: str | None,
-    sizes: dict[str, int],
-    base: Select[Any],
-    column: ColumnElement[Any],
-    ids: Select[Any],
-    table: str,
-    also: str,
+    tx: Transaction, source: _Source, reach: Reach, only: str | None, sizes: dict[str, int]
 ) -> Iterator[Symptom]:
-    """Runs a source's query within the budget.
+    """Reads a source within the budget.
 
     A part of a workspace is asked for directly. Of a whole one the reasons are found first: the rare ones are read together and completely,
     of each other one only its share.
     """
-    if only is not None or not reach.is_whole:
-        wanted = column == only if only is not None else column.is_not(None)
-        if only is not None and reach.is_whole:
-            base = base.where(pc.c.id.in_(ids.where(wanted).limit(BUDGET)))
-        yield from (_symptom(row) for row in tx.run(base.where(wanted).limit(BUDGET)))
+    if not reach.is_whole:
+        wanted = source.code.is_not(None) if only is None else source.code == only
+        yield from _read(
+            tx, _directly(source).where(*source.conditions(reach.workspace_id), wanted), reach, source.kind
+        )
         return
-    column_name = str(column.name)
-    statement = text(_CODES.format(table=table, column=column_name, also=also))
-    counted = {
-        row.code: int(row.size) for row in tx.run(statement, {"workspace": reach.workspace_id, "most": COUNTED + 1})
-    }
+    if only is not None:
+        yield from _read(tx, _part(source, reach.workspace_id, [only], COUNTED), reach, source.kind)
+        return
+    counted = _reasons(tx, source, reach.workspace_id)
     share = _share(list(counted.values()))
     rare = [code for code, size in counted.items() if size <= share]
     if rare:
-        yield from (_symptom(row) for row in tx.run(base.where(column.in_(rare))))
+        yield from _read(tx, _part(source, reach.workspace_id, rare, BUDGET), reach, source.kind)
     for code, size in counted.items():
-        if size > share:
-            part = base.where(column == code, pc.c.id.in_(ids.where(column == code).limit(share)))
-            found = [_symptom(row) for row in tx.run(part)]
-            if found:
-                # As many of all as of those looked at: some are disabled, or need nobody.
-                sizes[code] = max(sizes.get(code, 0), round(size * len(found) / share))
+        if size > share and (
+            found := list(_read(tx, _part(source, reach.workspace_id, [code], share), reach, source.kind))
+        ):
+            # As many of all as of those looked at: some are disabled, or need nobody.
+            sizes[code] = max(sizes.get(code, 0), round(size * len(found) / share))
             yield from found
+
+
+def _reasons(tx: Transaction, source: _Source, workspace_id: int) -> dict[str, int]:
+    """The reasons that occur, and how many rows each has, counted up to some."""
+    also = f"AND {source.predicate}" if source.predicate else ""
+    statement = text(_CODES.format(table=source.table.name, column=source.code.name, also=also))
+    rows = tx.run(statement, {"workspace": workspace_id, "most": COUNTED + 1})
+    return {row.code: int(row.size) for row in rows}
+
+
+def _directly(source: _Source) -> Select[Any]:
+    """A source's rows with what is to be known of their connections."""
+    operation = null() if source.operation is None else source.operation
+    statement = select(
+        *_FACTS, source.code.label("reason_code"), source.since.label("since"), operation.label("operation")
+    )
+    if source.table is not pc:
+        statement = statement.select_from(source.table).join(pc, pc.c.id == source.connection)
+    return statement.where(*source.needed)
+
+
+def _part(source: _Source, workspace_id: int, codes: Sequence[str], most: int) -> Select[Any]:
+    """Some rows of some reasons, found in the index alone; what is to be known of them is looked up for those only."""
+    keys = [column.label(f"key_{column.name}") for column in source.table.primary_key]
+    wanted = source.code.in_(codes)
+    found = select(*keys).where(*source.conditions(workspace_id), wanted).limit(most).subquery("found")
+    same = [column == found.c[f"key_{column.name}"] for column in source.table.primary_key]
+    operation = null() if source.operation is None else source.operation
+    statement = (
+        select(*_FACTS, source.code.label("reason_code"), source.since.label("since"), operation.label("operation"))
+        .select_from(found)
+        .join(source.table, and_(*same))
+        .where(*source.needed)
+    )
+    return statement if source.table is pc else statement.join(pc, pc.c.id == source.connection)
+
+
+def _consents(tx: Transaction, reach: Reach, status: ConsentStatus, sizes: dict[str, int]) -> list[Symptom]:
+    """Consent that is missing where no verdict says why already. A tenant that is still being brought on has its wizard for that."""
+    code = CONSENT_REASONS[status]
+    which = (pc.c.workspace_id == reach.workspace_id, pc.c.consent_status == status.value)
+    columns = (
+        *_FACTS,
+        literal(code).label("reason_code"),
+        pc.c.consent_changed_at.label("since"),
+        null().label("operation"),
+    )
+    if reach.is_whole:
+        some = select(pc.c.id).where(*which).limit(CONSENT_BUDGET).subquery("found")
+        statement = select(*columns).select_from(some).join(pc, pc.c.id == some.c.id)
+        looked_at = int(
+            tx.run(
+                select(func.count()).select_from(select(pc.c.id).where(*which).limit(COUNTED + 1).subquery())
+            ).scalar_one()
+        )
+    else:
+        statement, looked_at = select(*columns).where(*which), 0
+    statement = statement.where(pc.c.verification_status.not_in(BAD))
+    if status in (ConsentStatus.UNKNOWN, ConsentStatus.REQUIRED):
+        statement = statement.where(tenants.c.lifecycle == TenantLifecycle.ACTIVE.value)
+    found = list(_read(tx, statement, reach, Kind.CONSENT))
+    if looked_at > CONSENT_BUDGET:
+        sizes[code] = sizes.get(code, 0) + round(looked_at * len(found) / CONSENT_BUDGET)
+    return found
+
+
+def _read(tx: Transaction, statement: Select[Any], reach: Reach, kind: Kind) -> Iterator[Symptom]:
+    """Runs a query of symptoms: of connections that are used, within reach."""
+    in_use = statement.join(tenants, tenants.c.id == pc.c.tenant_id).where(
+        pc.c.is_enabled, tenants.c.lifecycle != TenantLifecycle.ARCHIVED.value, reach.clause()
+    )
+    for row in tx.run(in_use.limit(COUNTED)):
+        yield Symptom(
+            row.connection_id,
+            row.tenant_id,
+            row.reason_code,
+            row.since,
+            kind,
+            row.platform_app_id or row.client_id,
+            row.operation,
+            row.verification_status,
+        )
+
+
+_FACTS: Final = (
+    pc.c.id.label("connection_id"),
+    pc.c.tenant_id,
+    pc.c.platform_app_id,
+    pc.c.client_id,
+    pc.c.verification_status,
+)
 
 
 def _share(sizes: list[int]) -> int:
@@ -270,31 +351,3 @@ def _share(sizes: list[int]) -> int:
             return max(1, share)
         left -= size
     return max(share, *sizes) if sizes else share
-
-
-def _facts(kind: Kind) -> tuple[ColumnElement[Any], ...]:
-    return (
-        literal(kind.value).label("kind"),
-        pc.c.id.label("connection_id"),
-        pc.c.tenant_id,
-        pc.c.platform_app_id,
-        pc.c.client_id,
-        pc.c.verification_status,
-    )
-
-
-def _in_use() -> ColumnElement[bool]:
-    return and_(pc.c.is_enabled, tenants.c.lifecycle != TenantLifecycle.ARCHIVED.value)
-
-
-def _symptom(row: Any) -> Symptom:
-    return Symptom(
-        row.connection_id,
-        row.tenant_id,
-        row.reason_code,
-        row.since,
-        Kind(row.kind),
-        row.platform_app_id or row.client_id,
-        row.operation,
-        VerificationStatus(row.verification_status),
-    )
