@@ -57,6 +57,7 @@ tenants = Table(
     one_of("lifecycle", TenantLifecycle),
     UniqueConstraint("workspace_id", "entra_tenant_id"),
     UniqueConstraint("id", "workspace_id", "entra_tenant_id", name="uq_tenants_identity"),
+    Index("ix_tenants_sort_name_id", "sort_name", "id"),
     Index("ix_tenants_workspace_id_sort_name_id", "workspace_id", "sort_name", "id"),
     Index("ix_tenants_workspace_id_primary_domain", "workspace_id", "primary_domain"),
     Index(
@@ -179,6 +180,22 @@ provider_connections = Table(
         "id",
     ),
     Index(
+        "ix_provider_connections_default_verification",
+        "verification_status",
+        "sort_name",
+        "id",
+        sqlite_where=text("is_default"),
+        postgresql_where=text("is_default"),
+    ),
+    Index(
+        "ix_provider_connections_default_consent",
+        "consent_status",
+        "sort_name",
+        "id",
+        sqlite_where=text("is_default"),
+        postgresql_where=text("is_default"),
+    ),
+    Index(
         "ix_provider_connections_problems",
         "workspace_id",
         "sort_name",
@@ -283,6 +300,13 @@ connection_permissions = Table(
     Column("is_granted", Boolean, nullable=False),
     Column("checked_at", UtcTime, nullable=False),
     PrimaryKeyConstraint("connection_id", "permission"),
+    Index(
+        "ix_connection_permissions_missing",
+        "permission",
+        "connection_id",
+        sqlite_where=text("NOT is_granted"),
+        postgresql_where=text("NOT is_granted"),
+    ),
 )
 
 verification_reports = Table(

@@ -158,6 +158,20 @@ notifications = Table(
     Index("uq_notifications_run_id", "run_id", unique=True),
     Index("uq_notifications_batch_id", "batch_id", unique=True),
     Index("ix_notifications_user_id_id", "user_id", "id"),
+    Index(
+        "ix_notifications_unread",
+        "user_id",
+        "id",
+        sqlite_where=text("read_at IS NULL"),
+        postgresql_where=text("read_at IS NULL"),
+    ),
+    Index(
+        "ix_notifications_read_at",
+        "read_at",
+        sqlite_where=text("read_at IS NOT NULL"),
+        postgresql_where=text("read_at IS NOT NULL"),
+    ),
+    Index("ix_notifications_created_at", "created_at"),
 )
 
 _OPEN_ON_CONNECTION: Final = text("ended_at IS NULL AND connection_id IS NOT NULL")

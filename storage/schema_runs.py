@@ -113,6 +113,13 @@ operation_runs = Table(
     Index("ix_operation_runs_batch_id", "batch_id"),
     Index("ix_operation_runs_workspace_id_outcome_id", "workspace_id", "outcome", "id"),
     Index(
+        "ix_operation_runs_schedule_id_id",
+        "schedule_id",
+        "id",
+        sqlite_where=text("schedule_id IS NOT NULL"),
+        postgresql_where=text("schedule_id IS NOT NULL"),
+    ),
+    Index(
         "ix_operation_runs_completed",
         "workspace_id",
         "completed_at",

@@ -1,5 +1,5 @@
 """Attention: what became of each operation on each connection, circuit breakers, schedules by interval and their firings, the members of a
-bulk start, acknowledgements that end, alerts that are retried and digested.
+bulk start, acknowledgements that end, alerts that are retried and digested; indexes for the directory of all workspaces and for the inbox.
 
 Upgrade: the state of each operation is read from the runs that completed; every workspace gets the daily check it lacks.
 
@@ -71,6 +71,20 @@ _INDEXES: Final = (
         "acknowledgements (platform_app_id, reason_code) WHERE ended_at IS NULL AND platform_app_id IS NOT NULL",
     ),
     ("ix_acknowledgements_open", "acknowledgements (workspace_id, expires_at) WHERE ended_at IS NULL"),
+    ("ix_operation_runs_schedule_id_id", "operation_runs (schedule_id, id) WHERE schedule_id IS NOT NULL"),
+    ("ix_tenants_sort_name_id", "tenants (sort_name, id)"),
+    (
+        "ix_provider_connections_default_verification",
+        "provider_connections (verification_status, sort_name, id) WHERE is_default",
+    ),
+    (
+        "ix_provider_connections_default_consent",
+        "provider_connections (consent_status, sort_name, id) WHERE is_default",
+    ),
+    ("ix_connection_permissions_missing", "connection_permissions (permission, connection_id) WHERE NOT is_granted"),
+    ("ix_notifications_unread", "notifications (user_id, id) WHERE read_at IS NULL"),
+    ("ix_notifications_read_at", "notifications (read_at) WHERE read_at IS NOT NULL"),
+    ("ix_notifications_created_at", "notifications (created_at)"),
 )
 
 
