@@ -9,6 +9,7 @@ The tables are split over `schema_*.py` by subject; this module puts them togeth
 
 from __future__ import annotations
 
+from storage.schema_alerts import alert_channels, alert_deliveries, alert_rules
 from storage.schema_collected import (
     compliance_snapshots,
     directory_counts,
@@ -22,22 +23,14 @@ from storage.schema_core import METADATA, change_topics, meta
 from storage.schema_fleet import (
     badge_count_deltas,
     badge_counts,
-    connection_permissions,
-    consent_requests,
-    credentials,
-    onboardings,
     platform_apps,
     provider_connections,
     tags,
     tenant_tags,
     tenants,
-    verification_reports,
 )
 from storage.schema_people import (
     acknowledgements,
-    alert_channels,
-    alert_deliveries,
-    alert_rules,
     audit_checkpoints,
     audit_entries,
     audit_heads,
@@ -64,6 +57,13 @@ from storage.schema_runs import (
     schedule_firings,
     schedules,
     workers,
+)
+from storage.schema_trust import (
+    connection_permissions,
+    consent_requests,
+    credentials,
+    onboardings,
+    verification_reports,
 )
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Tables about people: users, workspaces, memberships, keys, and what belongs to one person; audit; alerts."""
+"""Tables about people: users, workspaces, memberships, keys, and what belongs to one person; audit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Index,
-    Integer,
     LargeBinary,
     Table,
     Text,
@@ -217,67 +216,6 @@ acknowledgements = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
-)
-
-alert_channels = Table(
-    "alert_channels",
-    METADATA,
-    row_id(),
-    references("workspace_id", "workspaces"),
-    Column("name", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("settings", Json, nullable=False),
-    Column("is_enabled", Boolean, nullable=False, server_default=text("true")),
-    Column("created_at", UtcTime, nullable=False),
-    Column("updated_at", UtcTime),
-    Column("last_delivered_at", UtcTime),
-    Column("last_reason_code", Text),
-    UniqueConstraint("workspace_id", "name"),
-)
-
-alert_rules = Table(
-    "alert_rules",
-    METADATA,
-    row_id(),
-    references("workspace_id", "workspaces"),
-    references("channel_id", "alert_channels"),
-    Column("name", Text, nullable=False),
-    Column("conditions", Json, nullable=False),
-    Column("is_enabled", Boolean, nullable=False, server_default=text("true")),
-    Column("created_at", UtcTime, nullable=False),
-    Column("time_zone", Text, nullable=False, server_default=""),
-    Column("quiet_from", Text),
-    Column("quiet_until", Text),
-    Column("digest_minutes", Integer, nullable=False, server_default=text("0")),
-    Column("updated_at", UtcTime),
-    UniqueConstraint("workspace_id", "name"),
-)
-
-alert_deliveries = Table(
-    "alert_deliveries",
-    METADATA,
-    row_id(),
-    references("workspace_id", "workspaces"),
-    references("rule_id", "alert_rules", nullable=True),
-    references("channel_id", "alert_channels"),
-    Column("subject_key", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("attempt", Integer, nullable=False, server_default=text("0")),
-    Column("next_try_at", UtcTime),
-    Column("reason_code", Text),
-    Column("created_at", UtcTime, nullable=False),
-    Column("delivered_at", UtcTime),
-    Column("tenant_id", Id),
-    Column("connection_id", Id),
-    Column("document", Json),
-    Column("message_id", Text, nullable=False, server_default=""),
-    Column("digest_key", Text),
-    Column("worker_id", Text),
-    Column("lease_until", UtcTime),
-    Column("fence", Integer, nullable=False, server_default=text("0")),
-    one_of("status", ("queued", "sending", "delivered", "failed", "suppressed")),
-    UniqueConstraint("rule_id", "subject_key"),
-    Index("ix_alert_deliveries_status_next_try_at", "status", "next_try_at"),
 )
 
 audit_entries = Table(
