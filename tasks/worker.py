@@ -28,6 +28,7 @@ from storage.configuration import Settings
 from storage.database import Database, open_database
 from storage.errors import AtlasError
 from storage.sealing import fingerprint
+from tasks.batches import Batches
 from tasks.dispatcher import Dispatcher, Slots
 from tasks.heartbeat import Heartbeat
 from tasks.held_runs import HeldRuns, steady_clock
@@ -125,6 +126,7 @@ class Worker:
         self._sweeps = Loop("sweep", Sweep(db, self._timing, self._log).step, self._log)
         self._scheduling = Scheduling(db, self.id, self._timing, self._log)
         self._schedules = Loop("schedules", self._scheduling.step, self._log)
+        self._batches = Loop("batches", Batches(db, self._timing).step, self._log)
 
     def request_stop(self, why: str, *, is_signal: bool = False) -> None:
         """Asks for a graceful stop; by another signal, for an immediate one. May be called from a signal handler."""
@@ -147,7 +149,7 @@ class Worker:
             is_local=self._is_local,
         )
         self._log.info("worker_started", worker=self.id, pid=os.getpid(), slots=self._slots.total, key_id=self._key_id)
-        for loop in (self._writer.loop, self._beats, self._sweeps, self._schedules, self._dispatches):
+        for loop in (self._writer.loop, self._beats, self._sweeps, self._schedules, self._batches, self._dispatches):
             loop.start()
         self._hints.start()
         request = self._wait_for_stop()
@@ -170,6 +172,7 @@ class Worker:
         self._dispatches.stop()
         self._hints.stop()
         self._schedules.stop()
+        self._batches.stop()
         self._try(self._scheduling.give_back)
         self._try(lambda: workers.stopping(self._db, self.id))
         self._held.finish_by(end)
