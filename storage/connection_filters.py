@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_
 
-from storage import filters
+from storage import batch_filters, filters
 from storage.access import Authority
 from storage.capabilities import Capability
 from storage.columns import UtcTime
 from storage.errors import InvalidInput
 from storage.pages import SortKey
+from storage.schema import acknowledgements, tenants
 from storage.schema import provider_connections as pc
-from storage.schema import tenants
 from storage.states import Cloud, ConnectionType, ConsentStatus, VerificationStatus
 
 SORTS: Final = ("tenant", "checked", "consent", "verification", "reason", "problems")
@@ -34,6 +34,7 @@ KEYS: Final[dict[str, Collection[str] | None]] = {
     "reason": None,
     "tenant": None,
     "problems": {"yes"},
+    "acked": {"yes"},
 }
 """The filter line's keys, with their values where these are a closed set."""
 
@@ -155,8 +156,12 @@ def _matches(key: str, values: Sequence[str]) -> ColumnElement[bool]:
     if key == "reason":
         # Without `coalesce`, so that the index serves; a connection without a reason is not NULL when this is negated.
         return and_(pc.c.last_reason_code.is_not(None), pc.c.last_reason_code.in_(values))
+    if key == "acked":
+        return _is_acknowledged()
     if key == "tenant":
         return or_(*(_mentions(value) for value in values))
+    if key == "batch":
+        return pc.c.id.in_(batch_filters.connections_of(values))
     column = {
         "consent": pc.c.consent_status,
         "verification": pc.c.verification_status,
@@ -164,3 +169,11 @@ def _matches(key: str, values: Sequence[str]) -> ColumnElement[bool]:
         "cloud": tenants.c.cloud,
     }[key]
     return column.in_(values)
+
+
+def _is_acknowledged() -> ColumnElement[bool]:
+    """Whether somebody owns what the badge says; the sweep ends what is over."""
+    holds = and_(acknowledgements.c.ended_at.is_(None), acknowledgements.c.reason_code == pc.c.last_reason_code)
+    by_itself = exists().where(holds, acknowledgements.c.connection_id == pc.c.id)
+    with_its_app = exists().where(holds, acknowledgements.c.platform_app_id == pc.c.platform_app_id)
+    return or_(by_itself, with_its_app)

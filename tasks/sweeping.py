@@ -1,5 +1,5 @@
 """Looking after what nobody else does: dead workers' runs, waiting runs whose time has come, pending badge counts, due purges,
-what ended syncs left staged, notifications that nobody needs any more.
+what ended syncs left staged, notifications that nobody needs any more, acknowledgements of what is solved or over.
 
 Promise: every worker sweeps and any number of them may; what is done is guarded in storage, so two sweeps never do one thing twice.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from storage import inventory_staging, notifications, purging, reaping, rollups
+from storage import acknowledgement_sweep, inventory_staging, notifications, purging, reaping, rollups
 from storage.database import Database
 from tasks.held_runs import steady_clock
 from tasks.logs import Log
@@ -26,6 +26,10 @@ NOTIFICATIONS_EVERY: Final = 3600.0
 """Seconds between looks for notifications that are old enough to go; while there is something to delete, every sweep goes on."""
 
 
+ACKNOWLEDGEMENTS_EVERY: Final = 10.0
+"""Seconds between looks whether acknowledged problems are solved; while there are more to look at, every sweep goes on."""
+
+
 class Sweep:
     """Sweeps for this process.
 
@@ -39,7 +43,8 @@ class Sweep:
         self._db = db
         self._timing = timing
         self._log = log
-        self._purge_at = self._staging_at = self._notifications_at = steady_clock()
+        self._purge_at = self._staging_at = self._notifications_at = self._acknowledgements_at = steady_clock()
+        self._acknowledgement_id = 0
 
     def step(self) -> float:
         """Sweeps once; returns seconds until the next time.
@@ -55,6 +60,7 @@ class Sweep:
         self._purge()
         self._sweep_staging()
         self._prune_notifications()
+        self._end_acknowledgements()
         return self._timing.sweep
 
     def _purge(self) -> None:
@@ -76,3 +82,9 @@ class Sweep:
             return
         deleted = notifications.prune(self._db)
         self._notifications_at = steady_clock() + (0.0 if deleted else NOTIFICATIONS_EVERY)
+
+    def _end_acknowledgements(self) -> None:
+        if steady_clock() < self._acknowledgements_at:
+            return
+        self._acknowledgement_id = acknowledgement_sweep.sweep(self._db, self._acknowledgement_id).last_id
+        self._acknowledgements_at = steady_clock() + (0.0 if self._acknowledgement_id else ACKNOWLEDGEMENTS_EVERY)
