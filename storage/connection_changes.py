@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import and_, insert, select, update
 
-from storage import audit
+from storage import audit, connection_operations
 from storage.access import Principal
 from storage.cancelling import cancel_in
 from storage.capabilities import Capability
@@ -170,6 +170,8 @@ def set_enabled(
                 "last_reason_sentence": None,
             }
         tx.run(update(provider_connections).where(provider_connections.c.id == connection_id).values(**changes))
+        if enabled:
+            connection_operations.clear_solved(tx, connection_id)
         stopped = [] if enabled else unfinished_runs(tx, connection_id)
         # Waiting ones first, so that cancelling the active one promotes none of them.
         for run in sorted(stopped, key=lambda row: row.status != RunStatus.WAITING):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, select, update
 
-from storage import operations
+from storage import connection_operations, operations
 from storage.access import Principal
 from storage.database import Transaction
 from storage.gate import lock_connection
@@ -64,6 +64,7 @@ def grant_in(tx: Transaction, who: Principal, connection: Row[Any], *, ticket: s
     if connection.is_enabled and connection.tenant_lifecycle != TenantLifecycle.ARCHIVED:
         changes |= {"verification_status": VerificationStatus.PENDING.value, "verification_changed_at": now}
     tx.run(update(provider_connections).where(provider_connections.c.id == connection.id).values(**changes))
+    connection_operations.clear_solved(tx, connection.id)
     return Recorded(connection.consent_status, before, queue_check_in(tx, who, connection.id, ticket=ticket))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 
+from storage import connection_operations
 from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.database import Transaction
@@ -167,3 +168,4 @@ def note_change(tx: Transaction, owner: Owner, now: datetime, *, in_use: bool) -
             "last_reason_sentence": None,
         }
     tx.run(update(provider_connections).where(provider_connections.c.id == owner.id).values(**changes))
+    connection_operations.clear_solved(tx, owner.id)

@@ -18,7 +18,9 @@ from storage.access import WORKER
 from storage.connection_locks import lock_all
 from storage.database import Database, Transaction
 from storage.schema import (
+    circuit_breakers,
     compliance_snapshots,
+    connection_operations,
     connection_permissions,
     directory_counts,
     drafts,
@@ -132,6 +134,8 @@ def _collected(tx: Transaction, tenant_id: int) -> list[tuple[Table, ColumnEleme
         (directory_counts, directory_counts.c.tenant_id == tenant_id),
         (verification_reports, verification_reports.c.connection_id.in_(connections)),
         (connection_permissions, connection_permissions.c.connection_id.in_(connections)),
+        (connection_operations, connection_operations.c.connection_id.in_(connections)),
+        (circuit_breakers, circuit_breakers.c.connection_id.in_(connections)),
         (run_steps, run_steps.c.run_id.in_(runs)),
         (drafts, drafts.c.subject.in_(_subjects(tx, tenant_id, connections))),
     ]

@@ -262,6 +262,10 @@ def test_a_blocked_schedule_is_kept_until_the_operation_starts_or_could(fleet: A
     assert standing(fleet, connection, INVENTORY_SYNC).blocked_since is not None, "still held up, by the badge now"
     fleet.check(connection)
     assert standing(fleet, connection, INVENTORY_SYNC).blocked_since is None, "a check that passed lets it go"
+    connection_changes.set_enabled(fleet.db, fleet.dana, connection, False)
+    note("provider_connection_disabled")
+    connection_changes.set_enabled(fleet.db, fleet.dana, connection, True)
+    assert standing(fleet, connection, INVENTORY_SYNC).blocked_since is None, "so does whoever enables it"
 
 
 def test_a_run_that_is_lost_or_stopped_at_its_claim_counts_as_well(fleet: Any) -> None:
