@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 
-from storage import filters, operations, reasons
+from storage import batch_filters, filters, operations, reasons
 from storage.access import Principal, authority, who_may
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
@@ -204,10 +204,13 @@ def _matches(tx: Transaction, key: str, values: tuple[str, ...]) -> ColumnElemen
         return or_(*(func.lower(operation_runs.c.initiator).like(filters.like(v), escape="\\") for v in values))
     if key == "type":
         return or_(*(operation_runs.c.type.like(filters.like(v), escape="\\") for v in values))
-    if key in ("batch", "schedule"):
-        maker = operation_runs.c.batch_id if key == "batch" else operation_runs.c.schedule_id
+    if key == "batch":
+        return operation_runs.c.id.in_(batch_filters.runs_of(values))
+    if key == "schedule":
         numbers = [filters.read_number(value) for value in values]
-        return and_(maker.is_not(None), maker.in_([n for n in numbers if n]))
+        return and_(
+            operation_runs.c.schedule_id.is_not(None), operation_runs.c.schedule_id.in_([n for n in numbers if n])
+        )
     column = {
         "status": operation_runs.c.status,
         "outcome": operation_runs.c.outcome,
