@@ -34,6 +34,7 @@ KEYS: Final[dict[str, Collection[str] | None]] = {
     "reason": None,
     "tenant": None,
     "problems": {"yes"},
+    "batch": None,
     "acked": {"yes"},
 }
 """The filter line's keys, with their values where these are a closed set."""
