@@ -100,7 +100,6 @@ def create(
                 **_columns(values),
                 next_due_at=next_due(rule, now),
                 created_by_id=who.user_id,
-                updated_by_id=who.user_id,
                 created_at=now,
                 updated_at=now,
             )
@@ -162,7 +161,7 @@ def edit(
         tx.run(
             update(schedules)
             .where(schedules.c.id == schedule_id)
-            .values(**_columns(effective), **moved, updated_at=now, updated_by_id=who.user_id)
+            .values(**_columns(effective), **moved, updated_at=now)
         )
         told = {f"{name}_before": _told(current[name]) for name in effective}
         _note(tx, who, EDIT, row, ticket, told | {name: _told(value) for name, value in effective.items()})
@@ -194,7 +193,7 @@ def set_enabled(
         tx.run(
             update(schedules)
             .where(schedules.c.id == schedule_id)
-            .values(is_enabled=enabled, next_due_at=due, updated_at=now, updated_by_id=who.user_id)
+            .values(is_enabled=enabled, next_due_at=due, updated_at=now)
         )
         _note(tx, who, action, row, ticket, {"name": row.name})
         return _row_in(tx, rights, schedule_id)

@@ -14,7 +14,9 @@ from sqlalchemy import select
 from storage.access import Authority, Principal, authority, who_may
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
+from storage.edits import LastChange, last_change
 from storage.errors import InvalidInput, NotFound
+from storage.schedule_changes import CREATE, DISABLE, EDIT, ENABLE
 from storage.schedule_reach import connections_of, count_usable
 from storage.schedule_times import upcoming
 from storage.schedules import ScheduleRow, Tally, row_of, sees_all_of, select_schedules, tally_of, visible
@@ -23,6 +25,7 @@ from storage.schema import connection_operations, provider_connections, schedule
 UPCOMING: Final = 5
 SHOWN_FIRINGS: Final = 10
 SHOWN_BLOCKED: Final = 20
+_CHANGES: Final = (CREATE, EDIT, ENABLE, DISABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class ScheduleDetail:
         held_up: connections that are blocked, those longest so first; more than `SHOWN_BLOCKED` are cut.
         may_manage, may_run: whether the principal may change it, or have it run now.
         who_may_manage, who_may_run: else, who may.
+        changed: who made it, edited it, enabled or disabled it last; None for what came with the workspace and was left so.
     """
 
     row: ScheduleRow
@@ -79,6 +83,7 @@ class ScheduleDetail:
     may_run: bool
     who_may_manage: str
     who_may_run: str
+    changed: LastChange | None
 
 
 def get(db: Database, who: Principal, schedule_id: int) -> ScheduleDetail:
@@ -105,6 +110,7 @@ def get(db: Database, who: Principal, schedule_id: int) -> ScheduleDetail:
             may_run=may_run,
             who_may_manage="" if may_manage else who_may(tx, Capability.PROVIDER_MANAGE, *place),
             who_may_run="" if may_run else who_may(tx, Capability.PROVIDER_RUN, *place),
+            changed=last_change(tx, row.workspace_id, "schedule", schedule_id, _CHANGES),
         )
 
 

@@ -26,9 +26,8 @@ from storage.operations import Operation
 from storage.schedule_reach import connections_of, target_of
 from storage.schedule_times import begins_at, end_of_quiet, next_due, spread_until
 from storage.schedules import Became, rule_of
-from storage.schema import connection_operations as standings
 from storage.schema import provider_connections as pc
-from storage.schema import schedule_firings, schedules, tenants
+from storage.schema import schedule_firings, schedules
 from storage.starting import Blocked, Origin, ScopeBusy, Started, StartResult, start_each_in
 from storage.states import RunCause, ScheduleScope, TenantLifecycle, Topic
 
@@ -202,30 +201,23 @@ def work_chunk(db: Database, held: HeldFiring, *, chunk: int = CHUNK) -> bool:
 
 
 def _work_chunk(tx: Transaction, held: HeldFiring, chunk: int) -> bool:
-    found = tx.run(select(schedule_firings.c.schedule_id).where(_guard(held))).scalar_one_or_none()
-    if found is None:
+    schedule_id = tx.run(select(schedule_firings.c.schedule_id).where(_guard(held))).scalar_one_or_none()
+    if schedule_id is None:
         return False
-    schedule = _lock(tx, select(schedules).where(schedules.c.id == found), read=True)
+    schedule = _lock(tx, select(schedules).where(schedules.c.id == schedule_id), read=True)
     firing = _lock(tx, select(schedule_firings).where(_guard(held)))
     if schedule is None or firing is None:
         return False
-    operation = operations.find(schedule.type)
     reached = _next_connections(tx, schedule, firing.last_connection_id, chunk)
-    became = {row.id: skipped for row in reached if (skipped := _skipped(row)) is not None}
-    reasons: Counter[str] = Counter()
-    wanted = [row.id for row in reached if row.id not in became]
-    for connection_id, (what, reason) in _start(tx, schedule, firing, operation, wanted).items():
-        became[connection_id] = what
-        if reason is not None:
-            reasons[reason] += 1
+    found = _start(tx, schedule, firing, operations.find(schedule.type), reached)
     is_done = len(reached) < chunk
     counts = dict(firing.counts)
-    counts["classes"] = dict(Counter(counts["classes"]) + Counter(what.value for what in became.values()))
-    counts["reasons"] = dict(Counter(counts["reasons"]) + reasons)
+    counts["classes"] = dict(Counter(counts["classes"]) + Counter(what.value for what, _ in found))
+    counts["reasons"] = dict(Counter(counts["reasons"]) + Counter(why for _, why in found if why))
     now = tx.now()
     changed: dict[str, Any] = {"counts": counts, "lease_until": now + LEASE}
     if reached:
-        changed["last_connection_id"] = reached[-1].id
+        changed["last_connection_id"] = reached[-1]
     if is_done:
         changed |= {"status": "done", "completed_at": now, "lease_until": None}
     tx.run(update(schedule_firings).where(_guard(held)).values(**changed))
@@ -244,47 +236,41 @@ def _lock(tx: Transaction, statement: Any, *, read: bool = False) -> Row[Any] | 
     return found
 
 
-def _next_connections(tx: Transaction, schedule: Row[Any], after: int, chunk: int) -> Sequence[Row[Any]]:
+def _next_connections(tx: Transaction, schedule: Row[Any], after: int, chunk: int) -> Sequence[int]:
     condition = connections_of(ScheduleScope(schedule.scope_kind), schedule.workspace_id, target_of(schedule))
-    return tx.run(
-        select(pc.c.id, pc.c.is_enabled, tenants.c.lifecycle)
-        .join(tenants, tenants.c.id == pc.c.tenant_id)
-        .where(condition, pc.c.id > after)
-        .order_by(pc.c.id)
-        .limit(chunk)
-    ).all()
-
-
-def _skipped(row: Row[Any]) -> Became | None:
-    """What keeps a schedule from a connection without being a problem of it."""
-    if row.lifecycle == TenantLifecycle.ARCHIVED:
-        return Became.ARCHIVED
-    if row.lifecycle == TenantLifecycle.DRAFT:
-        return Became.DRAFT
-    return None if row.is_enabled else Became.DISABLED
+    return tx.run(select(pc.c.id).where(condition, pc.c.id > after).order_by(pc.c.id).limit(chunk)).scalars().all()
 
 
 def _start(
-    tx: Transaction, schedule: Row[Any], firing: Row[Any], operation: Operation, wanted: Sequence[int]
-) -> dict[int, tuple[Became, str | None]]:
+    tx: Transaction, schedule: Row[Any], firing: Row[Any], operation: Operation, reached: Sequence[int]
+) -> list[tuple[Became, str | None]]:
     """Starts the operation on some connections. Returns what became of each, and why when it was blocked."""
-    if not wanted:
-        return {}
-    connections = lock_connections(tx, wanted, skip_locked=False)
-    held_back = breakers.held_back(tx, wanted, tx.now())
-    found: dict[int, tuple[Became, str | None]] = {}
-    free = [row for row in connections if row.id not in held_back]
+    if not reached:
+        return []
+    connections = lock_connections(tx, reached, skip_locked=False)
+    held_back = breakers.held_back(tx, reached, tx.now())
+    free = [row for row in connections if _skipped(row) is None and row.id not in held_back]
     origin = Origin(RunCause.SCHEDULE, run_after=True, schedule_id=schedule.id)
     results = start_each_in(tx, WORKER, free, operation, origin, _begins(firing, [row.id for row in free]))
-    noted = _noted(tx, wanted, operation.type)
+    found: list[tuple[Became, str | None]] = []
     for row in connections:
-        what, reason = (Became.BLOCKED, breakers.BREAKER_OPEN) if row.id in held_back else _became(results.get(row.id))
-        found[row.id] = (what, reason)
-        if reason is not None:
-            connection_operations.note_blocked(tx, row, operation.type, reason)
-        elif row.id in noted:
-            connection_operations.clear_blocked(tx, row.id, operation.type)
+        if (skipped := _skipped(row)) is not None:
+            found.append((skipped, None))
+            continue
+        what, why = (Became.BLOCKED, breakers.BREAKER_OPEN) if row.id in held_back else _became(results.get(row.id))
+        found.append((what, why))
+        if why is not None:
+            connection_operations.note_blocked(tx, row, operation.type, why)
     return found
+
+
+def _skipped(connection: Row[Any]) -> Became | None:
+    """What keeps a schedule from a connection without being a problem of it."""
+    if connection.tenant_lifecycle == TenantLifecycle.ARCHIVED:
+        return Became.ARCHIVED
+    if connection.tenant_lifecycle == TenantLifecycle.DRAFT:
+        return Became.DRAFT
+    return None if connection.is_enabled else Became.DISABLED
 
 
 def _begins(firing: Row[Any], connection_ids: Sequence[int]) -> dict[int, datetime]:
@@ -304,19 +290,6 @@ def _became(result: StartResult | None) -> tuple[Became, str | None]:
     if isinstance(result, Blocked):
         return Became.BLOCKED, result.reason.code
     return Became.ATTACHED, None
-
-
-def _noted(tx: Transaction, connection_ids: Sequence[int], operation_type: str) -> set[int]:
-    """Those connections whose last scheduled start of the operation was blocked."""
-    return set(
-        tx.run(
-            select(standings.c.connection_id).where(
-                standings.c.connection_id.in_(list(connection_ids)),
-                standings.c.type == operation_type,
-                standings.c.blocked_since.is_not(None),
-            )
-        ).scalars()
-    )
 
 
 def _forget_old(tx: Transaction, schedule_id: int) -> None:

@@ -21,7 +21,7 @@ from storage.database import Database, Transaction
 from storage.errors import NotFound
 from storage.pages import Page, Place, SortKey, read_page
 from storage.schedule_times import DueRule, QuietHours, Rhythm
-from storage.schema import provider_connections, schedules, tags, tenant_tags, tenants, users
+from storage.schema import provider_connections, schedules, tags, tenant_tags, tenants
 from storage.states import ScheduleScope
 
 DAILY_CHECK: Final = "Daily check"
@@ -104,7 +104,6 @@ class ScheduleRow:
         next_due_at: when next; None while it is disabled, or until a worker has computed it.
         last_due_at: the last due time that it was fired for.
         last: what became of it then; None before the first time, and for who does not see all that it reaches.
-        updated_by: who changed it last; None for what came with the workspace.
     """
 
     id: int
@@ -120,7 +119,6 @@ class ScheduleRow:
     last: Tally | None
     created_at: datetime
     updated_at: datetime
-    updated_by: str | None
 
     @property
     def label(self) -> str:
@@ -239,13 +237,11 @@ def select_schedules() -> Select[Any]:
             tenants.c.name.label("tenant_name"),
             provider_connections.c.display_name.label("connection_name"),
             provider_connections.c.tenant_id.label("connection_tenant_id"),
-            users.c.login.label("updated_by"),
         )
         .select_from(schedules)
         .outerjoin(provider_connections, provider_connections.c.id == schedules.c.connection_id)
         .outerjoin(tenants, tenants.c.id == func.coalesce(schedules.c.tenant_id, provider_connections.c.tenant_id))
         .outerjoin(tags, tags.c.id == schedules.c.tag_id)
-        .outerjoin(users, users.c.id == func.coalesce(schedules.c.updated_by_id, schedules.c.created_by_id))
     )
 
 
@@ -266,7 +262,6 @@ def row_of(rights: Authority, row: Row[Any]) -> ScheduleRow:
         last=tally_of(row.last_result) if sees_all_of(rights, row.workspace_id, reach) else None,
         created_at=row.created_at,
         updated_at=row.updated_at,
-        updated_by=row.updated_by,
     )
 
 
