@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from atlas_tui.worker_process import WorkerProcess
     from storage.consent_requests import ConsentLink
     from storage.notifications import Notification
+    from storage.outages import Outage
 
 DRAFT_SECONDS: Final = 3.0
 """How long the end of the program waits for drafts to be written."""
@@ -142,6 +143,11 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
     def times(self) -> Times:
         """How moments are shown now."""
         return Times(self.clock(), self.zone)
+
+    @property
+    def outage(self) -> Outage | None:
+        """What many tenants suffer from at once, if anything; None on the system plane."""
+        return self.standing.outage if self.standing is not None else None
 
     def flash(
         self, text: str, level: Level = "info", link: Link | None = None, *, about: Notification | None = None

@@ -1,4 +1,4 @@
-"""Line 1: where I am, who I am, who works, what waits, what is unread in my inbox, how fresh it is.
+"""Line 1: where I am, who I am, who works, what waits, what is unread in my inbox, how fresh it is; and whether an outage goes on.
 
 Promise: reading it is a few short queries in a worker thread.
 
@@ -16,6 +16,7 @@ from storage.capabilities import CAPABILITIES_OF, Capability
 if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
     from atlas_tui.session import Session
+    from storage.outages import Outage
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,14 @@ class Standing:
         queued: Runs that wait for a worker.
         running: Runs being worked on.
         waiting: Runs that wait for another run, or for their time.
+        outage: What many tenants suffer from at once, if anything.
     """
 
     alive: int
     queued: int
     running: int
     waiting: int
+    outage: Outage | None = None
 
 
 def read_standing(session: Session) -> Standing:
@@ -41,11 +44,12 @@ def read_standing(session: Session) -> Standing:
     Raises:
         AtlasError: The database cannot be asked.
     """
-    from storage import runs, workers
+    from storage import outages, runs, workers
 
     status = workers.status(session.db)
     counts = runs.unfinished_counts(session.db, session.who, session.workspace.workspace_id)
-    return Standing(status.alive, counts.queued, counts.running, counts.waiting)
+    outage = outages.current(session.db, session.who, session.workspace.workspace_id)
+    return Standing(status.alive, counts.queued, counts.running, counts.waiting, outage)
 
 
 def identity(session: Session | None) -> list[Segment]:

@@ -177,20 +177,25 @@ def since_of(beginnings: Iterable[datetime]) -> datetime:
     return ordered[min(FEWEST_TENANTS, len(ordered)) - 1]
 
 
-def sentence_of(kind: OutageKind, reason_code: str, affected: int, tried: int, *, anything_succeeds: bool) -> str:
-    """Says an outage in one sentence, without its times."""
-    of_them = f"all {tried} tenants" if affected == tried else f"{affected} of {tried} tenants"
+def headline_of(kind: OutageKind, *, anything_succeeds: bool) -> str:
+    """Names an outage in a few words. A network that lets some through need not be ours."""
     if kind is OutageKind.MICROSOFT:
-        return f"Probable Microsoft problem: {of_them} answered with {_microsofts_word(reason_code)}."
-    how = REACHED_WORDS.get(reason_code, "Microsoft is not reached")
-    name = "Probable network problem" if anything_succeeds else "Probable local network problem"
-    return f"{name}: {how} for {of_them}."
+        return "Probable Microsoft problem"
+    return "Probable network problem" if anything_succeeds else "Probable local network problem"
+
+
+def detail_of(kind: OutageKind, reason_code: str, affected: int, tried: int) -> str:
+    """Says how many tenants are affected, and how."""
+    of_them = f"all {tried:,} tenants" if affected == tried else f"{affected:,} of {tried:,} tenants"
+    if kind is OutageKind.MICROSOFT:
+        return f"{of_them} got {_microsofts_word(reason_code)}"
+    return f"{REACHED_WORDS.get(reason_code, 'Microsoft is not reached')} for {of_them}"
 
 
 def _microsofts_word(reason_code: str) -> str:
     if reasons.find(reason_code).category is Category.THROTTLING:
-        return "429, too many requests"
-    return "server errors" if reason_code != "identity_service_unavailable" else "sign-in server errors"
+        return "the answer 429, too many requests"
+    return "server errors" if reason_code != "identity_service_unavailable" else "server errors at sign-in"
 
 
 def advice_of(kind: OutageKind, reason_code: str) -> str:

@@ -56,7 +56,8 @@ class Outage:
         tenants_affected: how many tenants fail.
         tenants_tried: how many ran meanwhile.
         last_good_at: when the last of the affected was well; None when none of them ever was.
-        sentence: what it is, in one sentence, without times.
+        headline: what it is, in three or four words.
+        detail: how many tenants are affected, and how.
         advice: what to do.
     """
 
@@ -66,8 +67,14 @@ class Outage:
     tenants_affected: int
     tenants_tried: int
     last_good_at: datetime | None
-    sentence: str
+    headline: str
+    detail: str
     advice: str
+
+    @property
+    def sentence(self) -> str:
+        """What it is, in one sentence, without times."""
+        return f"{self.headline}: {self.detail}."
 
     def covers(self, reason_code: str | None, failed_at: datetime | None) -> bool:
         """Says whether a failure is a part of it: of its kind, and not from before.
@@ -230,11 +237,17 @@ def _as_outage(tx: Transaction, found: Finding) -> Outage:
     failing, last_good = _history(tx, found)
     began = [min(sign.began_at, failing.get(sign.connection_id, sign.began_at)) for sign in found.affected]
     affected = len(found.affected)
-    sentence = outage_rules.sentence_of(
-        found.kind, found.reason_code, affected, found.tried, anything_succeeds=found.anything_succeeds
+    return Outage(
+        found.kind,
+        found.reason_code,
+        since_of(began),
+        affected,
+        found.tried,
+        last_good,
+        outage_rules.headline_of(found.kind, anything_succeeds=found.anything_succeeds),
+        outage_rules.detail_of(found.kind, found.reason_code, affected, found.tried),
+        outage_rules.advice_of(found.kind, found.reason_code),
     )
-    advice = outage_rules.advice_of(found.kind, found.reason_code)
-    return Outage(found.kind, found.reason_code, since_of(began), affected, found.tried, last_good, sentence, advice)
 
 
 def _history(tx: Transaction, found: Finding) -> tuple[dict[int, datetime], datetime | None]:

@@ -20,6 +20,7 @@ from atlas_tui.command import Command, Where
 from atlas_tui.commands import applying
 from atlas_tui.keymap import Keymap, bindings, key_word
 from atlas_tui.links import TAB_NUMBERS, TABS, Link, View
+from atlas_tui.outage_banner import banner
 from atlas_tui.screens.prose import Times
 from atlas_tui.threads import Asks
 from atlas_tui.widgets.flash_line import FlashLine
@@ -211,11 +212,14 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
         self.show_notice()
 
     def show_notice(self) -> None:
-        """The app's last message, unless it is there already."""
+        """The app's last message, unless it is there already; while there is none, the outage that goes on, if one does."""
         if not self.is_whole:
             return
         line, notice = self.query_one("#flash", FlashLine), self.atlas.notice
-        if notice is None:
+        outage = self.atlas.outage
+        if notice is None and outage is not None:
+            line.stand(banner(outage, self.times, self.size.width - 3))
+        elif notice is None:
             line.clear()
         else:
             line.flash(notice.fitting(self.size.width), notice.level)

@@ -51,6 +51,16 @@ class FlashLine(PaintedLines):
         self._said.append(self._shown)
         self.repaint()
 
+    def stand(self, text: str, level: Level = "warn") -> None:
+        """Show what goes on, while nothing else is said; it is no message, so it is not remembered.
+
+        Args:
+            text: A sentence; outside text is fine, it is cut to the line.
+            level: Its glyph and colour.
+        """
+        self._shown = Flash(text, level)
+        self.repaint()
+
     def clear(self) -> None:
         """An empty line; the message stays remembered."""
         self._shown = None

@@ -107,7 +107,7 @@ def test_many_tenants_answered_503_are_one_probable_microsoft_problem_and_no_bad
     assert found is not None
     assert (found.kind, found.reason_code, found.since) == (OutageKind.MICROSOFT, "service_unavailable", since)
     assert (found.tenants_affected, found.tenants_tried, found.last_good_at) == (5, 5, good_at)
-    assert found.sentence == "Probable Microsoft problem: all 5 tenants answered with server errors."
+    assert found.sentence == "Probable Microsoft problem: all 5 tenants got server errors."
     assert found.covers("throttled", fleet.clock.time)
     assert not found.covers("network_dns", fleet.clock.time)
     assert not found.covers("throttled", since - timedelta(hours=1))
