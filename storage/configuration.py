@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import os
 import re
 import tempfile
@@ -48,12 +49,18 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         slots: how many runs it works on at once.
         grace_seconds: how long running operations may go on after a stop was asked.
         queue: address of Huey's storage; empty for a file of the worker's own.
+        heartbeat_url: address that is asked for every minute while a worker works, so that a dead one is noticed elsewhere; empty for none.
+        metrics_port: port on which a worker tells Prometheus what it does; 0 for none.
+        metrics_address: the address it listens on for that; the machine itself unless said otherwise.
         requests_per_second: what one worker process sends to Microsoft Graph for one app registration in a second, over all its tenants.
     """
 
     slots: int = 8
     grace_seconds: float = 10.0
     queue: str = ""
+    heartbeat_url: str = ""
+    metrics_port: int = 0
+    metrics_address: str = "127.0.0.1"
     requests_per_second: int = 500
 
 
@@ -202,6 +209,11 @@ def _checked(settings: Settings, base: Path) -> Settings:
         raise InvalidInput("worker.grace_seconds", "must be from 0 to 600 seconds")
     if not 1 <= settings.worker.requests_per_second <= 2000:
         raise InvalidInput("worker.requests_per_second", "must be from 1 to 2000", "Microsoft allows 2,000 in all.")
+    if not 0 <= settings.worker.metrics_port <= 65535:
+        raise InvalidInput("worker.metrics_port", "must be from 1 to 65535, or 0 for none")
+    _check_listening(settings.worker.metrics_address)
+    if settings.worker.heartbeat_url:
+        _check_address("worker.heartbeat_url", settings.worker.heartbeat_url, "Such as https://hc-ping.com/UUID.")
     for name, hosts in settings.clouds.items():
         if name not in set(Cloud):
             raise InvalidInput(f"clouds.{name}", "is not a cloud", f"Use one of: {', '.join(Cloud)}.")
@@ -210,7 +222,7 @@ def _checked(settings: Settings, base: Path) -> Settings:
         if hosts.portal:
             _check_https(f"clouds.{name}.portal", hosts.portal)
     if settings.proxy:
-        _check_proxy(settings.proxy)
+        _check_address("proxy", settings.proxy, "Use `http://host:port`.")
     changes: dict[str, Any] = {
         field: _absolute(field, value, base)
         for field in ("key_file", "ca_bundle", "state_directory")
@@ -232,14 +244,21 @@ def _absolute(field: str, value: str, base: Path) -> str:
         raise InvalidInput(field, "names the home of an account that is not here", "Write the path out.") from None
 
 
-def _check_proxy(value: str) -> None:
+def _check_address(field: str, value: str, hint: str) -> None:
     try:
         parts = urlsplit(value)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         good = False
-    if not good:
-        raise InvalidInput("proxy", "is not an address", "Use `http://host:port`.")
+    if not good or not value.isprintable() or " " in value:
+        raise InvalidInput(field, "is not an address", hint)
+
+
+def _check_listening(value: str) -> None:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise InvalidInput("worker.metrics_address", "is not an IP address", "Such as 127.0.0.1 or ::1.") from None
 
 
 def _check_https(field: str, value: str) -> None:

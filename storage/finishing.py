@@ -103,17 +103,17 @@ class RunResult:
     collected: Collected | None = None
 
 
-def finish(db: Database, held: Held, result: RunResult) -> None:
-    """Writes a run's result.
+def finish(db: Database, held: Held, result: RunResult) -> RunOutcome:
+    """Writes a run's result. Returns how the run ended: what a check found decides that, and what could not be believed.
 
     Raises:
         LeaseLost: the run is not held any more; everything was rolled back.
         InvalidInput: a summary key that the catalog does not allow.
     """
-    db.write(lambda tx: _finish(tx, held, result))
+    return db.write(lambda tx: _finish(tx, held, result))
 
 
-def _finish(tx: Transaction, held: Held, result: RunResult) -> None:
+def _finish(tx: Transaction, held: Held, result: RunResult) -> RunOutcome:
     connection_id = tx.run(
         select(operation_runs.c.connection_id).where(operation_runs.c.id == held.run_id)
     ).scalar_one_or_none()
@@ -145,6 +145,7 @@ def _finish(tx: Transaction, held: Held, result: RunResult) -> None:
         raise LeaseLost(f"Run {held.run_id} is not held by this worker any more.")
     if follow_up is not None:
         _queue_check(tx, run, follow_up)
+    return result.outcome
 
 
 def _publish(tx: Transaction, connection: Row[Any], run: Row[Any], result: RunResult) -> RunResult:

@@ -38,6 +38,7 @@ _SHAPES: Final[Mapping[str, re.Pattern[str] | type[int] | type[float] | type[boo
         "is_local": bool,
         "key_id": _WORD,
         "run": int,
+        "alert": _WORD,
         "attempt": int,
         "operation": _WORD,
         "connection": int,

@@ -21,6 +21,7 @@ from storage.finishing import LeaseLost, RunResult
 from storage.leases import Claim
 from storage.reasons import Category
 from storage.states import RunOutcome
+from tasks.counters import RUNS
 from tasks.held_runs import Clock, HeldRun, HeldRuns, Stop, steady_clock
 from tasks.logs import Log
 from tasks.providers.base import (
@@ -151,11 +152,13 @@ class Runner:
             given = self._insist(
                 run, lambda: leases.defer(self._db, held, seconds=seconds, reason_code=reason, phase=phase)
             )
+            RUNS.add("given_back")
             self._say(claim, "run_deferred" if given else "lease_lost", reason=reason, seconds=float(seconds))
         elif ending is Stop.LEASE_LOST:
             self._say(claim, "lease_lost")
         elif ending is Stop.WORKER_STOPS:
             given = self._insist(run, lambda: leases.release(self._db, held))
+            RUNS.add("given_back")
             self._say(claim, "run_released" if given else "lease_lost")
         elif ending is Stop.CANCELLED:
             reporter.end_open_steps("cancelled")
@@ -178,7 +181,11 @@ class Runner:
             self._log.failure("result_refused", error, run=claim.held.run_id)
             self._finish_as_our_fault(claim, run)
             return
-        self._say(claim, "run_ended" if done else "lease_lost", outcome=result.outcome.value, reason=result.reason_code)
+        if done is None:
+            self._say(claim, "lease_lost")
+            return
+        RUNS.add(done.value)
+        self._say(claim, "run_ended", outcome=done.value, reason=result.reason_code)
 
     def _finish_as_our_fault(self, claim: Claim, run: HeldRun) -> None:
         fault = RunResult(RunOutcome.FAILED, "internal_error")
@@ -187,9 +194,8 @@ class Runner:
         except AtlasError as error:
             self._log.failure("run_left_to_the_sweep", error, run=claim.held.run_id)
 
-    def _write_result(self, claim: Claim, result: RunResult) -> bool:
-        finishing.finish(self._db, claim.held, result)
-        return True
+    def _write_result(self, claim: Claim, result: RunResult) -> RunOutcome:
+        return finishing.finish(self._db, claim.held, result)
 
     def _insist(self, run: HeldRun, write: Callable[[], T]) -> T | None:
         """Writes, again and again while the database is away and the run is surely ours. Returns None when that ended.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from storage import schedule_firing
 from storage.database import Database
 from storage.schedule_firing import HeldFiring
+from tasks.counters import SCHEDULES_FIRED
 from tasks.logs import Log
 from tasks.timing import Timing
 
@@ -38,6 +39,7 @@ class Scheduling:
         """
         fired = schedule_firing.fire_due(self._db)
         if fired:
+            SCHEDULES_FIRED.add(count=fired)
             self._log.info("schedules_fired", count=fired)
         if self._held is None:
             self._held = schedule_firing.take(self._db, self._worker_id)

@@ -10,6 +10,7 @@ from typing import Final
 
 from storage import acknowledgement_sweep, inventory_staging, notifications, purging, reaping, rollups
 from storage.database import Database
+from tasks.counters import LEASES_REAPED
 from tasks.held_runs import steady_clock
 from tasks.logs import Log
 from tasks.timing import Timing
@@ -54,6 +55,7 @@ class Sweep:
         """
         reaped = reaping.reap(self._db)
         if reaped:
+            LEASES_REAPED.add(count=reaped)
             self._log.warning("runs_reaped", count=reaped)
         reaping.promote_waiting(self._db)
         rollups.fold(self._db)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from storage import alert_queue
 from storage.leases import HINT_AGAIN_AFTER, LEASE
 
 
@@ -15,6 +16,7 @@ class Timing:
         lease: how long a claim or a beat holds a run; a run not confirmed for longer is not ours any more.
         beat: how often leases are extended.
         early_beat: how soon after the last beat the next one may come when the change feed says that runs changed (a cancel).
+        alert_lease: how long nobody else sends an alert that a worker has taken.
         sweep: how often dead workers' runs and waiting ones are looked after.
         feed: how often the change feed is asked; that costs microseconds.
         look_anyway: how often the runs are looked at without news, since a run's time can come without anybody writing.
@@ -29,6 +31,7 @@ class Timing:
     lease: float = LEASE.total_seconds()
     beat: float = 5.0
     early_beat: float = 1.0
+    alert_lease: float = alert_queue.LEASE.total_seconds()
     sweep: float = 2.0
     feed: float = 0.05
     look_anyway: float = 1.0

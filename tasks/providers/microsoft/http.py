@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import httpx
 
 from storage.errors import InvalidInput
+from tasks.counters import count_answer
 from tasks.providers.microsoft import clouds
 from tasks.providers.microsoft.settings import MicrosoftSettings
 
@@ -119,7 +120,12 @@ class Transport:
             request = self._client.build_request(method, url, headers=headers, content=content)
         except httpx.InvalidURL:
             raise HostRefused("refused to send a request to an address that cannot be read") from None
-        response = self._client.send(request, stream=True)
+        try:
+            response = self._client.send(request, stream=True)
+        except httpx.HTTPError:
+            count_answer(None)
+            raise
+        count_answer(response.status_code)
         try:
             parts, size = [], 0
             for part in response.iter_bytes():
