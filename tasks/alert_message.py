@@ -1,0 +1,161 @@
+"""The words of an alert: subject, text, and the same as data for a webhook.
+
+Promise: pure. Says who, what, why, who fixes it, the next step, since when and which run; never a secret. Names that others gave are data:
+no control characters, nothing that a chat service would read as a mention, a link or markup. A message about many things names the first
+ones and says how many more there are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from storage import reasons
+from storage.alert_queue import Item, Message
+from storage.fields import clean_foreign
+
+NAMED: Final = 20
+"""So many things are told in full; of the others it is said how many they are."""
+
+_LONGEST_SUBJECT: Final = 150
+_HARMLESS: Final = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "@": "(at)", "`": "'", "*": "·", "|": "/"})
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    BAD = "bad"
+    WARNING = "warning"
+    GOOD = "good"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A message as it is sent.
+
+    Attributes:
+        subject: one line.
+        text: plain text.
+        level: how bad it is.
+        data: the same for programs.
+    """
+
+    subject: str
+    text: str
+    level: Level
+    data: dict[str, Any]
+
+
+def compose(message: Message) -> Words:
+    """Puts a claimed message into words. The same message gives the same words in every try."""
+    entries = [_entry(item) for item in message.items]
+    parts = ["\n".join(_told(item)) for item in message.items[:NAMED]]
+    if len(message.items) > NAMED:
+        rest = Counter(item.reason_code for item in message.items[NAMED:])
+        named = ", ".join(f"{count} {code}" for code, count in rest.most_common(8))
+        parts.append(f"And {len(message.items) - NAMED} more: {named}.")
+    if message.outage:
+        parts.insert(
+            0,
+            f"{message.outage} tenants have transient trouble at once: probably Microsoft or the local network, not the tenants."
+            "\nMore of the same is not sent until it is over.",
+        )
+    origin = f"Workspace {_name(message.workspace)}" + (f", rule {_name(message.rule)}" if message.rule else "")
+    parts.append(f"-- \n{origin}\nDelivery {message.message_id}; the same number again is the same message.")
+    return Words(
+        subject=_subject(message)[:_LONGEST_SUBJECT],
+        text="\n\n".join(parts),
+        level=_level(message),
+        data={
+            "delivery_id": message.message_id,
+            "workspace": message.workspace,
+            "rule": message.rule,
+            "outage_tenants": message.outage,
+            "alerts": entries,
+        },
+    )
+
+
+def _subject(message: Message) -> str:
+    items = message.items
+    if not message.rule:
+        return "[Atlas] Test alert"
+    if message.outage:
+        return f"[Atlas] Probable Microsoft or network problem: {message.outage} tenants"
+    if len(items) == 1:
+        solved = "Solved: " if items[0].is_solved else ""
+        return f"[Atlas] {solved}{_about(items[0])}: {items[0].reason_code}"
+    solved_count = sum(item.is_solved for item in items)
+    what = f"{len(items) - solved_count} alerts" if solved_count < len(items) else f"{solved_count} solved"
+    also = f", {solved_count} solved" if 0 < solved_count < len(items) else ""
+    return f"[Atlas] {what}{also} ({_name(message.rule)})"
+
+
+def _level(message: Message) -> Level:
+    if not message.rule:
+        return Level.INFO
+    open_items = [item for item in message.items if not item.is_solved]
+    if not open_items:
+        return Level.GOOD
+    return Level.WARNING if all(item.facts.get("event") == "expiring" for item in open_items) else Level.BAD
+
+
+def _told(item: Item) -> list[str]:
+    facts = item.facts
+    if facts.get("event") == "test":
+        who, channel = _name(str(facts.get("by", ""))), _name(str(facts.get("channel", "")))
+        return [f"{who} sent this test to the channel {channel}. Nothing is wrong."]
+    reason = reasons.find(item.reason_code)
+    if item.is_solved:
+        return [f"Solved: {_about(item)}", f"  {item.reason_code} is over since {_moment(facts.get('solved'))}."]
+    sentence = clean_foreign(str(facts.get("sentence") or reason.sentence), 600)
+    lines = [_about(item), f"  {item.reason_code}: {sentence}", f"  Fix by: {reason.fix_by.value}. {reason.next_step}"]
+    if facts.get("expires"):
+        lines.append(f"  Expires {_moment(facts['expires'])}.")
+    else:
+        run = f" Run #{facts['run']} ({facts.get('operation', '')})." if facts.get("run") else ""
+        lines.append(f"  Since {_moment(facts.get('since'))}.{run}")
+    return lines
+
+
+def _about(item: Item) -> str:
+    facts = item.facts
+    if facts.get("app"):
+        return f"Platform app {_name(str(facts['app']))}"
+    if facts.get("tenant"):
+        connection = _name(str(facts.get("connection") or ""))
+        tenant = _name(str(facts["tenant"]))
+        return f"{tenant} ({connection})" if connection and connection != tenant else tenant
+    return f"Host {_name(str(facts['host']))}" if facts.get("host") else "The queue of this workspace"
+
+
+def _entry(item: Item) -> dict[str, Any]:
+    if item.facts.get("event") == "test":
+        return {"event": "test"}
+    reason = reasons.find(item.reason_code)
+    kept = ("event", "tenant", "connection", "app", "host", "run", "operation", "since", "expires", "solved", "badge")
+    facts = {
+        name: clean_foreign(value, 300) if isinstance(value, str) else value
+        for name in kept
+        if (value := item.facts.get(name)) is not None
+    }
+    return {
+        **facts,
+        "is_solved": item.is_solved,
+        "reason": item.reason_code,
+        "category": reason.category.value,
+        "sentence": clean_foreign(str(item.facts.get("sentence") or reason.sentence), 600),
+        "fix_by": reason.fix_by.value,
+        "next_step": reason.next_step,
+    }
+
+
+def _name(text: str) -> str:
+    return clean_foreign(text, 200).translate(_HARMLESS)
+
+
+def _moment(text: Any) -> str:
+    return f"{text[:10]} {text[11:16]}Z" if isinstance(text, str) and len(text) >= 16 else "an unknown time"

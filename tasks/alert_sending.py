@@ -1,0 +1,231 @@
+"""Sending one alert to one address, through Apprise: the only module that knows Apprise.
+
+Promise: an address is used and forgotten; neither it nor what a service answered reaches a log, an error or a representation. Nothing is
+attached, no file of this host is read, no program is run and no redirect is followed: the address is checked once more against the list of
+what is taken (`storage.alert_addresses`), as Apprise understands it. A message carries its number: as `Message-ID` and `X-Atlas-Delivery`
+of a mail, as header and field of a webhook, as the deduplication key of services that have one, and in the text everywhere. Every wait
+has an end.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import smtplib
+from email.message import Message as Mail
+from email.parser import Parser
+from typing import Any, Final
+
+from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+from apprise.common import PersistentStoreMode
+from apprise.plugins import url_to_dict
+from apprise.plugins.custom_form import NotifyForm
+from apprise.plugins.custom_json import NotifyJSON
+from apprise.plugins.email import NotifyEmail
+from apprise.plugins.email.smtp import AppriseSMTPController
+
+from storage.alert_addresses import SERVICES, read_address
+from storage.errors import AtlasError, InvalidInput
+from tasks.alert_message import Level, Words
+
+CONNECT_TIMEOUT: Final = 10.0
+READ_TIMEOUT: Final = 20.0
+HEADER: Final = "X-Atlas-Delivery"
+
+UNUSABLE: Final = "alert_channel_unusable"
+REFUSED: Final = "alert_channel_refused"
+UNREACHABLE: Final = "alert_channel_unreachable"
+
+_KINDS: Final = {
+    Level.BAD: NotifyType.FAILURE,
+    Level.WARNING: NotifyType.WARNING,
+    Level.GOOD: NotifyType.SUCCESS,
+    Level.INFO: NotifyType.INFO,
+}
+_STATUS: Final = re.compile(r"error=(\d{3})\b")
+
+
+class NotSent(AtlasError):
+    """The message did not arrive.
+
+    Attributes:
+        reason_code: why, one of the `alert_channel_…` reasons.
+    """
+
+    def __init__(self, reason_code: str) -> None:
+        super().__init__("The alert was not sent.")
+        self.reason_code = reason_code
+
+
+def silence() -> None:
+    """Keeps what Apprise and its libraries say out of every log: their lines can hold addresses and answers."""
+    for name in ("apprise", "requests", "urllib3"):
+        logger = logging.getLogger(name)
+        logger.handlers = [logging.NullHandler()]
+        logger.propagate = False
+        logger.setLevel(logging.WARNING)
+
+
+def send(address: str, words: Words, message_id: str) -> None:
+    """Sends a message.
+
+    Args:
+        address: the channel's whole address, a secret.
+        words: what to say.
+        message_id: the message's number.
+
+    Raises:
+        NotSent: it did not arrive, as far as can be known.
+    """
+    silence()
+    channel = _open(address)
+    _number(channel, words, message_id)
+    sender = Apprise(asset=channel.asset)
+    sender.add(channel)
+    statuses = _Statuses()
+    logger = logging.getLogger("apprise")
+    logger.addHandler(statuses)
+    try:
+        arrived = bool(
+            sender.notify(
+                body=words.text, title=words.subject, notify_type=_KINDS[words.level], body_format=NotifyFormat.TEXT
+            )
+        )
+    except Exception:  # whatever a plugin raises may hold the address: only that it failed leaves here
+        arrived = False
+    finally:
+        logger.removeHandler(statuses)
+    if not arrived:
+        raise NotSent(getattr(channel, "failure", None) or statuses.reason)
+
+
+class _Statuses(logging.Handler):
+    """Picks the HTTP status out of what Apprise says about a failure, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reason = UNREACHABLE
+
+    def emit(self, record: logging.LogRecord) -> None:
+        found = _STATUS.search(record.getMessage())
+        if found is not None:
+            status = int(found.group(1))
+            self.reason = REFUSED if 300 <= status < 500 and status not in (408, 425, 429) else UNREACHABLE
+
+
+class _Mail(NotifyEmail):  # type: ignore[no-untyped-call]
+    """Apprise's e-mail, with a number of our own and a reason when it fails."""
+
+    message_id = ""
+    failure = UNREACHABLE
+
+    def send(
+        self,
+        body: str,
+        title: str = "",
+        notify_type: Any = None,
+        attach: Any = None,
+        body_format: Any = None,
+        **kwargs: Any,
+    ) -> bool:
+        """Sends one mail to each recipient. Apprise gives every try another Message-ID; ours stays the same."""
+        host = re.sub(r"[^A-Za-z0-9.-]", "", self.smtp_host or self.host or "") or "atlas.invalid"
+        try:
+            with AppriseSMTPController(
+                host=self.smtp_host,
+                port=self.port,  # type: ignore[arg-type]
+                secure_mode=self.secure_mode or "insecure",
+                user=self.user,
+                password=self.password,
+                verify_certificate=self.verify_certificate,
+                socket_connect_timeout=self.socket_connect_timeout,
+            ) as smtp:
+                mails = NotifyEmail.prepare_emails(
+                    subject=title,
+                    body=body,
+                    notify_format=NotifyFormat.TEXT,
+                    from_addr=self.from_addr,
+                    to=self.targets,
+                    cc=self.cc,
+                    bcc=self.bcc,
+                    reply_to=self.reply_to,
+                    smtp_host=host,
+                    headers={HEADER: self.message_id, "Auto-Submitted": "auto-generated"},
+                    names=self.names,
+                    tzinfo=self.tzinfo,
+                )
+                arrived = [
+                    smtp.sendmail(
+                        str(self.from_addr[1]), mail.to_addrs, _with_number(str(mail.body), self.message_id, host)
+                    )
+                    for mail in mails
+                ]
+        except (smtplib.SMTPAuthenticationError, smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused):
+            self.failure = REFUSED
+            return False
+        if not arrived or not all(arrived):
+            self.failure = REFUSED
+        return bool(arrived) and all(arrived)
+
+
+def _with_number(text: str, message_id: str, host: str) -> str:
+    mail: Mail = Parser().parsestr(text)
+    del mail["Message-ID"]
+    mail["Message-ID"] = f"<{message_id}@{host}>"
+    return mail.as_string()
+
+
+def _open(address: str) -> Any:
+    """Makes Apprise's channel of an address.
+
+    Raises:
+        NotSent: it is not one that is taken.
+    """
+    try:
+        known = read_address(address)
+    except InvalidInput:
+        raise NotSent(UNUSABLE) from None
+    parts = url_to_dict(address)  # type: ignore[no-untyped-call]
+    service = SERVICES[known.kind]
+    if parts is None or parts.get("schema") != known.kind:
+        raise NotSent(UNUSABLE)
+    for name in parts.get("qsd", {}):
+        is_extra = service.takes_extras and name[:1] in "+-:"
+        if name not in service.parameters and not is_extra:
+            raise NotSent(UNUSABLE)
+    asset = AppriseAsset(
+        app_id="Atlas TUI",
+        app_desc="Atlas TUI",
+        app_url="",
+        async_mode=False,
+        http_redirects=False,
+        storage_mode=PersistentStoreMode.MEMORY,
+        pgp_autogen=False,
+        pem_autogen=False,
+    )
+    channel: Any
+    try:
+        if known.kind in ("mailto", "mailtos"):
+            channel = _Mail(**parts, asset=asset)  # type: ignore[no-untyped-call]
+        else:
+            channel = Apprise.instantiate(parts, asset=asset, suppress_exceptions=True)
+    except Exception:  # what a plugin says about an address may hold the address
+        channel = None
+    if channel is None:
+        raise NotSent(UNUSABLE)
+    channel.socket_connect_timeout, channel.socket_read_timeout = CONNECT_TIMEOUT, READ_TIMEOUT
+    return channel
+
+
+def _number(channel: Any, words: Words, message_id: str) -> None:
+    """Puts the message's number wherever the service can use it to drop a repeat."""
+    if isinstance(channel, _Mail):
+        channel.message_id = message_id
+    elif isinstance(channel, NotifyJSON):
+        channel.headers[HEADER] = message_id
+        channel.payload_extras |= words.data
+    elif isinstance(channel, NotifyForm):
+        channel.headers[HEADER] = message_id
+        channel.payload_extras |= {"delivery_id": message_id}
+    elif hasattr(channel, "dedup"):
+        channel.dedup = message_id
