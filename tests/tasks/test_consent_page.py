@@ -176,6 +176,7 @@ def test_it_works_with_postgresql(open_site: Callable[..., Site], postgres_url: 
     assert on_postgres.consent_of(link) == "failed"
     assert heading(on_postgres.get(granted(link))) == consent_page_html.GRANTED.title
     assert on_postgres.consent_of(link) == "granted"
+    on_postgres.client.close()
     on_postgres.process.send_signal(signal.SIGTERM)
     assert on_postgres.process.wait(20) == 0
     on_postgres.db.close()
@@ -383,6 +384,7 @@ def test_behind_a_proxy_it_speaks_plainly_and_believes_named_proxies_only(open_s
 def test_a_graceful_stop_is_a_clean_end(open_site: Callable[..., Site]) -> None:
     ending = open_site()
     ending.get(granted(ending.ask()))
+    ending.client.close()  # what still stands open is given ten seconds
     ending.process.send_signal(signal.SIGTERM)
     assert ending.process.wait(20) == 0
     events = [json.loads(line)["event"] for line in ending.log.read_text().splitlines()]
