@@ -29,6 +29,7 @@ from storage.schedule_targets import WHOLE_WORKSPACE, Target
 from storage.schedules import Became, ScheduleQuery
 from storage.schema import audit_entries, circuit_breakers, operation_runs, schedule_firings, tenants
 from storage.schema import schedules as table
+from storage.starting import start_each_in
 
 
 def make(fleet: Any, name: str = "Hourly", *, by: str = "dana", target: Target = WHOLE_WORKSPACE, **more: Any) -> int:
@@ -46,7 +47,7 @@ def row_of(fleet: Any, schedule_id: int) -> Any:
     return fleet.rows(select(table).where(table.c.id == schedule_id))[0]
 
 
-def firings(fleet: Any, schedule_id: int) -> list[Any]:
+def firings(fleet: Any, schedule_id: int) -> Any:
     return fleet.rows(
         select(schedule_firings).where(schedule_firings.c.schedule_id == schedule_id).order_by(schedule_firings.c.id)
     )
@@ -64,7 +65,7 @@ def classes(fleet: Any, schedule_id: int) -> dict[str, int]:
     return dict(firings(fleet, schedule_id)[-1].counts["classes"])
 
 
-def runs_of(fleet: Any, schedule_id: int) -> list[Any]:
+def runs_of(fleet: Any, schedule_id: int) -> Any:
     return fleet.rows(
         select(operation_runs).where(operation_runs.c.schedule_id == schedule_id).order_by(operation_runs.c.id)
     )
@@ -128,10 +129,8 @@ def test_a_worker_killed_between_or_in_chunks_has_a_successor_that_makes_no_run_
     assert second is not None
     assert second.fence == dead.fence + 1
 
-    real = schedule_firing.start_each_in
-
     def torn(*given: Any) -> Any:
-        real(*given)
+        start_each_in(*given)
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
