@@ -17,6 +17,7 @@ from atlas_tui.command import Command, Where
 from atlas_tui.command_sets.acting import ACTING
 from atlas_tui.command_sets.apps import APP_ACTIONS, APPS
 from atlas_tui.command_sets.audit import AUDIT
+from atlas_tui.command_sets.collected import COLLECTED
 from atlas_tui.command_sets.consent import CONSENT, CONSENT_ACTIONS
 from atlas_tui.command_sets.credentials import CREDENTIAL_ACTIONS, CREDENTIALS, REPORTS
 from atlas_tui.command_sets.forms import CHANGING, FORMS
@@ -24,6 +25,7 @@ from atlas_tui.command_sets.going import FINDING, GOING, LOOKING
 from atlas_tui.command_sets.inbox import INBOX, INBOX_ACTIONS
 from atlas_tui.command_sets.onboarding import ONBOARDING, ONBOARDING_ACTIONS
 from atlas_tui.command_sets.people import PEOPLE, PEOPLE_ACTIONS
+from atlas_tui.command_sets.system_plane import SYSTEM_PLANE
 from atlas_tui.command_sets.tenants import IMPORT_ACTIONS, TENANT_ACTIONS, TENANTS
 from atlas_tui.widgets.virtual_table import VirtualTable
 
@@ -47,9 +49,11 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *FINDING,
             *AUDIT,
             *TENANTS,
+            *COLLECTED,
             *PEOPLE,
             *ONBOARDING,
             *INBOX,
+            *SYSTEM_PLANE,
             *CONSENT,
             *APPS,
             *REPORTS,

@@ -165,7 +165,19 @@ def _meet(one: Command, other: Command) -> bool:
     return any(a & one.where and a & other.where for a in SCREENS)
 
 
-_LISTS: Final = (Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.MEMBERS, Where.FLEET_IMPORT, Where.INBOX)
+_LISTS: Final = (
+    Where.CONNECTIONS,
+    Where.RUNS,
+    Where.TENANTS,
+    Where.AUDIT,
+    Where.MEMBERS,
+    Where.FLEET_IMPORT,
+    Where.INBOX,
+    Where.INVENTORY,
+    Where.INVENTORY_CHANGES,
+    Where.COMPLIANCE,
+    Where.ROLES,
+)
 _PAGES: Final = (
     Where.PLATFORM_APPS,
     Where.PLATFORM_APP,
@@ -177,6 +189,10 @@ _PAGES: Final = (
     Where.CONSENT,
     Where.ONBOARDING,
     Where.ONBOARDINGS,
+    Where.INVENTORY_ITEM,
+    Where.TENANT_COMPLIANCE,
+    Where.TENANT_ROLES,
+    Where.TENANT_DIRECTORY,
 )
 SCREENS: Final[tuple[frozenset[Where], ...]] = (
     *(frozenset({Where.EVERYWHERE, Where.LIST, where}) for where in _LISTS),

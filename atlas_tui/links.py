@@ -37,6 +37,14 @@ class View(StrEnum):
     SYSTEM_TENANT = "system_tenant"
     SYSTEM_RUNS = "system_runs"
     SYSTEM_RUN = "system_run"
+    INVENTORY = "inventory"
+    INVENTORY_CHANGES = "inventory_changes"
+    INVENTORY_ITEM = "inventory_item"
+    COMPLIANCE = "compliance"
+    TENANT_COMPLIANCE = "tenant_compliance"
+    ROLES = "roles"
+    TENANT_ROLES = "tenant_roles"
+    TENANT_DIRECTORY = "tenant_directory"
 
 
 TABS = (View.CONNECTIONS, View.RUNS, View.TENANTS, View.AUDIT, View.HEALTH)
@@ -44,6 +52,9 @@ TABS = (View.CONNECTIONS, View.RUNS, View.TENANTS, View.AUDIT, View.HEALTH)
 
 TAB_NUMBERS = {View.CONNECTIONS: "2", View.RUNS: "3", View.TENANTS: "4", View.AUDIT: "5", View.HEALTH: "6"}
 """The numbers people know; they do not move when a tab is missing."""
+
+SYSTEM_VIEWS = frozenset({View.SYSTEM, View.SYSTEM_TENANT, View.SYSTEM_RUNS, View.SYSTEM_RUN})
+"""The views of the system plane: they are in no workspace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +65,10 @@ class Link:
         view: The screen.
         id: Of what, for a page; None for a tab.
         filter: The filter line's text, for a list; None leaves it as it is.
-        connection_id: Runs of this connection only; None for all.
-        title: What the filter by connection is called.
+        connection_id: Rows of this connection only; None for all.
+        title: What the filter by connection or tenant is called.
+        tenant_id: Rows of this tenant only; None for all.
+        run_id: What this run left; None for the last one.
     """
 
     view: View
@@ -63,6 +76,8 @@ class Link:
     filter: str | None = None
     connection_id: int | None = None
     title: str = ""
+    tenant_id: int | None = None
+    run_id: int | None = None
 
 
 def to_connection(id: int) -> Link:
@@ -128,3 +143,62 @@ def to_runs_of(connection_id: int, title: str) -> Link:
 def to_batch(id: int) -> Link:
     """The runs of one bulk start."""
     return Link(View.RUNS, filter=f"batch:{id}")
+
+
+def to_inventory(
+    *, tenant_id: int | None = None, connection_id: int | None = None, title: str = "", filter: str = ""
+) -> Link:
+    """The inventory of a tenant, of one of its connections, or of the workspace.
+
+    Args:
+        tenant_id: Of which tenant.
+        connection_id: Of which connection of it.
+        title: What they are called, for the line above the list.
+        filter: The filter line.
+    """
+    return Link(View.INVENTORY, filter=filter, connection_id=connection_id, title=title, tenant_id=tenant_id)
+
+
+def to_inventory_changes(connection_id: int, title: str) -> Link:
+    """What the last inventory sync of a connection found changed."""
+    return Link(View.INVENTORY_CHANGES, filter="", connection_id=connection_id, title=title)
+
+
+def to_inventory_item(id: int) -> Link:
+    """An inventory item's page."""
+    return Link(View.INVENTORY_ITEM, id)
+
+
+def to_compliance_of(tenant_id: int, run_id: int | None = None) -> Link:
+    """A tenant's compliance: as one run counted it, or the last."""
+    return Link(View.TENANT_COMPLIANCE, tenant_id, run_id=run_id)
+
+
+def to_roles_of(tenant_id: int, run_id: int | None = None) -> Link:
+    """A tenant's administrator roles: as one run found them, or the last."""
+    return Link(View.TENANT_ROLES, tenant_id, run_id=run_id)
+
+
+def to_directory_of(tenant_id: int) -> Link:
+    """A tenant's directory counts."""
+    return Link(View.TENANT_DIRECTORY, tenant_id)
+
+
+def to_system_tenant(id: int) -> Link:
+    """A tenant's page in the system directory."""
+    return Link(View.SYSTEM_TENANT, id)
+
+
+def to_system_run(id: int) -> Link:
+    """A run's page on the system plane."""
+    return Link(View.SYSTEM_RUN, id)
+
+
+def to_system_runs_of(tenant_id: int, title: str) -> Link:
+    """The runs of one tenant, on the system plane.
+
+    Args:
+        tenant_id: Which.
+        title: Its name, for the line above the list.
+    """
+    return Link(View.SYSTEM_RUNS, filter="", title=title, tenant_id=tenant_id)

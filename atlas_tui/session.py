@@ -16,6 +16,7 @@ from storage.errors import AtlasError, NotFound
 
 if TYPE_CHECKING:
     from storage.access import Principal, WorkspaceMembership
+    from storage.capabilities import Capability
     from storage.configuration import Settings
     from storage.database import Database
 
@@ -27,8 +28,9 @@ class Session:
     Attributes:
         db: The database.
         who: Who asks.
-        workspaces: Every workspace they may enter.
-        workspace: The one on the screen.
+        workspaces: Every workspace they may enter; none for platform staff who are members of nothing.
+        workspace: The one on the screen; `system_plane.NO_WORKSPACE` when they may enter none.
+        platform: Their platform roles, which count on the system plane alone.
         id: The session's row in the database; None for one that nobody keeps, as in tests.
         place: Where the database is, for people; empty when its own address says it.
         state_directory: Where exports go; empty when nothing may be written.
@@ -43,6 +45,7 @@ class Session:
     place: str = ""
     state_directory: str = ""
     settings: Settings | None = field(default=None, repr=False)
+    platform: frozenset[Capability] = frozenset()
 
     def entered(self, slug: str) -> Session:
         """The same in another workspace.
@@ -53,7 +56,7 @@ class Session:
         for workspace in self.workspaces:
             if slug.casefold() in (workspace.slug.casefold(), workspace.name.casefold()):
                 return replace(self, workspace=workspace)
-        names = ", ".join(workspace.slug for workspace in self.workspaces)
+        names = ", ".join(workspace.slug for workspace in self.workspaces) or "none"
         raise NotFound(f"There is no workspace {slug[:80]}.", f"You may enter: {names}.")
 
 
@@ -86,15 +89,20 @@ def session_of(db: Database, who: Principal, workspace: str | None = None) -> Se
     """A session on an open database. Blocks; not for the event loop.
 
     Raises:
-        Forbidden: The person is no member of any workspace here.
+        Forbidden: The person is no member of any workspace here, and no platform staff.
         NotFound: They are not one of the named workspace.
         DatabaseError: The database cannot be asked.
     """
-    from storage.access import entered_workspaces, nobody
+    from storage.access import nobody
+    from storage.sessions import standing_of
+    from storage.system_plane import NO_WORKSPACE
 
-    workspaces = entered_workspaces(db, who)
-    if not workspaces:
+    standing = standing_of(db, who)
+    if standing.ended is not None:
         keyboard.turned_away(db, who, refusal := nobody(who.login))
         raise refusal
-    session = Session(db, who, workspaces, workspaces[0])
+    if not standing.workspaces:
+        # A configuration may name a workspace for everybody on the host; staff who are members of none look at all of them.
+        return Session(db, who, (), NO_WORKSPACE, platform=standing.platform)
+    session = Session(db, who, standing.workspaces, standing.workspaces[0], platform=standing.platform)
     return session.entered(workspace) if workspace is not None else session

@@ -47,6 +47,8 @@ def read_standing(session: Session) -> Standing:
     from storage import outages, runs, workers
 
     status = workers.status(session.db)
+    if not session.workspaces:
+        return Standing(status.alive, 0, 0, 0)
     counts = runs.unfinished_counts(session.db, session.who, session.workspace.workspace_id)
     outage = outages.current(session.db, session.who, session.workspace.workspace_id)
     return Standing(status.alive, counts.queued, counts.running, counts.waiting, outage)
@@ -71,8 +73,27 @@ def identity(session: Session | None) -> list[Segment]:
     return words
 
 
-def running(app: AtlasApp) -> list[Segment]:
-    """The right of line 1."""
+def identity_of_staff(session: Session) -> list[Segment]:
+    """The left of line 1 on the system plane: no workspace, and the platform roles in the place of a role."""
+    roles = "+".join(sorted(capability.value.split(".")[1] for capability in session.platform)) or "no role"
+    words = [
+        Segment("ATLAS", "title", 6),
+        Segment("SYSTEM PLANE", "strong"),
+        Segment(f"{session.who.label}/{roles}", priority=2),
+        Segment("read-only", "warn", 4),
+    ]
+    if not session.db.is_sqlite:
+        words.append(Segment(session.db.kind, "muted", 5))
+    return words
+
+
+def running(app: AtlasApp, *, in_workspace: bool = True) -> list[Segment]:
+    """The right of line 1.
+
+    Args:
+        app: What is known.
+        in_workspace: Whether the queue of the workspace belongs there.
+    """
     fresh = app.freshness.words(app.clock(), lambda at: app.times.of_day(at))
     segments: list[Segment] = []
     inbox, standing = app.mailbox.inbox, app.standing
@@ -87,5 +108,6 @@ def running(app: AtlasApp) -> list[Segment]:
             segments.append(Segment("starting worker...", "warn", 1))
         else:
             segments.append(Segment("no worker running", "bad", 1))
-        segments.append(Segment(f"queued {standing.queued}", priority=3))
+        if in_workspace:
+            segments.append(Segment(f"queued {standing.queued}", priority=3))
     return [*segments, Segment(fresh.text, fresh.style)]

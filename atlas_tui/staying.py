@@ -48,12 +48,11 @@ def read(session: Session) -> SessionStanding:
     Raises:
         AtlasError: The database cannot be asked.
     """
-    from storage import access, sessions
+    from storage import sessions
 
     if session.id is not None:
         return sessions.standing(session.db, session.who, session.id)
-    entered = access.entered_workspaces(session.db, session.who)
-    return sessions.SessionStanding(None if entered else access.nobody(session.who.login).message, entered)
+    return sessions.standing_of(session.db, session.who)
 
 
 def ask(app: AtlasApp) -> None:
@@ -77,12 +76,27 @@ def _rights(entered: WorkspaceMembership) -> tuple[str, bool]:
 
 
 def _follow(app: AtlasApp, standing: SessionStanding) -> None:
-    if standing.ended is not None:
+    session, ended = app.session, standing.ended
+    if session.workspaces and not standing.workspaces:
+        # Also for platform staff: nothing of a workspace stays on the screen. They may come again, to the system plane alone.
+        ended = ended or f"{session.who.login} is not a member of any workspace any more."
+    elif not session.workspaces and not standing.workspaces and not standing.platform:
+        ended = ended or f"{session.who.login} has no platform role any more."
+    if ended is not None:
         app.stop_listening()
-        app.exit(return_code=LEFT, message=Text(f"atlas-tui: {standing.ended}"))
+        app.exit(return_code=LEFT, message=Text(f"atlas-tui: {ended}"))
         return
-    session = app.session
+    if standing.platform != session.platform:
+        app.rights_changed(replace(session, platform=standing.platform))
+        if lost := session.platform - standing.platform:
+            app.call_next(app.navigation.leave_system_plane)
+            app.flash(f"You do not have {' and '.join(sorted(lost))} any more.", "warn")
+        session = app.session
     if standing.workspaces == session.workspaces:
+        return
+    if not session.workspaces:
+        app.rights_changed(replace(session, workspaces=standing.workspaces))
+        app.flash(f"You are a member of {standing.workspaces[0].name} now: :workspace {standing.workspaces[0].slug}")
         return
     here = [entry for entry in standing.workspaces if entry.workspace_id == session.workspace.workspace_id]
     if not here:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, exists, insert, or_, select, update
 
-from storage import audit
+from storage import audit, system_plane
 from storage.access import Principal, WorkspaceMembership, authority, entered_workspaces, require_person
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
@@ -64,10 +64,12 @@ class SessionStanding:
     Attributes:
         ended: why it must leave, in a sentence; None while it may stay.
         workspaces: what its person may enter now.
+        platform: the platform roles its person has now.
     """
 
     ended: str | None
     workspaces: tuple[WorkspaceMembership, ...]
+    platform: frozenset[Capability] = frozenset()
 
 
 def begin(db: Database, who: Principal, host: str, *, make_id: Callable[[], str] = lambda: secrets.token_hex(8)) -> str:
@@ -122,8 +124,15 @@ def standing(db: Database, who: Principal, session_id: str) -> SessionStanding:
         return SessionStanding(f"The account {who.login} was closed.", ())
     if row.ended_at is not None:
         return SessionStanding(f"This session was ended ({row.end_reason}).", ())
-    entered = entered_workspaces(db, who)
-    return SessionStanding(None if entered else f"{who.login} is not a member of any workspace any more.", entered)
+    return standing_of(db, who)
+
+
+def standing_of(db: Database, who: Principal) -> SessionStanding:
+    """Says what a person may enter and look at now: with neither a membership nor a platform role nobody may stay."""
+    entered, platform = entered_workspaces(db, who), system_plane.held(db, who)
+    if entered or platform:
+        return SessionStanding(None, entered, platform)
+    return SessionStanding(f"{who.login} is not a member of any workspace any more.", ())
 
 
 def finish(db: Database, who: Principal, session_id: str, reason: str = "quit") -> None:

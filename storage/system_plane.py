@@ -6,13 +6,18 @@ platform role. Somebody without one is told that there is no such thing; somebod
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import select
 
-from storage.access import Principal, has_platform_grant
-from storage.capabilities import PLATFORM_CAPABILITIES, Capability
+from storage.access import Principal, WorkspaceMembership, has_platform_grant
+from storage.capabilities import PLATFORM_CAPABILITIES, Capability, Role
 from storage.database import Database, Transaction
 from storage.errors import Forbidden, NotFound
 from storage.schema import platform_grants, users
+
+NO_WORKSPACE: Final = WorkspaceMembership(0, "", "no workspace", Role.READONLY, False)
+"""Where somebody is who may enter no workspace: whatever is asked there is not found."""
 
 
 def held(db: Database, who: Principal) -> frozenset[Capability]:

@@ -9,14 +9,19 @@ from atlas_tui.command import Where, command
 _ALL = Where.EVERYWHERE
 _PAGES = (Where.CONNECTION, Where.RUN, Where.TENANT)
 _APPS = (Where.PLATFORM_APPS, Where.PLATFORM_APP)
+_SYSTEM = (Where.SYSTEM_DIRECTORY, Where.SYSTEM_TENANT, Where.SYSTEM_RUNS, Where.SYSTEM_RUN)
+_COLLECTED_PAGES = (Where.TENANT_COMPLIANCE, Where.TENANT_ROLES, Where.TENANT_DIRECTORY, Where.INVENTORY_ITEM)
+_COLLECTED = (*_COLLECTED_PAGES, Where.INVENTORY, Where.INVENTORY_CHANGES, Where.COMPLIANCE, Where.ROLES)
 
 GOING: Final = (
     command(
         "open",
         "enter",
         "open",
-        "Open the row under the cursor.",
+        "Open the row under the cursor, or what this page leads to.",
         Where.LIST,
+        Where.RUN,
+        *_COLLECTED_PAGES,
         Where.TENANT,
         Where.PLATFORM_APPS,
         Where.PLATFORM_APP,
@@ -24,6 +29,7 @@ GOING: Final = (
         Where.AUDIT_ENTRY,
         Where.CONSENT,
         Where.ONBOARDINGS,
+        Where.SYSTEM_TENANT,
         hint=1,
     ),
     command("back", "escape", "back", "Close what is open, or go back; never quits.", _ALL, hint=8),
@@ -54,22 +60,26 @@ GOING: Final = (
     ),
 )
 LOOKING: Final = (
-    command("actions", "x", "actions", "What can be done with the marked rows, or with this one.", *_PAGES, *_APPS,
+    command("actions", "x", "actions", "What can be done with the marked rows, or with this one.", *_PAGES, *_APPS, *_COLLECTED,
              Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.MEMBER, Where.FLEET_IMPORT, Where.FORM,
              Where.CONSENT, Where.ONBOARDING, Where.INBOX, hint=2),
     command("filter", "/", "filter", "Filter the list: word, !word, key:value (help lists the keys).", Where.LIST,
              hint=3),
     command("problems", "!", "problems", "Only connections with a problem, or all again.", Where.CONNECTIONS, hint=4),
     command("pin", "@", "pin tenant", "Show only this tenant in all views, or all tenants again.",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, *_PAGES),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, *_PAGES, *_COLLECTED),
     command("wide", "w", "wide columns", "Show every column, as far as they fit, or the usual ones.",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.INVENTORY, Where.SYSTEM_DIRECTORY),
     command("panel", "d", "detail panel", "Show or hide the panel beside the list (from 120 columns on).",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.AUDIT, Where.INBOX, hint=6),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.AUDIT, Where.INBOX, Where.INVENTORY,
+             Where.INVENTORY_CHANGES, Where.COMPLIANCE, Where.ROLES, Where.SYSTEM_DIRECTORY, Where.SYSTEM_RUNS,
+             hint=6),
     command("copy_id", "y", "copy id", "Copy the Entra tenant id, or the run's number, to the clipboard (OSC 52).",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_PAGES),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_PAGES, *_COLLECTED,
+             *_SYSTEM),
     command("copy_json", "Y", "copy JSON", "Copy this as JSON; what is too long for a terminal goes into a file.",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_PAGES),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_PAGES, *_COLLECTED,
+             *_SYSTEM),
     command("reload", "ctrl+r", "reload", "Read the screen from the local database again.", _ALL, word="reload"),
     command("pause", "p", "pause", "Stop repainting, or go on.", _ALL, word="pause"),
     command("zone", "Z", "UTC/local", "Show times in UTC or in this machine's time zone.", _ALL, word="zone"),
@@ -77,7 +87,12 @@ LOOKING: Final = (
     command("suspend", "ctrl+z", "suspend", "Give the terminal back to the shell; fg returns.", _ALL),
 )  # fmt: skip
 FINDING: Final = (
-    command("help", "? f1", "help", "Search the keys and commands of this screen.", _ALL, word="help", hint=9),
+    command("help", "? f1", "help", "The runbook of the reason code here (again: the keys); else the keys of this screen.",
+             _ALL, word="help", hint=9),
+    command("keys", "", "keys", "Search the keys and commands of this screen.", _ALL, word="keys"),
+    command("runbook", "", "runbook", "What the reason code here means and what to do about it.", _ALL, word="runbook"),
+    command("reason", "", "reason code", "What a reason code means and what to do about it: :reason CODE.", _ALL,
+             word="reason"),
     command("command_bar", ":", "command", "Type a command, such as :conn NAME or :runs failed; tab completes.", _ALL),
     command("palette", "ctrl+p", "palette", "Find a command by a few of its letters.", _ALL, hint=10),
     command("connection", "", "go to connection",

@@ -15,25 +15,22 @@ from typing import TYPE_CHECKING
 from textual.app import SuspendNotSupported
 
 from atlas_tui import keyboard
-from atlas_tui.command import ACTION_PLACES, Where
 from atlas_tui.links import Link, View, to_connection, to_run
+from atlas_tui.screens.help_commands import HelpCommands
+from storage.capabilities import Capability
 from storage.errors import AtlasError
 
 if TYPE_CHECKING:
-    from atlas_tui.app import AtlasApp
     from atlas_tui.command import Command
     from storage.connections import ConnectionRow
 
 
-class AppCommands:
+class AppCommands(HelpCommands):
     """The `command_…` methods that every screen has.
 
     Args:
         app: What they work on.
     """
-
-    def __init__(self, app: AtlasApp) -> None:
-        self._app = app
 
     # Going
 
@@ -140,22 +137,6 @@ class AppCommands:
 
     # Finding
 
-    def command_help(self) -> None:
-        """Search keys and commands."""
-        from atlas_tui.screens.help import Help
-
-        if (screen := self._app.seen) is not None:
-            places = (*screen.PLACES, *ACTION_PLACES, Where.EVERYWHERE)
-            self._app.push_screen(Help(screen.all_commands(), places, self._app.keymap), self.do_chosen)
-
-    def command_palette(self) -> None:
-        """Find a command."""
-        from atlas_tui.screens.help import Palette
-
-        if (screen := self._app.seen) is not None:
-            slugs = tuple(membership.slug for membership in self._app.session.workspaces)
-            self._app.push_screen(Palette(screen.all_commands(), self._app.keymap, slugs), self.do_chosen)
-
     def command_command_bar(self, text: str = "") -> None:
         """Type a command.
 
@@ -216,12 +197,18 @@ class AppCommands:
                 self._app.flash("A run is named by its number, such as :run 1842.", "bad")
         elif command.id == "workspace":
             self.try_workspace(argument)
+        elif command.id in ("reason", "runbook"):
+            self.command_runbook(argument)
         elif command.id == "onboard_tenant":
             self.command_onboard_tenant(argument)
+        elif command.id in ("system", "system_runs"):
+            getattr(self, f"command_{command.id}")(argument)
         elif command.id == "find":
             self.command_find(argument)
         elif command.id == "import_fleet":
             self.command_import_fleet(argument)
+        elif command.id in ("inventory", "compliance", "roles", "directory"):
+            self.open_collected(command.id, argument)
         elif command.id in (View.RUNS, View.CONNECTIONS, View.TENANTS, View.AUDIT, View.MEMBERS, View.INBOX):
             self._app.navigation.go(Link(View(command.id), filter=argument))
         else:
@@ -272,9 +259,57 @@ class AppCommands:
 
         ask_for_file(self._app, path)
 
+    # What was collected
+
+    def open_collected(self, word: str, argument: str = "") -> None:
+        """Go to what was collected, of all tenants or of one."""
+        from atlas_tui.screens.collected_opening import open_collected
+
+        open_collected(self._app, word, argument)
+
+    def command_inventory(self) -> None:
+        """The inventory of the tenant on the screen, or of all."""
+        self.open_collected("inventory")
+
+    def command_compliance(self) -> None:
+        """The compliance of all tenants."""
+        self.open_collected("compliance")
+
+    def command_roles(self) -> None:
+        """The administrator roles of all tenants."""
+        self.open_collected("roles")
+
+    def command_directory(self) -> None:
+        """The directory counts of the tenant on the screen."""
+        self.open_collected("directory")
+
     def command_inbox(self) -> None:
         """What was told to the person at the keyboard."""
         self._app.navigation.go(Link(View.INBOX))
+
+    def command_system(self, text: str | None = None) -> None:
+        """The system directory.
+
+        Args:
+            text: What it is filtered by.
+        """
+        self._go_to_system(Link(View.SYSTEM, filter=text), Capability.PLATFORM_DIRECTORY_VIEW)
+
+    def command_system_runs(self, text: str | None = None) -> None:
+        """The runs of all workspaces.
+
+        Args:
+            text: What they are filtered by.
+        """
+        self._go_to_system(Link(View.SYSTEM_RUNS, filter=text), Capability.PLATFORM_RUNS_VIEW)
+
+    def _go_to_system(self, link: Link, needed: Capability) -> None:
+        if needed in self._app.session.platform:
+            self._app.navigation.go(link)
+        else:
+            self._app.flash(
+                f"That takes {needed.value}, which whoever owns the installation gives; no role here does.", "warn"
+            )
 
     def command_members(self) -> None:
         """The members of this workspace."""

@@ -21,6 +21,7 @@ from textual.widgets import Input, Static
 from atlas_tui.cells import plain
 from atlas_tui.command import Command
 from atlas_tui.commands import by_word
+from storage import reasons
 from storage.errors import InvalidInput
 
 KEPT: Final = 50
@@ -40,7 +41,13 @@ _FILTER_WORDS: Final = {
     ),
     "tenants": ("tag:", "lifecycle:", "cloud:", "archived:yes"),
     "find": ("tag:", "lifecycle:", "cloud:", "archived:yes"),
+    "inventory": ("@", "kind:", "platform:", "new:7d", "changed:7d", "removed:yes"),
+    "compliance": ("@", "tag:"),
+    "roles": ("@", "finding:"),
+    "directory": ("@",),
     "members": ("role:", "scope:"),
+    "system": ("workspace:", "verification:", "consent:", "permissions:missing", "archived:yes"),
+    "system-runs": ("status:", "outcome:failed", "outcome:", "reason:", "since:1h", "tenant:", "by:", "type:"),
     "inbox": ("unread:yes", "kind:", "outcome:failed", "since:1d"),
 }
 _OUTCOMES: Final = frozenset({"succeeded", "failed", "blocked", "cancelled", "lost"})
@@ -75,6 +82,8 @@ def completions(line: str, workspaces: Sequence[str]) -> list[str]:
         return [f"{known} " for known in by_word() if known.startswith(word)]
     if word == "workspace":
         return [f"workspace {slug}" for slug in workspaces if slug.startswith(rest)]
+    if word in ("reason", "runbook"):
+        return [f"{word} {code}" for code in reasons.catalog() if code.startswith(rest) and code != rest]
     head, _, last = rest.rpartition(" ")
     kept = f"{head} " if head else ""
     return [f"{word} {kept}{key}" for key in _FILTER_WORDS.get(word, ()) if key.startswith(last) and key != last]

@@ -25,7 +25,7 @@ from atlas_tui.screens.prose import Times
 from atlas_tui.threads import Asks
 from atlas_tui.widgets.flash_line import FlashLine
 from atlas_tui.widgets.key_hints import Hint, KeyHints
-from atlas_tui.widgets.status_line import StatusLine
+from atlas_tui.widgets.status_line import Segment, StatusLine
 from atlas_tui.widgets.tab_line import Tab, TabLine
 from storage.capabilities import CAPABILITIES_OF
 from storage.errors import AtlasError
@@ -118,6 +118,10 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
     def follow(self, link: Link) -> None:
         """A link leads here: show what it is about."""
 
+    def reason_here(self) -> str | None:
+        """The reason code that the row under the cursor, or this page, is about; help begins with its runbook."""
+        return None
+
     def step(self, rows: int) -> Link | None:
         """Move the cursor of this screen's list, for the page on top of it.
 
@@ -202,13 +206,24 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
         """Whether its lines are there: not before it is composed, and not any more while it is taken down (Textual calls both mounted)."""
         return self.is_mounted and self.is_running and bool(self.query("#hints"))
 
+    def status_segments(self) -> tuple[list[Segment], list[Segment]]:
+        """Line 1: its left and its right."""
+        return self.atlas.status_segments()
+
+    def tab_words(self) -> list[Tab]:
+        """The tabs."""
+        return [Tab(TAB_NUMBERS[view], view.value.capitalize()) for view in TABS]
+
+    def tab_key(self) -> str:
+        """The key of the tab one is on."""
+        return TAB_NUMBERS.get(self.tab(), "")
+
     def show_frame(self) -> None:
         """Line 1, the tabs, the flash line and the hints, as they should be now."""
         if not self.is_whole:
             return
-        self.query_one("#status", StatusLine).show(*self.atlas.status_segments())
-        tabs = [Tab(TAB_NUMBERS[view], view.value.capitalize()) for view in TABS]
-        self.query_one("#tabs", TabLine).show(tabs, TAB_NUMBERS.get(self.tab(), ""), self.crumb())
+        self.query_one("#status", StatusLine).show(*self.status_segments())
+        self.query_one("#tabs", TabLine).show(self.tab_words(), self.tab_key(), self.crumb())
         self.show_notice()
 
     def show_notice(self) -> None:

@@ -18,12 +18,14 @@ class ListFilter:
         text: The filter line.
         problems: Only what has a problem.
         connection_id: Only what belongs to this connection.
-        title: What the restriction to a connection is called.
+        tenant_id: Only what belongs to this tenant.
+        title: What the restriction to a connection or a tenant is called.
     """
 
     text: str = ""
     problems: bool = False
     connection_id: int | None = None
+    tenant_id: int | None = None
     title: str = ""
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Final
 
-from atlas_tui.links import TABS, Link, View
+from atlas_tui.links import SYSTEM_VIEWS, TABS, Link, View
 from atlas_tui.screens.frame import AtlasScreen
+from storage.capabilities import Capability
 
 if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
@@ -36,6 +37,18 @@ _CLASSES: Final = {
     View.ONBOARDING: ("onboarding", "OnboardingScreen"),
     View.ONBOARDINGS: ("onboardings", "OnboardingsScreen"),
     View.INBOX: ("inbox", "InboxScreen"),
+    View.SYSTEM: ("system_directory", "SystemDirectoryScreen"),
+    View.SYSTEM_TENANT: ("system_tenant", "SystemTenantScreen"),
+    View.SYSTEM_RUNS: ("system_runs", "SystemRunsScreen"),
+    View.SYSTEM_RUN: ("system_run", "SystemRunScreen"),
+    View.INVENTORY: ("inventory", "InventoryScreen"),
+    View.INVENTORY_CHANGES: ("inventory_changes", "InventoryChangesScreen"),
+    View.INVENTORY_ITEM: ("inventory_item", "InventoryItemScreen"),
+    View.COMPLIANCE: ("compliance_list", "ComplianceListScreen"),
+    View.TENANT_COMPLIANCE: ("compliance", "ComplianceScreen"),
+    View.ROLES: ("roles_list", "RolesListScreen"),
+    View.TENANT_ROLES: ("roles", "RolesScreen"),
+    View.TENANT_DIRECTORY: ("directory", "DirectoryScreen"),
 }
 FIRST: Final = View.CONNECTIONS
 
@@ -80,9 +93,17 @@ class Navigation:
             self._app.install_screen(made, f"{view.value} {self._generation}")
         return self._made[view]
 
+    @property
+    def first(self) -> View:
+        """Where one begins: platform staff who may enter no workspace, on the system plane."""
+        session = self._app.session
+        if session.workspaces:
+            return FIRST
+        return View.SYSTEM if Capability.PLATFORM_DIRECTORY_VIEW in session.platform else View.SYSTEM_RUNS
+
     async def start(self) -> None:
         """Go to the first view, instead of the opening screen."""
-        await self._app.switch_screen(self.of(FIRST))
+        await self._app.switch_screen(self.of(self.first))
 
     async def start_over(self) -> None:
         """Another workspace: every screen anew, from the first view on."""
@@ -91,14 +112,24 @@ class Navigation:
             await self._app.pop_screen()
         # A name is free only when its screen is out of the stack, so the new ones get names of their own.
         before, self._generation = self._generation, self._generation + 1
-        await self._app.switch_screen(self.of(FIRST))
+        await self._app.switch_screen(self.of(self.first))
         for view, screen in made.items():
             self._app.uninstall_screen(f"{view.value} {before}")
             if screen.is_running:
                 await screen.remove()
 
+    async def leave_system_plane(self) -> None:
+        """A platform role was taken: nothing that was read by it stays, seen or unseen."""
+        if SYSTEM_VIEWS & set(self._made):
+            await self.start_over()
+
     def go(self, link: Link) -> None:
         """Show something. A tab closes the pages on top; a page that is open already is gone back to."""
+        if link.view not in SYSTEM_VIEWS and not self._app.session.workspaces:
+            self._app.flash(
+                "That is in a workspace, and you are a member of none; a platform role gives no right there.", "warn"
+            )
+            return
         if (seen := self._app.seen) is not None and seen.link() != link:
             self._previous = seen.link()
             self._app.carry_notice()

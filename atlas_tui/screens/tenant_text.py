@@ -99,7 +99,7 @@ def tenant_lines(read: TenantRead, times: Times, width: int, chosen: int | None 
     lines = _end(detail, times, width) + _onboarding(detail, times, width)
     lines += _provider(detail, times, width, chosen)
     if detail.permissions is not None:
-        lines += _permissions(detail.permissions, times, width)
+        lines += permission_lines(detail.permissions, times, width)
     lines += [blank(), *field("Lifecycle", tenant_badge(tenant.lifecycle), width)]
     lines += field("Tenant id", tenant.entra_tenant_id, width)
     if tenant.name_differs:
@@ -181,7 +181,8 @@ def _connection(row: ConnectionRow, times: Times, width: int, chosen: int | None
     return [head, *why[:2]]
 
 
-def _permissions(summary: PermissionSummary, times: Times, width: int) -> list[Line]:
+def permission_lines(summary: PermissionSummary, times: Times, width: int) -> list[Line]:
+    """What a connection was granted of what the operations want, and what is missing."""
     if summary.checked_at is None:
         return field("Permissions", "not known yet: no check has had a token", width, style="muted")
     head = f"{len(summary.granted)} granted, seen {times.ago(summary.checked_at)} ago"

@@ -116,6 +116,7 @@ READS = {
 OWN = {
     "sessions.begin": "is about the principal's own",
     "sessions.standing": "is about the principal's own",
+    "sessions.standing_of": "answers with nothing instead of refusing",
     "sessions.finish": "is about the principal's own",
     "ssh_keys.mine": "is about the principal's own",
     "leaving_previews.preview_deactivate": "is for whoever owns the database: tests/headless/test_people.py",
