@@ -44,6 +44,10 @@ class Heartbeat:
         """Notes that some run changed: it may be a cancel, so the next beat comes early. The caller wakes the loop."""
         self._news = self._news or len(self._held) > 0
 
+    def is_heard(self) -> bool:
+        """Says whether the database has lately been told that this worker is alive."""
+        return self._clock() - self._said_alive_at <= self._timing.beat * 4
+
     def step(self) -> float:
         """Beats when it is time; returns seconds until it is time again.
 

@@ -17,6 +17,7 @@ class Timing:
         beat: how often leases are extended.
         early_beat: how soon after the last beat the next one may come when the change feed says that runs changed (a cancel).
         alert_lease: how long nobody else sends an alert that a worker has taken.
+        ping: how often a sign of life is given, where one is asked for.
         sweep: how often dead workers' runs and waiting ones are looked after.
         feed: how often the change feed is asked; that costs microseconds.
         look_anyway: how often the runs are looked at without news, since a run's time can come without anybody writing.
@@ -32,6 +33,7 @@ class Timing:
     beat: float = 5.0
     early_beat: float = 1.0
     alert_lease: float = alert_queue.LEASE.total_seconds()
+    ping: float = 60.0
     sweep: float = 2.0
     feed: float = 0.05
     look_anyway: float = 1.0

@@ -42,6 +42,7 @@ from tasks.reporter import ProgressWriter
 from tasks.runner import Runner
 from tasks.scheduling import Scheduling
 from tasks.sweeping import Sweep
+from tasks.telling import Telling
 from tasks.timing import Timing
 
 EXIT_AT_ONCE: Final = 3
@@ -83,6 +84,7 @@ class Worker:
         settings: the configuration.
         key_id: fingerprint of the key it opens credentials with; shown with the worker.
         shelf: opens providers.
+        keyring: opens what alerts are sent to.
         slots: how many runs it works on at once.
         is_local: it belongs to a dashboard and ends with it.
         timing: its rhythm.
@@ -94,6 +96,7 @@ class Worker:
         settings: Settings,
         key_id: str,
         shelf: ProviderShelf,
+        keyring: Keyring,
         *,
         slots: int,
         is_local: bool = False,
@@ -119,6 +122,17 @@ class Worker:
             raise
         self._heartbeat = Heartbeat(db, self.id, self._held, self._timing)
         self._beats = Loop("heartbeat", self._heartbeat.step, self._log, longest_pause=1.0)
+        self._telling = Telling(
+            db,
+            self.id,
+            settings,
+            keyring,
+            self._heartbeat,
+            lambda: len(self._held),
+            self._timing,
+            version=version(),
+            is_local=is_local,
+        )
         self._dispatcher = Dispatcher(
             db, self.id, self._slots, self._hints.give, self._on_runs_changed, self._timing, self._log
         )
@@ -151,6 +165,7 @@ class Worker:
         self._log.info("worker_started", worker=self.id, pid=os.getpid(), slots=self._slots.total, key_id=self._key_id)
         for loop in (self._writer.loop, self._beats, self._sweeps, self._schedules, self._batches, self._dispatches):
             loop.start()
+        self._telling.start()
         self._hints.start()
         request = self._wait_for_stop()
         self._log.info("worker_stopping", worker=self.id, why=request.why, busy=len(self._held))
@@ -173,6 +188,7 @@ class Worker:
         self._hints.stop()
         self._schedules.stop()
         self._batches.stop()
+        self._telling.stop(max(5.0, self._timing.grace))
         self._try(self._scheduling.give_back)
         self._try(lambda: workers.stopping(self._db, self.id))
         self._held.finish_by(end)
@@ -276,7 +292,8 @@ def open_worker(
     db = open_database(settings.database, pool_size=count // 2 + 4, shared=settings.shared)
     try:
         shelf = make_shelf(settings, keyring)
-        return Worker(db, settings, key_id or keyring.key_ids[0], shelf, slots=count, is_local=is_local, timing=timing)
+        first_key = key_id or keyring.key_ids[0]
+        return Worker(db, settings, first_key, shelf, keyring, slots=count, is_local=is_local, timing=timing)
     except BaseException:
         db.close()
         raise
