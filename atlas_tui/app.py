@@ -20,6 +20,7 @@ from textual.app import App
 from textual.binding import Binding, BindingsMap
 
 from atlas_tui import crash, hangup, staying, theme
+from atlas_tui.charset import shows_blocks
 from atlas_tui.feed import Changed, Feed, Freshness, Poller, Reached, open_feed
 from atlas_tui.keymap import Keymap, resolve
 from atlas_tui.links import Link
@@ -92,6 +93,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
             Binding(key, "command('quit')", "quit", show=False, priority=True) for key in self.keymap["quit"]
         )
         self.everywhere = AppCommands(self)
+        self.blocks = shows_blocks(environ or {})
         self.clock = clock
         self.zone: tzinfo = UTC
         self.freshness = Freshness()

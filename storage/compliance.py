@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, String, func, select, type_coerce
 
-from storage import attempts, operations
+from storage import attempts, operations, resolver
 from storage import tenants as tenant_reads
 from storage.access import Principal
 from storage.attempts import Attempt
@@ -100,6 +100,7 @@ class TenantCompliance:
         now: the last whole snapshot and the one before, and a newer one that is not whole.
         points: a sparkline: the days of the last two weeks that have a whole snapshot, oldest first.
         attempt: the last try, where there is no whole snapshot.
+        connection_id: the tenant's default connection; None when it has none.
     """
 
     tenant_id: int
@@ -107,6 +108,7 @@ class TenantCompliance:
     now: Compliance
     points: tuple[TrendPoint, ...]
     attempt: Attempt | None = None
+    connection_id: int | None = None
 
 
 def latest(db: Database, who: Principal, tenant_id: int) -> Compliance:
@@ -187,8 +189,10 @@ def of_workspace(
         known = _newest(tx, ids)
         without = [tenant_id for tenant_id in ids if known[tenant_id].snapshot is None]
         tried = attempts.of_tenants(tx, without, operations.COMPLIANCE_SNAPSHOT)
+        default = resolver.default_ids(tx, ids)
     rows = tuple(
-        TenantCompliance(row.id, row.name, known[row.id], points[row.id], tried.get(row.id)) for row in found.rows
+        TenantCompliance(row.id, row.name, known[row.id], points[row.id], tried.get(row.id), default.get(row.id))
+        for row in found.rows
     )
     return Page(rows, found.cursors, found.has_before, found.has_after, position=found.position)
 

@@ -17,6 +17,7 @@ Another connection of the tenant is never taken instead: which one is used is fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -26,7 +27,7 @@ from storage.access import Principal, authority, who_may
 from storage.capabilities import Capability
 from storage.connection_locks import select_with_tenant
 from storage.connections import ConnectionRow, rows_by_id
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.errors import InvalidInput, NotFound
 from storage.gate import Obstacle, find_unusable
 from storage.reasons import FixBy
@@ -101,3 +102,16 @@ def _absence(lifecycle: str) -> Obstacle:
     archived = lifecycle == TenantLifecycle.ARCHIVED
     reason = reasons.find("tenant_archived" if archived else "provider_connection_missing")
     return Obstacle(reason, reason.sentence)
+
+
+def default_ids(tx: Transaction, tenant_ids: Sequence[int]) -> Mapping[int, int]:
+    """Returns the default connection of each of some tenants, whether it can be used or not; a tenant without one is not in it.
+
+    The caller has asked for authority.
+    """
+    rows = tx.run(
+        select(pc.c.tenant_id, pc.c.id).where(
+            pc.c.tenant_id.in_(list(tenant_ids)), pc.c.provider == Provider.MICROSOFT.value, pc.c.is_default
+        )
+    ).all()
+    return {row.tenant_id: row.id for row in rows}

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, exists, func, select
 
-from storage import attempts, filters, operations
+from storage import attempts, filters, operations, resolver
 from storage.access import Principal, authority
 from storage.attempts import Attempt
 from storage.capabilities import Capability
@@ -58,6 +58,7 @@ class TenantRoles:
         findings: how often each kind of finding is in it, the weightiest kind first.
         added, removed: assignments that came and went since the report before; None when it is compared with none.
         attempt: how the last scan ended, where there is no whole report.
+        connection_id: the tenant's default connection; None when it has none.
     """
 
     tenant_id: int
@@ -70,6 +71,7 @@ class TenantRoles:
     added: int | None
     removed: int | None
     attempt: Attempt | None
+    connection_id: int | None
 
 
 def page(db: Database, who: Principal, query: RolesQuery, place: Place, limit: int = 100) -> Page[TenantRoles]:
@@ -134,6 +136,7 @@ def _lines(tx: Transaction, found: Sequence[Row[Any]]) -> list[TenantRoles]:
     reports = {row.id: row for row in tx.run(select(role_reports).where(_R.id.in_(wanted))).all()}
     findings = _count_findings(tx, wanted)
     tried = attempts.of_tenants(tx, [one for one in ids if report_of[one] is None], operations.ADMIN_ROLES_SCAN)
+    default = resolver.default_ids(tx, ids)
     lines = []
     for row in found:
         report = reports.get(report_of[row.id])
@@ -150,6 +153,7 @@ def _lines(tx: Transaction, found: Sequence[Row[Any]]) -> list[TenantRoles]:
                 difference.get("added_count"),
                 difference.get("removed_count"),
                 tried.get(row.id),
+                default.get(row.id),
             )
         )
     return lines

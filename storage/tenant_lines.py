@@ -8,21 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from sqlalchemy import select
-
-from storage import compliance, tenants
+from storage import compliance, resolver, tenants
 from storage.access import Principal
 from storage.compliance import TrendPoint
 from storage.connections import ConnectionRow, rows_by_id
 from storage.database import Database
 from storage.pages import Page, Place
-from storage.schema import provider_connections
-from storage.states import Provider
 from storage.tenants import TenantQuery, TenantRow
-
-_ONE_PROVIDER: Final = Provider.MICROSOFT.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +56,7 @@ def page(
     points: Mapping[int, tuple[TrendPoint, ...]] = {}
     if found.rows:
         with db.read() as tx:
-            ids = tx.run(
-                select(provider_connections.c.id).where(
-                    provider_connections.c.tenant_id.in_([row.id for row in found.rows]),
-                    provider_connections.c.provider == _ONE_PROVIDER,
-                    provider_connections.c.is_default,
-                )
-            ).scalars()
+            ids = resolver.default_ids(tx, [row.id for row in found.rows]).values()
             defaults = {row.tenant_id: row for row in rows_by_id(tx, list(ids))}
             if with_trend:
                 points = compliance.points_in(tx, [row.id for row in found.rows])

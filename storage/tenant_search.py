@@ -20,10 +20,11 @@ from storage import filters
 from storage.access import Authority, Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
-from storage.errors import NotFound
+from storage.errors import Conflict, InvalidInput, NotFound
+from storage.pages import Place
 from storage.schema import tags, tenant_tags, tenants, workspaces
 from storage.states import Cloud, TenantLifecycle
-from storage.tenants import TenantRow, rows_by_id
+from storage.tenants import TenantQuery, TenantRow, get, page, rows_by_id
 
 KEYS: Final[dict[str, Collection[str] | None]] = {
     "archived": {"yes"},
@@ -116,6 +117,35 @@ def search(db: Database, who: Principal, text: str, *, workspace_id: int | None 
         ]
     hits.sort(key=lambda hit: _rank(hit, wanted.words))
     return Hits(tuple(hits[:limit]), len(hits) > limit)
+
+
+def find_by_name(db: Database, who: Principal, workspace_id: int, text: str) -> TenantRow:
+    """Finds the one tenant that a person means: by number, name, domain, tenant id, or a part of the name. Archived ones are found too.
+
+    Raises:
+        InvalidInput: it is blank, which would fit every tenant (an unset variable in a script).
+        NotFound: nothing fits, or the principal is no member.
+        Conflict: several fit; the hint names some.
+    """
+    if not text.replace('"', " ").strip():
+        raise InvalidInput("tenant", "is blank", "Name it: number, name, domain or tenant id.")
+    if text.isascii() and text.isdigit():
+        if len(text) > 18:
+            raise NotFound("Nothing has a number that large.")
+        row = get(db, who, int(text))
+        if row.workspace_id == workspace_id:
+            return row
+        raise NotFound(f"There is no tenant {text} in this workspace.")
+    quoted = text.replace('"', " ")
+    found = page(db, who, TenantQuery(workspace_id, f'"{quoted}" archived:yes'), Place.first(), 10).rows
+    exact = [row for row in found if text.casefold() in (row.name.casefold(), row.entra_tenant_id, row.primary_domain)]
+    candidates = exact or list(found)
+    if not candidates:
+        raise NotFound(f"No tenant fits {quoted[:80]!r}.", "See `atlas-tui tenants`.")
+    if len(candidates) > 1:
+        names = ", ".join(f"{row.id} {row.name}" for row in candidates[:5])
+        raise Conflict(f"{len(candidates)} tenants fit {quoted[:80]!r}.", f"Name one by its number: {names}.")
+    return candidates[0]
 
 
 def _find(tx: Transaction, rights: Authority, workspace_id: int, wanted: filters.Filter, limit: int) -> list[int]:

@@ -73,11 +73,12 @@ class TenantRow:
 
 @dataclass(frozen=True, slots=True)
 class TenantQuery:
-    """What a list of tenants shall show, by name. `text` is the filter line."""
+    """What a list of tenants shall show, by name. `text` is the filter line, `tenant_id` leaves only that one."""
 
     workspace_id: int
     text: str = ""
     descending: bool = False
+    tenant_id: int | None = None
 
 
 def create(
@@ -215,6 +216,8 @@ def page(db: Database, who: Principal, query: TenantQuery, place: Place, limit: 
             rights.tenant_clause(query.workspace_id, Capability.TENANT_VIEW, tenants.c.id),
             *_conditions(wanted),
         )
+        if query.tenant_id is not None:
+            statement = statement.where(tenants.c.id == query.tenant_id)
         keys = [SortKey(column, column.name, query.descending) for column in (tenants.c.sort_name, tenants.c.id)]
         found = read_page(tx, statement, keys, place, limit, lambda row: row, tenants.c.id)
         rows = tuple(_rows(tx, found.rows))

@@ -34,6 +34,8 @@ class Exports(AtlasScreen):
     CSV_COLUMNS: ClassVar[tuple[str, ...]] = ()
     """The columns of a CSV file; the row's own fields when empty."""
 
+    EXPORTED: ClassVar[str] = "what this list finds"
+
     table: VirtualTable[Any]
 
     def read_page(self, session: Session, request: PageRequest, place: Place) -> Page[Any]:
@@ -59,9 +61,13 @@ class Exports(AtlasScreen):
                 return
             place = Place.after(page.cursors[-1])
 
+    def export_request(self) -> PageRequest:
+        """What is taken away: the list's filter and order."""
+        return PageRequest(Direction.FIRST, PAGE_ROWS, sort=self.table.sort, filter=self.table.filter)
+
     def command_export(self) -> None:
         """Ask for the format, and write the file."""
-        title = "Export what this list finds to a file of yours"
+        title = f"Export {self.EXPORTED} to a file of yours"
         items = (
             MenuItem(Format.CSV.value, "c", "CSV, for spreadsheets"),
             MenuItem(Format.JSONL.value, "j", "JSON, one object a line"),
@@ -72,7 +78,7 @@ class Exports(AtlasScreen):
         if chosen is None:
             return
         session, format, now = self.session, Format(chosen), self.atlas.clock()
-        request = PageRequest(Direction.FIRST, PAGE_ROWS, sort=self.table.sort, filter=self.table.filter)
+        request = self.export_request()
         self.atlas.flash("exporting...")
         self.ask(
             "export",

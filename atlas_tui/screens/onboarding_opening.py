@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atlas_tui.links import Link, View, to_onboarding
+from atlas_tui.screens.collected_opening import find_tenant
 from atlas_tui.screens.form_opening import open_form
 from atlas_tui.widgets.confirm_name import Confirmed, ConfirmName
-from storage.errors import AtlasError, NotFound
+from storage.errors import AtlasError
 from storage.onboarding_state import OnboardingState
 from storage.states import OnboardingStatus, TenantLifecycle
 
 if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
-    from atlas_tui.session import Session
     from storage.tenants import TenantRow
 
 
@@ -31,31 +31,7 @@ def onboard_new(atlas: AtlasApp) -> None:
 
 def onboard_named(atlas: AtlasApp, name: str) -> None:
     """Bring a tenant on by its name, domain or id: `:onboard NAME`."""
-    session = atlas.session
-    atlas.ask(
-        "onboard",
-        lambda: _find(session, name),
-        lambda row: onboard(atlas, row.id),
-        lambda error: atlas.flash(str(error), "bad"),
-    )
-
-
-def _find(session: Session, name: str) -> TenantRow:
-    from storage import tenants
-    from storage.pages import Place
-    from storage.tenants import TenantQuery
-
-    rows = tenants.page(
-        session.db, session.who, TenantQuery(session.workspace.workspace_id, f"{name} archived:yes"), Place.first(), 2
-    ).rows
-    exact = [row for row in rows if row.name.casefold() == name.casefold()]
-    if len(exact) == 1 or len(rows) == 1:
-        return (exact or list(rows))[0]
-    if rows:
-        raise NotFound(
-            f"Several tenants are called like {name[:80]}.", "Type more of the name, or its Entra tenant id."
-        )
-    raise NotFound(f"There is no tenant {name[:80]}.", ":onboard without a name adds one.")
+    find_tenant(atlas, name, lambda row: onboard(atlas, row.id))
 
 
 def onboard(atlas: AtlasApp, tenant_id: int) -> None:

@@ -11,8 +11,10 @@ from atlas_tui.cells import Line, Part
 from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_audit_of, to_connection
 from atlas_tui.screens.acting import Acts, Targets
+from atlas_tui.screens.collected_kinds import kind_of_run, page_of_run
 from atlas_tui.screens.copying import copy_text
 from atlas_tui.screens.paging import PageScreen
+from atlas_tui.screens.prose import field
 from atlas_tui.screens.run_text import run_lines
 from storage import runs
 from storage.states import Topic
@@ -38,9 +40,29 @@ class RunScreen(Acts, PageScreen):
         return runs.get(self.session.db, self.session.who, id)
 
     def lines(self, width: int) -> list[Line]:
-        """The page."""
+        """The page, and the way to what the run collected."""
         head: Line = (Part(f" Run #{self.read.row.id}  {self.read.row.label}", "title"),)
-        return [head, *run_lines(self.read, self.times, width)]
+        kind = kind_of_run(self.read)
+        found = [] if kind is None else field("Collected", f"enter: {kind.found}", width, style="strong")
+        return [head, *found, *run_lines(self.read, self.times, width)]
+
+    def offers(self, id: str) -> bool:
+        """Enter leads to what the run collected, when it is a run that collects."""
+        return id != "open" or (self.read is not None and page_of_run(self.read) is not None)
+
+    def show_page(self) -> None:
+        """The page; what enter does depends on it."""
+        super().show_page()
+        if self.is_mounted:
+            self.show_hints()
+
+    def command_open(self) -> None:
+        """What the run collected."""
+        link = None if self.read is None else page_of_run(self.read)
+        if link is not None:
+            self.atlas.navigation.go(link)
+        else:
+            self.atlas.flash("This run collected nothing.")
 
     def linked(self) -> Link | None:
         """The run's connection."""

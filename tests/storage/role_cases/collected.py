@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage import collected, compliance, role_overview, roles
+from storage import collected, compliance, role_overview, roles, tenant_search
 from storage.compliance_publishing import CollectedSnapshot
 from storage.finishing import RunResult
 from storage.operations import ADMIN_ROLES_SCAN, COMPLIANCE_SNAPSHOT
@@ -34,6 +34,9 @@ def _report(fleet: Any) -> Any:
 CASES = {
     "collected.summary": (VIEW, "contoso", lambda f, who, _: collected.summary(f.db, who, _tenant(f)), _snapshot),
     "collected.tries": (VIEW, "contoso", lambda f, who, _: collected.tries(f.db, who, _tenant(f)), _snapshot),
+    "tenant_search.find_by_name": (
+        "tenant.view", "contoso", lambda f, who, _: tenant_search.find_by_name(f.db, who, f.north, "contoso")
+    ),
     "role_overview.page": (
         VIEW, "entrance", lambda f, who, _: role_overview.page(f.db, who, RolesQuery(f.north), Place.first())
     ),
