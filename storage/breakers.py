@@ -93,7 +93,12 @@ def of_connection(db: Database, who: Principal, connection_id: int) -> OpenBreak
             see=Capability.PROVIDER_VIEW,
             what=f"Connection {connection_id}",
         )
-        row = _read(tx, connection_id)
+        return read_open(tx, connection_id)
+
+
+def read_open(tx: Transaction, connection_id: int) -> OpenBreaker | None:
+    """As `of_connection`, inside a transaction; authority was asked by the caller."""
+    row = _read(tx, connection_id)
     return None if row is None else _open(row)
 
 

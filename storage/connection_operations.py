@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Row, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import breakers, operations
@@ -21,8 +21,8 @@ from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import NotFound
 from storage.gate import find_obstacle, lock_connection
-from storage.schema import connection_operations, provider_connections
-from storage.states import RunOutcome, Topic
+from storage.schema import connection_operations, provider_connections, schedules, tenant_tags
+from storage.states import RunOutcome, ScheduleScope, Topic
 
 SET_ASIDE: Final = frozenset({"superseded", "consent_doubted"})
 """Reasons of runs whose result was not believed: they neither failed nor were good."""
@@ -46,6 +46,7 @@ class OperationStanding:
         last_good_at: when.
         blocked_reason_code: why its schedule could not start it; None when it can.
         blocked_since: since when.
+        next_due_at: when a schedule starts it next; None when none does.
     """
 
     type: str
@@ -59,6 +60,7 @@ class OperationStanding:
     last_good_at: datetime | None
     blocked_reason_code: str | None
     blocked_since: datetime | None
+    next_due_at: datetime | None
 
     @property
     def label(self) -> str:
@@ -67,17 +69,15 @@ class OperationStanding:
 
 
 def of_connection(db: Database, who: Principal, connection_id: int) -> tuple[OperationStanding, ...]:
-    """Returns what became of each operation on a connection, in the catalog's order; what never ran and was never blocked is not in it.
+    """Returns what became of each operation on a connection, in the catalog's order.
+
+    One that never ran, was never held up and is not scheduled is not in it.
 
     Raises:
         NotFound: the connection is not visible.
     """
     with db.read() as tx:
-        connection = tx.run(
-            select(provider_connections.c.workspace_id, provider_connections.c.tenant_id).where(
-                provider_connections.c.id == connection_id
-            )
-        ).first()
+        connection = tx.run(select(provider_connections).where(provider_connections.c.id == connection_id)).first()
         if connection is None:
             raise NotFound(f"Connection {connection_id} does not exist.")
         authority(tx, who).require(
@@ -88,9 +88,42 @@ def of_connection(db: Database, who: Principal, connection_id: int) -> tuple[Ope
             see=Capability.PROVIDER_VIEW,
             what=f"Connection {connection_id}",
         )
-        rows = tx.run(select(connection_operations).where(connection_operations.c.connection_id == connection_id)).all()
-    order = list(operations.CATALOG)
-    return tuple(_standing(row) for row in sorted(rows, key=lambda row: order.index(row.type)))
+        return standings(tx, connection)
+
+
+def standings(tx: Transaction, connection: Row[Any]) -> tuple[OperationStanding, ...]:
+    """As `of_connection`, inside a transaction; authority was asked by the caller.
+
+    Args:
+        tx: a transaction.
+        connection: the connection's row.
+    """
+    rows = tx.run(select(connection_operations).where(connection_operations.c.connection_id == connection.id))
+    ran = {row.type: row for row in rows}
+    due = _next_due(tx, connection)
+    return tuple(
+        _standing(name, ran.get(name), due.get(name)) for name in operations.CATALOG if name in ran or name in due
+    )
+
+
+def _next_due(tx: Transaction, connection: Row[Any]) -> dict[str, datetime]:
+    """When schedules start something on a connection next, by operation: nothing on one that is disabled."""
+    if not connection.is_enabled:
+        return {}
+    labels = select(tenant_tags.c.tag_id).where(tenant_tags.c.tenant_id == connection.tenant_id)
+    reaches = or_(
+        schedules.c.scope_kind == ScheduleScope.WORKSPACE.value,
+        schedules.c.tag_id.in_(labels),
+        schedules.c.tenant_id == connection.tenant_id,
+        schedules.c.connection_id == connection.id,
+    )
+    rows = tx.run(
+        select(schedules.c.type, func.min(schedules.c.next_due_at).label("due"))
+        .where(schedules.c.workspace_id == connection.workspace_id, schedules.c.is_enabled, reaches)
+        .where(schedules.c.next_due_at.is_not(None))
+        .group_by(schedules.c.type)
+    )
+    return {row.type: row.due for row in rows}
 
 
 def note_completed(tx: Transaction, run: Row[Any]) -> None:
@@ -211,7 +244,9 @@ def _insert(
     )
 
 
-def _standing(row: Row[Any]) -> OperationStanding:
+def _standing(operation_type: str, row: Row[Any] | None, next_due_at: datetime | None) -> OperationStanding:
+    if row is None:
+        return OperationStanding(operation_type, None, None, None, None, None, 0, None, None, None, None, next_due_at)
     return OperationStanding(
         row.type,
         row.last_run_id,
@@ -224,4 +259,5 @@ def _standing(row: Row[Any]) -> OperationStanding:
         row.last_good_at,
         row.blocked_reason_code,
         row.blocked_since,
+        next_due_at,
     )

@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, and_, func, select
 
-from storage import credentials, filters, operations, rollups
+from storage import breakers, connection_operations, credentials, filters, operations, rollups
 from storage.access import Authority, Principal, authority, who_may
+from storage.breakers import OpenBreaker
 from storage.capabilities import Capability
 from storage.connection_filters import KEYS, SORTS, ConnectionQuery, conditions_of, needs_tenant, sort_keys
+from storage.connection_operations import OperationStanding
 from storage.credential_slots import owner_clause
 from storage.database import Database, Transaction
 from storage.errors import Conflict, InvalidInput, NotFound
@@ -114,6 +116,8 @@ class ConnectionDetail:
             that it may cover less than is needed today.
         checked_with_previous_credential: the credential in use is newer than the last check, whose badges stand all the same (a
             platform app's rotation resets nobody).
+        operations: what became of each operation, and when it is due next.
+        breaker: what holds scheduled work back; None while nothing does.
     """
 
     row: ConnectionRow
@@ -135,6 +139,8 @@ class ConnectionDetail:
     obstacles: Mapping[str, Obstacle]
     consent_manifest_version: int | None
     checked_with_previous_credential: bool
+    operations: tuple[OperationStanding, ...]
+    breaker: OpenBreaker | None
 
     @property
     def check_obstacle(self) -> Obstacle | None:
@@ -303,6 +309,8 @@ def get(db: Database, who: Principal, connection_id: int) -> ConnectionDetail:
             },
             consent_manifest_version=connection.consent_manifest_version,
             checked_with_previous_credential=_is_older_than_credential(connection.last_checked_at, held),
+            operations=connection_operations.standings(tx, connection),
+            breaker=breakers.read_open(tx, connection_id),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from storage import (
     audit_trail,
@@ -16,6 +16,7 @@ from storage import (
     cancelling,
     connection_changes,
     connection_operations,
+    connections,
     credentials,
     leases,
     probing,
@@ -29,7 +30,7 @@ from storage.failures import failure
 from storage.finishing import RunResult
 from storage.gate import lock_connection
 from storage.operations import CONNECTION_CHECK, DIRECTORY_SYNC, INVENTORY_SYNC, find
-from storage.schema import operation_runs
+from storage.schema import operation_runs, schedules, tags
 from storage.states import CredentialOwner, RunCause, RunOutcome, RunStatus
 
 NOON = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
@@ -281,3 +282,27 @@ def test_a_run_that_is_lost_or_stopped_at_its_claim_counts_as_well(fleet: Any) -
     fleet.sweep()
     assert standing(fleet, connection).last_outcome is RunOutcome.LOST
     assert fleet.rows(select(operation_runs.c.id).where(operation_runs.c.status != RunStatus.COMPLETED.value)) == []
+
+
+def test_what_is_due_next_stands_beside_it(sqlite_fleet: Any) -> None:
+    fleet, connection = sqlite_fleet, sqlite_fleet.connection["contoso"]
+    soon, later = (fleet.clock.time + timedelta(hours=hours) for hours in (1, 2))
+    gold = select(tags.c.id).where(tags.c.name == "gold").scalar_subquery()
+    shared = {
+        "workspace_id": fleet.north,
+        "time_zone": "UTC",
+        "created_at": soon,
+        "updated_at": soon,
+        "cron": "0 1 * * *",
+    }
+    for name, reach in (
+        ("of its tag", {"scope_kind": "tag", "tag_id": gold, "type": CONNECTION_CHECK, "next_due_at": soon}),
+        ("of all", {"scope_kind": "workspace", "type": CONNECTION_CHECK, "next_due_at": later}),
+        ("of another", {"scope_kind": "tenant", "tenant_id": fleet.tenant["fabrikam"], "type": INVENTORY_SYNC, "next_due_at": soon}),
+        ("off", {"scope_kind": "workspace", "type": DIRECTORY_SYNC, "next_due_at": soon, "is_enabled": False}),
+    ):  # fmt: skip
+        fleet.write(insert(schedules).values(name=name, **shared, **reach))
+    (only,) = connections.get(fleet.db, fleet.dana, connection).operations
+    assert (only.type, only.next_due_at, only.last_outcome) == (CONNECTION_CHECK, soon, None)
+    connection_changes.set_enabled(fleet.db, fleet.dana, connection, False)
+    assert connections.get(fleet.db, fleet.dana, connection).operations == (), "nothing starts on what is disabled"
