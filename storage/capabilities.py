@@ -52,6 +52,9 @@ CAPABILITIES_OF: Final = MappingProxyType(
     }
 )
 
+LEAST: Final = Role.READONLY
+"""The role that allows the least, where one must be said of somebody who has none."""
+
 PLATFORM_CAPABILITIES: Final = frozenset({Capability.PLATFORM_DIRECTORY_VIEW, Capability.PLATFORM_RUNS_VIEW})
 
 

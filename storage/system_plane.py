@@ -11,12 +11,12 @@ from typing import Final
 from sqlalchemy import select
 
 from storage.access import Principal, WorkspaceMembership, has_platform_grant
-from storage.capabilities import PLATFORM_CAPABILITIES, Capability, Role
+from storage.capabilities import LEAST, PLATFORM_CAPABILITIES, Capability
 from storage.database import Database, Transaction
 from storage.errors import Forbidden, NotFound
 from storage.schema import platform_grants, users
 
-NO_WORKSPACE: Final = WorkspaceMembership(0, "", "no workspace", Role.READONLY, False)
+NO_WORKSPACE: Final = WorkspaceMembership(0, "", "no workspace", LEAST, False)
 """Where somebody is who may enter no workspace: whatever is asked there is not found."""
 
 
