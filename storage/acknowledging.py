@@ -42,17 +42,21 @@ class Terms:
         until: when it shows again; None when it is solved.
         note: why, or what is being done.
         owner: the login of who owns it; None for who acknowledges.
-        ticket: a reference.
     """
 
     until: datetime | None = None
     note: str = ""
     owner: str | None = None
-    ticket: str | None = None
 
 
 def acknowledge(
-    db: Database, who: Principal, connection_ids: Sequence[int], reason_code: str, terms: Terms | None = None
+    db: Database,
+    who: Principal,
+    connection_ids: Sequence[int],
+    reason_code: str,
+    terms: Terms | None = None,
+    *,
+    ticket: str | None = None,
 ) -> int:
     """Acknowledges a problem on some connections; where somebody has already, the new terms count.
 
@@ -62,6 +66,7 @@ def acknowledge(
         connection_ids: of one workspace; those on which it is solved meanwhile are left out.
         reason_code: which problem.
         terms: until when, why, whose.
+        ticket: a reference, kept with it and in the trail.
 
     Returns:
         On how many it is acknowledged now.
@@ -75,13 +80,19 @@ def acknowledge(
 
     def change(tx: Transaction, connection: Any) -> None:
         of = (a.c.connection_id == connection.id, a.c.reason_code == reason_code)
-        _write(tx, who, connection.workspace_id, of, {"connection_id": connection.id}, reason_code, given)
+        _write(tx, who, connection.workspace_id, of, {"connection_id": connection.id}, reason_code, given, ticket)
 
-    return _each(db, who, "problem.acknowledge", connection_ids, reason_code, given.ticket, change, only_present=True)
+    return _each(db, who, "problem.acknowledge", connection_ids, reason_code, ticket, change, only_present=True)
 
 
 def acknowledge_app(
-    db: Database, who: Principal, platform_app_id: int, reason_code: str, terms: Terms | None = None
+    db: Database,
+    who: Principal,
+    platform_app_id: int,
+    reason_code: str,
+    terms: Terms | None = None,
+    *,
+    ticket: str | None = None,
 ) -> None:
     """Acknowledges a problem of a platform app: on everything that signs in with it, also what gets the same problem later.
 
@@ -97,7 +108,7 @@ def acknowledge_app(
         if not app_has(tx, workspace_id, platform_app_id, reason_code):
             raise Conflict(f"Nothing that signs in with this app has {reason_code} now.", "Look at the list again.")
         of = (a.c.platform_app_id == platform_app_id, a.c.reason_code == reason_code)
-        _write(tx, who, workspace_id, of, {"platform_app_id": platform_app_id}, reason_code, given)
+        _write(tx, who, workspace_id, of, {"platform_app_id": platform_app_id}, reason_code, given, ticket)
 
     _check_reason(reason_code)
     audit.attempt(
@@ -107,7 +118,7 @@ def acknowledge_app(
         work,
         target_kind="platform_app",
         target_id=platform_app_id,
-        ticket=given.ticket,
+        ticket=ticket,
         detail={"reason": reason_code},
     )
 
@@ -241,6 +252,7 @@ def _write(
     target: dict[str, int],
     reason_code: str,
     terms: Terms,
+    ticket: str | None,
 ) -> None:
     now = tx.now()
     owner_id, owner = _owner(tx, who, workspace_id, terms.owner)
@@ -248,7 +260,7 @@ def _write(
     values = {
         "user_id": owner_id,
         "note": note,
-        "ticket": read_ticket(terms.ticket),
+        "ticket": read_ticket(ticket),
         "expires_at": None if terms.until is None else check_until(terms.until, now),
     }
     before = tx.run(
@@ -267,7 +279,7 @@ def _write(
         target_kind=column.removesuffix("_id"),
         target_id=target_id,
         workspace_id=workspace_id,
-        ticket=terms.ticket,
+        ticket=ticket,
         detail={
             "reason": reason_code,
             "owner": owner,

@@ -87,7 +87,13 @@ def connection_ids(db: Database, who: Principal, workspace_id: int, problem_id: 
 
 
 def acknowledge_problem(
-    db: Database, who: Principal, workspace_id: int, problem_id: int, terms: Terms | None = None
+    db: Database,
+    who: Principal,
+    workspace_id: int,
+    problem_id: int,
+    terms: Terms | None = None,
+    *,
+    ticket: str | None = None,
 ) -> int:
     """Acknowledges a whole problem: with its platform app when that is the problem, else on each of its connections.
 
@@ -101,9 +107,11 @@ def acknowledge_problem(
     """
     problem = find(db, who, workspace_id, problem_id)
     if problem.platform_app_id is not None:
-        acknowledge_app(db, who, problem.platform_app_id, problem.reason_code, terms)
+        acknowledge_app(db, who, problem.platform_app_id, problem.reason_code, terms, ticket=ticket)
         return 1
-    return acknowledge(db, who, connection_ids(db, who, workspace_id, problem_id), problem.reason_code, terms)
+    return acknowledge(
+        db, who, connection_ids(db, who, workspace_id, problem_id), problem.reason_code, terms, ticket=ticket
+    )
 
 
 def withdraw_problem(

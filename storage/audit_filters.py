@@ -87,7 +87,7 @@ def _mentions(tx: Transaction, query: AuditQuery, word: str) -> ColumnElement[bo
 
 def _matches(tx: Transaction, query: AuditQuery, key: str, values: Sequence[str]) -> ColumnElement[bool]:
     if key == "since":
-        return _since(tx, query, tx.now() - filters.read_span(values[-1]))
+        return entries_since(tx, query, tx.now() - filters.read_span(values[-1]))
     if key == "action":
         return ae.c.action.in_([code for value in values for code in audit_actions.matching(value)])
     if key == "outcome":
@@ -131,8 +131,10 @@ def _about_tenants(tx: Transaction, query: AuditQuery, value: str) -> ColumnElem
     return and_(ae.c.tenant_id.is_not(None), ae.c.tenant_id.in_(select(tenants.c.id).where(mine, named)))
 
 
-def _since(tx: Transaction, query: AuditQuery, moment: datetime) -> ColumnElement[bool]:
-    """Entries from a moment on, with a bound on the id: the chain's sequence has no gaps, so twenty steps find where a million begin.
+def entries_since(tx: Transaction, query: AuditQuery, moment: datetime) -> ColumnElement[bool]:
+    """Makes the condition of entries from a moment on, with a bound on the id.
+
+    The chain's sequence has no gaps, so twenty steps find where a million begin.
 
     Entries are in the order of time but for a clock that was set back, which an hour's allowance covers.
     """

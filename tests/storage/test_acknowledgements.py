@@ -52,7 +52,9 @@ def overview(fleet: Any, **query: Any) -> attention.Overview:
 
 
 def acknowledge(fleet: Any, name: str, by: str = "omar", **terms: Any) -> int:
-    return acknowledging.acknowledge(fleet.db, fleet.people[by], [fleet.connection[name]], CODE, Terms(**terms))
+    ticket = terms.pop("ticket", None)
+    ids = [fleet.connection[name]]
+    return acknowledging.acknowledge(fleet.db, fleet.people[by], ids, CODE, Terms(**terms), ticket=ticket)
 
 
 def holding(fleet: Any) -> list[Any]:
