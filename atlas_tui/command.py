@@ -51,6 +51,9 @@ class Where(StrEnum):
     ROLES = "Administrator roles of all tenants"
     TENANT_ROLES = "A tenant's administrator roles"
     TENANT_DIRECTORY = "A tenant's directory counts"
+    BATCHES = "Bulk starts"
+    BATCH = "A bulk start"
+    BATCH_ACTION = "In a bulk start's menu (x)"
     INBOX = "Inbox"
     SYSTEM_DIRECTORY = "System directory"
     SYSTEM_TENANT = "A tenant in the system directory"
@@ -70,6 +73,7 @@ ACTION_PLACES = frozenset(
         Where.CONSENT_ACTION,
         Where.ONBOARDING_ACTION,
         Where.INBOX_ACTION,
+        Where.BATCH_ACTION,
     }
 )
 """The menus. A command of a menu has a letter there and no key of its own."""

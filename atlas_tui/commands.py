@@ -17,6 +17,7 @@ from atlas_tui.command import Command, Where
 from atlas_tui.command_sets.acting import ACTING
 from atlas_tui.command_sets.apps import APP_ACTIONS, APPS
 from atlas_tui.command_sets.audit import AUDIT
+from atlas_tui.command_sets.batches import BATCH_ACTIONS, BATCHES
 from atlas_tui.command_sets.collected import COLLECTED
 from atlas_tui.command_sets.consent import CONSENT, CONSENT_ACTIONS
 from atlas_tui.command_sets.credentials import CREDENTIAL_ACTIONS, CREDENTIALS, REPORTS
@@ -53,6 +54,7 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *PEOPLE,
             *ONBOARDING,
             *INBOX,
+            *BATCHES,
             *SYSTEM_PLANE,
             *CONSENT,
             *APPS,
@@ -69,6 +71,7 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *CONSENT_ACTIONS,
             *ONBOARDING_ACTIONS,
             *INBOX_ACTIONS,
+            *BATCH_ACTIONS,
         )
     }
 )

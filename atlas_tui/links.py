@@ -33,6 +33,8 @@ class View(StrEnum):
     ONBOARDING = "onboarding"
     ONBOARDINGS = "onboardings"
     INBOX = "inbox"
+    BATCHES = "batches"
+    BATCH = "batch"
     SYSTEM = "system"
     SYSTEM_TENANT = "system_tenant"
     SYSTEM_RUNS = "system_runs"
@@ -141,8 +143,8 @@ def to_runs_of(connection_id: int, title: str) -> Link:
 
 
 def to_batch(id: int) -> Link:
-    """The runs of one bulk start."""
-    return Link(View.RUNS, filter=f"batch:{id}")
+    """A bulk start's page."""
+    return Link(View.BATCH, id)
 
 
 def to_inventory(

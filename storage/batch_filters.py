@@ -16,6 +16,9 @@ from storage.errors import InvalidInput
 from storage.reasons import catalog
 from storage.states import BatchClass
 
+UNTRIED: Final = "untried"
+"""The part of a batch that the gate was not asked about yet."""
+
 _CLASSES: Final = frozenset(BatchClass)
 
 
@@ -54,10 +57,14 @@ def _in_one(value: str) -> ColumnElement[bool]:
     mine = members.batch_id == batch_id
     if not part:
         return mine
+    if part == UNTRIED:
+        return mine & members["class"].is_(None)
     if part in _CLASSES:
         return mine & (members["class"] == part)
     if part in catalog():
         return mine & (members.reason_code == part)
     raise InvalidInput(
-        "filter", f"`{part}` is no class of a batch", f"Use one of: {', '.join(sorted(_CLASSES))}, or a reason."
+        "filter",
+        f"`{part}` is no class of a batch",
+        f"Use one of: {', '.join(sorted({*_CLASSES, UNTRIED}))}, or a reason.",
     )

@@ -19,7 +19,7 @@ from atlas_tui.screens import connection_actions
 from atlas_tui.screens.connection_text import name_of
 from atlas_tui.screens.credential_actions import CredentialActs
 from atlas_tui.screens.starting import Start, StartFlow
-from atlas_tui.screens.starting_many import start_many, targets_in
+from atlas_tui.screens.starting_many import StartMany, selection_of
 from atlas_tui.widgets.confirm import Confirm
 from atlas_tui.widgets.menu import Menu, MenuItem
 from storage import cancelling, connections, operations, runs, starting
@@ -185,25 +185,7 @@ class Acts(CredentialActs):
         return Start(operation, row.id, name_of(row), begin)
 
     def _start_many(self, operation: Operation, targets: Targets) -> None:
-        session = self.session
-
-        def go(yes: bool | None) -> None:
-            if not yes:
-                return
-            self.atlas.flash(f"starting {_many(targets)}...")
-            self.ask(
-                "start many",
-                lambda: start_many(session, targets_in(session, targets), operation.type),
-                lambda told: self.atlas.flash(told.text, told.level),
-                self.tell_error,
-                keep_all=True,
-            )
-
-        paragraphs = (
-            "Each is started through the same gate as a single one: what is busy waits for its turn, what is blocked is left "
-            "out and counted.",
-        )
-        self.app.push_screen(Confirm(f"{operation.label}: {_many(targets)}?", paragraphs, confirm_label="Start"), go)
+        StartMany(self, operation, selection_of(self.session, targets), _many(targets)).ask_first()
 
     # Cancel and retry
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from textual.app import SuspendNotSupported
 
 from atlas_tui import keyboard
-from atlas_tui.links import Link, View, to_connection, to_run
+from atlas_tui.links import Link, View, to_batch, to_connection, to_run
 from atlas_tui.screens.help_commands import HelpCommands
 from storage.capabilities import Capability
 from storage.errors import AtlasError
@@ -156,6 +156,14 @@ class AppCommands(HelpCommands):
         """Ask which run."""
         self.command_command_bar("run ")
 
+    def command_batches(self) -> None:
+        """The bulk starts."""
+        self._app.navigation.go(Link(View.BATCHES))
+
+    def command_batch(self) -> None:
+        """Ask which bulk start."""
+        self.command_command_bar("batch ")
+
     def command_workspace(self) -> None:
         """Ask which workspace."""
         self.command_command_bar("workspace ")
@@ -189,12 +197,12 @@ class AppCommands(HelpCommands):
         """`:conn NAME`, `:run 1842`, `:workspace NAME`, `:runs FILTER`, `:connections FILTER`, `:tenants FILTER`, `:audit FILTER`."""
         if command.id == "connection":
             self.find_connection(argument)
-        elif command.id == "run":
+        elif command.id in ("run", "batch"):
             number = argument.lstrip("#")
             if number.isascii() and number.isdigit() and len(number) < 16:
-                self._app.navigation.go(to_run(int(number)))
+                self._app.navigation.go((to_run if command.id == "run" else to_batch)(int(number)))
             else:
-                self._app.flash("A run is named by its number, such as :run 1842.", "bad")
+                self._app.flash(f"A {command.id} is named by its number, such as :{command.id} 1842.", "bad")
         elif command.id == "workspace":
             self.try_workspace(argument)
         elif command.id in ("reason", "runbook"):
@@ -209,7 +217,15 @@ class AppCommands(HelpCommands):
             self.command_import_fleet(argument)
         elif command.id in ("inventory", "compliance", "roles", "directory"):
             self.open_collected(command.id, argument)
-        elif command.id in (View.RUNS, View.CONNECTIONS, View.TENANTS, View.AUDIT, View.MEMBERS, View.INBOX):
+        elif command.id in (
+            View.RUNS,
+            View.CONNECTIONS,
+            View.TENANTS,
+            View.AUDIT,
+            View.MEMBERS,
+            View.INBOX,
+            View.BATCHES,
+        ):
             self._app.navigation.go(Link(View(command.id), filter=argument))
         else:
             self._app.flash(f":{command.word} takes nothing behind it.", "bad")

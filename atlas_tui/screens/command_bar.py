@@ -48,6 +48,7 @@ _FILTER_WORDS: Final = {
     "members": ("role:", "scope:"),
     "system": ("workspace:", "verification:", "consent:", "permissions:missing", "archived:yes"),
     "system-runs": ("status:", "outcome:failed", "outcome:", "reason:", "since:1h", "tenant:", "by:", "type:"),
+    "batches": ("state:open", "type:", "by:", "since:7d"),
     "inbox": ("unread:yes", "kind:", "outcome:failed", "since:1d"),
 }
 _OUTCOMES: Final = frozenset({"succeeded", "failed", "blocked", "cancelled", "lost"})

@@ -36,6 +36,8 @@ _CLASSES: Final = {
     View.CONSENT: ("consent", "ConsentScreen"),
     View.ONBOARDING: ("onboarding", "OnboardingScreen"),
     View.ONBOARDINGS: ("onboardings", "OnboardingsScreen"),
+    View.BATCHES: ("batches", "BatchesScreen"),
+    View.BATCH: ("batch", "BatchScreen"),
     View.INBOX: ("inbox", "InboxScreen"),
     View.SYSTEM: ("system_directory", "SystemDirectoryScreen"),
     View.SYSTEM_TENANT: ("system_tenant", "SystemTenantScreen"),

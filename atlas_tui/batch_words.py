@@ -1,0 +1,141 @@
+"""Bulk starts in words: the classes of a dry run, what a batch comes to, how far it is. The dashboard and the command line say the same.
+
+Must not know: widgets, printing, the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from storage.batch_filters import word
+from storage.batch_previews import DryRun
+from storage.batches import BatchRow
+from storage.states import BatchClass, RunOutcome
+
+BAR_WIDTH: Final = 20
+
+_WOULD: Final = {
+    BatchClass.STARTED: "start",
+    BatchClass.ATTACHED: "attach: the same operation is on its way there already",
+    BatchClass.WAITING: "wait for the run that is active on their connection",
+    BatchClass.BLOCKED: "blocked, and left out:",
+    BatchClass.NOT_PERMITTED: "not permitted to you, and left out.",
+    BatchClass.GONE: "not there, or not yours to see",
+}
+_SAID: Final = {
+    BatchClass.STARTED: ("+", "started"),
+    BatchClass.ATTACHED: ("+", "attached"),
+    BatchClass.WAITING: ("o", "waiting"),
+    BatchClass.BLOCKED: ("x", "blocked"),
+    BatchClass.NOT_PERMITTED: ("-", "not permitted"),
+    BatchClass.GONE: ("-", "gone"),
+    BatchClass.CANCELLED: ("-", "never tried"),
+}
+_ENDED: Final = {
+    RunOutcome.SUCCEEDED: "+",
+    RunOutcome.PARTIALLY_SUCCEEDED: "!",
+    RunOutcome.FAILED: "x",
+    RunOutcome.BLOCKED: "x",
+    RunOutcome.CANCELLED: "-",
+    RunOutcome.LOST: "~",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One number of a batch.
+
+    Attributes:
+        words: what it counts.
+        number: how many.
+        glyph: one of `+ ! x ~ o -`; empty for a part of the number above it.
+        note: what there is to know about it.
+        filter: the filter line that shows them in a list; empty when no list does.
+        in_connections: whether that is the list of connections, instead of runs.
+    """
+
+    words: str
+    number: int
+    glyph: str
+    note: str = ""
+    filter: str = ""
+    in_connections: bool = False
+
+
+def dry_run_lines(run: DryRun) -> list[str]:
+    """What a bulk start would meet, a line for each class."""
+    lines = []
+    for name, words in _WOULD.items():
+        number = run.classes.get(name, 0)
+        if not number:
+            continue
+        ask = f" {run.who_may}" if name is BatchClass.NOT_PERMITTED else ""
+        lines.append(f"{number:>7,}  {words}{ask}")
+        if name is BatchClass.BLOCKED:
+            lines += [f"{n:>13,}  {code}" for code, n in run.blocked_by.items()]
+    if not run.is_complete:
+        lines.append(f"{run.total - run.seen:>7,}  still to be looked at")
+    return lines
+
+
+def gate_counts(row: BatchRow) -> Iterator[Count]:
+    """What the gate said to the connections of a batch."""
+    tally, id = row.tally, row.id
+    if tally.untried:
+        note = "will not be started: the rest was cancelled" if row.cancel_requested_at is not None else "next"
+        yield Count("not tried yet", tally.untried, "o", note, word(id, "untried"), in_connections=True)
+    notes = {
+        BatchClass.ATTACHED: "the same operation was on its way there already",
+        BatchClass.WAITING: "behind another run on their connection",
+        BatchClass.NOT_PERMITTED: f"to {row.initiator}",
+        BatchClass.GONE: "deleted, or not theirs to see",
+        BatchClass.CANCELLED: "the rest was cancelled",
+    }
+    with_runs = (BatchClass.STARTED, BatchClass.ATTACHED, BatchClass.WAITING)
+    for name, (glyph, words) in _SAID.items():
+        number = tally.classes.get(name, 0)
+        if not number:
+            continue
+        filter = "" if name is BatchClass.GONE else word(id, name.value)
+        yield Count(words, number, glyph, notes.get(name, ""), filter, name not in with_runs)
+        if name is BatchClass.BLOCKED:
+            for code, n in tally.blocked_by.items():
+                yield Count(code, n, "", "", word(id, code), in_connections=True)
+
+
+def run_counts(row: BatchRow) -> Iterator[Count]:
+    """What became of the runs of a batch."""
+    tally, mine = row.tally, word(row.id)
+    for words, number, glyph, status, note in (
+        ("waiting", tally.waiting, "o", "waiting", "for their turn"),
+        ("queued", tally.queued, "~", "queued", "for a worker"),
+        ("running", tally.running, "~", "running", ""),
+    ):
+        if number:
+            yield Count(words, number, glyph, note, f"{mine} status:{status}")
+    if tally.waiting_for_microsoft:
+        yield Count("wait for Microsoft", tally.waiting_for_microsoft, "", "", f"{mine} status:queued,running")
+    for outcome, number in tally.outcomes.items():
+        shown = f"{mine} outcome:{outcome.value}"
+        yield Count(outcome.value.replace("_", " "), number, _ENDED[outcome], "", shown)
+        for of, code, n in tally.reasons:
+            if of is outcome and code != outcome.value:
+                yield Count(code, n, "", "", f"{shown} reason:{code}")
+
+
+def progress(row: BatchRow) -> str:
+    """How far it is: `[########............] 42 % (20/48)`; full once nothing more will happen."""
+    done, total = row.tally.settled, max(1, row.member_count)
+    filled = min(BAR_WIDTH, done * BAR_WIDTH // total)
+    return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {done * 100 // total} % ({done:,}/{row.member_count:,})"
+
+
+def state(row: BatchRow) -> tuple[str, str]:
+    """Where it is as a whole: a glyph and a word."""
+    if row.result is not None:
+        return _ENDED[row.result], row.result.value.replace("_", " ")
+    if row.cancel_requested_at is not None:
+        return "-", "being cancelled"
+    return ("~", "starting") if row.tally.untried else ("~", "going on")
