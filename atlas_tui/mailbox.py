@@ -95,6 +95,9 @@ class Mailbox:
         """
         from storage import notifications
 
+        notice = self._app.notice
+        if notice is not None and notice.about is not None and notice.about.id in ids:
+            self._app.clear_notice()
         session = self._app.session
         self._app.ask("mark read", lambda: notifications.mark_read(session.db, session.who, ids), told, self._failed)
 

@@ -38,7 +38,7 @@ def rollup_segments(found: Rollup) -> list[Segment]:
         if found.verification[status] or status is VerificationStatus.HEALTHY
     ]
     if found.missing_permissions:
-        segments.insert(-1, Segment(f"! permissions missing {_number(found.missing_permissions)}", "warn", 4))
+        segments.insert(-1, Segment(f"! perms missing {_number(found.missing_permissions)}", "warn", 4))
     return segments
 
 
