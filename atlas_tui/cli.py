@@ -30,6 +30,7 @@ from atlas_tui.arguments import (
     permissions,
     reading,
     running,
+    schedules,
     system_plane,
     tenants,
 )
@@ -39,6 +40,7 @@ from storage.errors import AtlasError
 _TOPICS = (
     reading,
     running,
+    schedules,
     inventory,
     tenants,
     apps,

@@ -41,10 +41,12 @@ class Preview:
     """What a schedule would do.
 
     Attributes:
+        rule: when it would be due.
         due: its next due times, in UTC.
         connections: how many connections something would be started on now, at most `schedule_reach.COUNTED` + 1.
     """
 
+    rule: DueRule
     due: tuple[datetime, ...]
     connections: int
 
@@ -85,7 +87,7 @@ def preview(
         rule = DueRule(values["rhythm"], values["time_zone"], values["quiet"], anchor or now)
         target_id = next((id for key, id in reached.items() if key != "scope_kind"), None)
         condition = connections_of(ScheduleScope(reached["scope_kind"]), workspace_id, target_id)
-        return Preview(upcoming(rule, now, count), count_usable(tx, condition))
+        return Preview(rule, upcoming(rule, now, count), count_usable(tx, condition))
 
 
 def columns_of(tx: Transaction, rights: Authority, workspace_id: int, target: Target) -> dict[str, Any]:
