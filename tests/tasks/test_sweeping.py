@@ -1,4 +1,5 @@
-"""What every worker looks after beside its runs: here, that due purges get done and others do not, and that stages are cleared."""
+"""What every worker looks after beside its runs: here, that due purges get done and others do not, that stages are cleared and old
+notifications go."""
 
 from __future__ import annotations
 
@@ -6,18 +7,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from storage import inventory_staging, leases, offboarding
 from storage.inventory_staging import StagedItem
-from storage.schema import audit_entries, tenants
+from storage.schema import audit_entries, notifications, tenants
 from storage.schema import inventory_staging as staged
 from tasks import sweeping
 from tasks.held_runs import HeldRun, Stop
 from tasks.logs import Log
 from tasks.providers.base import RunStopped
 from tasks.staging import RunStage
-from tasks.sweeping import PURGE_EVERY, STAGING_EVERY, Sweep
+from tasks.sweeping import NOTIFICATIONS_EVERY, PURGE_EVERY, STAGING_EVERY, Sweep
 from tasks.timing import Timing
 
 
@@ -72,6 +73,26 @@ def test_a_sweep_clears_what_an_ended_run_has_staged_and_looks_again_after_a_whi
     passed[0] += STAGING_EVERY
     sweep.step()
     assert fleet.count(staged) == 0
+
+
+def test_a_sweep_deletes_what_was_told_long_ago_and_looks_again_after_an_hour(fleet: Any, monkeypatch: Any) -> None:
+    passed = [1000.0]
+    monkeypatch.setattr(sweeping, "steady_clock", lambda: passed[0])
+
+    def tell_long_ago(tx: Any) -> None:
+        workspace = tx.run(select(tenants.c.workspace_id)).scalar_one()
+        row = {"user_id": fleet.who.user_id, "workspace_id": workspace, "kind": "run_completed", "title": "old"}
+        tx.run(insert(notifications).values(**row, created_at=tx.now() - timedelta(days=181)))
+
+    fleet.connection()
+    sweep = Sweep(fleet.db, Timing(), Log("worker"))
+    sweep.step()
+    fleet.db.write(tell_long_ago)
+    sweep.step()
+    assert fleet.count(notifications) == 1  # it has looked a moment ago
+    passed[0] += NOTIFICATIONS_EVERY
+    sweep.step()
+    assert fleet.count(notifications) == 0
 
 
 def test_who_lost_the_run_stops_at_the_next_thing_it_stages(fleet: Any) -> None:
