@@ -33,6 +33,7 @@ from storage.schema import (
     workspaces,
 )
 from storage.sealing import SEAL_VERSION, Binding, SecretMaterial, fingerprint, seal
+from storage.seeding_history import PastCheck, remember_check
 from storage.states import (
     Cloud,
     ConnectionType,
@@ -312,6 +313,10 @@ class _Seeder:
         if not platform and hints.secret:
             app = next((app for app in tenant.apps if app.client_id == hints.client_id), None)
             self._credential(tx, CredentialOwner.CONNECTION, connection_id, guid, hints.secret, app)
+        if checked is not None:
+            code = None if reason is None else reason.code
+            missing = frozenset(hints.missing_permissions)
+            remember_check(tx, connection_id, PastCheck(checked, hints.verification_status, code, missing))
         if checked is not None and granted:
             self._permissions(tx, connection_id, frozenset(hints.missing_permissions), checked)
 
@@ -354,6 +359,7 @@ class _Seeder:
                 starts_at=known.starts if known else None,
                 expires_at=known.expires if known else None,
                 stored_at=self._now - timedelta(days=60),
+                stored_by_id=self.owner.user_id,
                 **{column: owner_id},
             )
         )
