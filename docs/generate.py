@@ -15,7 +15,8 @@ import msgspec
 from atlas_tui import cli
 from atlas_tui.headless import exit_codes
 from atlas_tui.keymap import render_keys_markdown
-from storage import configuration, reasons
+from storage import configuration, reasons, runbooks
+from storage.runbooks import Shape
 
 HERE = Path(__file__).parent
 NOTICE = "<!-- Written by docs/generate.py; change the code, then run `make docs`. -->\n\n"
@@ -50,8 +51,12 @@ def commands() -> str:
 
 
 def reason_codes() -> str:
-    """Every reason code, by category."""
-    lines = ["# Reason codes\n", "Stable names for every way things go wrong, who fixes it, and the next step.\n"]
+    """Every reason code by category, then the runbook of each."""
+    lines = [
+        "# Reason codes\n",
+        "Stable names for every way things go wrong. `?` on a row or a page with a code opens its runbook in the dashboard; so do",
+        "`:reason CODE` and `atlas-tui reasons CODE`. None of them needs a network.\n",
+    ]
     by_category: dict[str, list[reasons.Reason]] = {}
     for reason in reasons.catalog().values():
         by_category.setdefault(reason.category.value, []).append(reason)
@@ -60,12 +65,27 @@ def reason_codes() -> str:
             f"## {category}\n\n| reason | fixed by | retry helps | what it is | next step |\n|---|---|---|---|---|"
         )
         for reason in entries:
-            name = f"[`{reason.code}`]({reason.link})" if reason.link else f"`{reason.code}`"
             lines.append(
-                f"| {name} | {reason.fix_by.value} | {reason.retryable.value} | {reason.sentence} | {reason.next_step} |"
+                f"| [`{reason.code}`](#{reason.code}) | {reason.fix_by.value} | {reason.retryable.value} | {reason.sentence} "
+                f"| {reason.next_step} |"
             )
         lines.append("")
+    lines.append("## Runbooks\n")
+    for reason in reasons.catalog().values():
+        lines += _runbook(reason.code)
     return "\n".join(lines)
+
+
+def _runbook(code: str) -> list[str]:
+    lines = [f"### {code}\n"]
+    for section in runbooks.of(code).sections:
+        if section.shape is Shape.TEXT:
+            items = [f"<{item}>" if item.startswith("https://") else item for item in section.items]
+            lines.append(f"**{section.title}.** {' '.join(items)}\n")
+            continue
+        mark = {Shape.LIST: "* {}", Shape.STEPS: "1. {}", Shape.COMMANDS: "* `{}`"}[section.shape]
+        lines += [f"**{section.title}**\n", *(mark.format(item) for item in section.items), ""]
+    return lines
 
 
 def settings() -> str:
@@ -99,7 +119,7 @@ def _attributes(docstring: str) -> dict[str, str]:
 
 PAGES = {
     "commands.md": commands,
-    "reasons.md": reason_codes,
+    "reason-codes.md": reason_codes,
     "configuration.md": settings,
     "keys.md": lambda: render_keys_markdown(),
 }

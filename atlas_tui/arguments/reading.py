@@ -42,7 +42,7 @@ def add(commands: Commands, common: Parser) -> None:
     command(commands, common, "workers", "headless.reading:list_workers", "list workers")
     command(commands, common, "workspaces", "headless.reading:list_workspaces", "list the workspaces you may enter")
     found = command(
-        commands, common, "reasons", "headless.reading:explain_reason", "explain a reason code, or list them"
+        commands, common, "reasons", "headless.reasons:explain_reason", "explain a reason code, or list them"
     )
     found.add_argument("code", nargs="?", help="the reason code")
     command(commands, common, "doctor", "headless.doctor:doctor", "look for what is wrong with this installation")

@@ -12,7 +12,6 @@ from storage import access, connections, platform_apps, reasons, runs, tenants, 
 from storage.configuration import load
 from storage.connections import ConnectionQuery, ConnectionRow
 from storage.database import open_database
-from storage.errors import NotFound
 from storage.runs import RunDetail, RunQuery, RunRow
 from storage.tenants import TenantQuery
 
@@ -225,32 +224,4 @@ def list_workspaces(options: argparse.Namespace) -> int:
         write_json(found)
         return 0
     write_table(("WORKSPACE", "NAME", "ROLE"), [(entry.slug, entry.name, entry.role.value) for entry in found])
-    return 0
-
-
-def explain_reason(options: argparse.Namespace) -> int:
-    """`atlas-tui reasons [CODE]`: what a reason code means."""
-    catalog = reasons.catalog()
-    if options.code is None:
-        if options.json:
-            write_json(list(catalog.values()))
-        else:
-            write_table(
-                ("REASON", "FIX BY", "SENTENCE"),
-                [(r.code, r.fix_by.value, r.sentence) for r in catalog.values()],
-                widest=100,
-            )
-        return 0
-    if options.code not in catalog:
-        raise NotFound(f"There is no reason code {options.code}.", "See `atlas-tui reasons`.")
-    reason = catalog[options.code]
-    if options.json:
-        write_json(reason)
-        return 0
-    write_line(f"{reason.code}: {reason.sentence}")
-    write_line(f"fixed by   {reason.fix_by.value}")
-    write_line(f"retry      {reason.retryable.value}")
-    write_line(f"next step  {reason.next_step}")
-    if reason.link:
-        write_line(f"more       {reason.link}")
     return 0

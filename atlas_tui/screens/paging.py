@@ -18,6 +18,7 @@ from atlas_tui.links import Link
 from atlas_tui.screens.copying import copy_json
 from atlas_tui.screens.frame import AtlasScreen
 from atlas_tui.screens.prose import wrapped
+from atlas_tui.screens.runbook import code_of
 from atlas_tui.screens.scrolled import Scrolled
 from storage.errors import AtlasError, Forbidden, NotFound
 
@@ -70,6 +71,10 @@ class PageScreen(AtlasScreen):
         subject = self.subject
         if subject is not None:
             self.ask("subject", lambda: self.read_subject(subject), self._take, self._failed)
+
+    def reason_here(self) -> str | None:
+        """The reason that the page explains."""
+        return code_of(self.read)
 
     def _take(self, read: Any) -> None:
         self.read, self._refusal = read, None

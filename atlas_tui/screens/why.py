@@ -57,9 +57,12 @@ def explain(
 
 
 def further_reading(code: str | None, width: int) -> list[Line]:
-    """Where the reason is explained at length, if it is."""
-    link = reasons.find(code).link if code else ""
-    return field("Read", link, width, style="muted") if link else []
+    """Where the reason is explained at length: its runbook here, and a page if there is one."""
+    if not code:
+        return []
+    lines = field("Runbook", "? tells causes, steps and commands", width, style="muted")
+    link = reasons.find(code).link
+    return [*lines, *field("Read", link, width, style="muted")] if link else lines
 
 
 def next_step(reason: Reason, reader: Reader) -> str:
