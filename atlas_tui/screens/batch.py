@@ -98,6 +98,12 @@ class BatchScreen(BatchActs, PageScreen):
         # The head and the headings are above and between them.
         self.page.scroll_lines(step if self._at + 12 > self.page.size.height or step < 0 else 0)
 
+    def show_page(self) -> None:
+        """The page; whether enter does something depends on it."""
+        super().show_page()
+        if self.is_mounted:
+            self.show_hints()
+
     def offers(self, id: str) -> bool:
         """Enter opens a list, when a number has one."""
         return id != "open" or self.chosen is not None

@@ -1,6 +1,6 @@
 """What a bulk start's page says.
 
-Promise: the same classes as in the dry run, then what became of the runs; an end is only foretold once there is a pace to tell it from.
+Promise: what became of the runs, then the same classes as in the dry run; an end is only foretold once there is a pace to tell it from.
 
 Must not know: widgets, queries.
 """
@@ -14,13 +14,13 @@ from atlas_tui.screens.prose import Times, blank, field, heading
 from storage.batches import BatchRow, BatchStatus
 from storage.consequences import count as in_words
 
-_WORDS = 30
+_WORDS = 36
 _STATE_WIDTH = 20
 
 
 def counts_of(row: BatchRow) -> list[Count]:
     """Every number of the page, in its order."""
-    return [*gate_counts(row), *run_counts(row)]
+    return [*run_counts(row), *gate_counts(row)]
 
 
 def batch_lines(read: BatchStatus, chosen: Count | None, times: Times, width: int) -> list[Line]:
@@ -39,7 +39,7 @@ def batch_lines(read: BatchStatus, chosen: Count | None, times: Times, width: in
         lines += field("Retry of", f"batch #{row.of_batch_id}", width)
     if row.ticket:
         lines += field("Ticket", row.ticket, width)
-    for text, counts in (("What the gate said", list(gate_counts(row))), ("The runs", list(run_counts(row)))):
+    for text, counts in (("The runs", list(run_counts(row))), ("What the gate said", list(gate_counts(row)))):
         if counts:
             lines += [blank(), heading(text), *(_count_line(count, count == chosen, width) for count in counts)]
     return lines
@@ -52,7 +52,7 @@ def _count_line(count: Count, is_chosen: bool, width: int) -> Line:
         named = (Part(f"{marker}    "), Part(fit(count.words, _WORDS - 2), "muted"))
     else:
         named = (Part(marker), *badge(count.glyph, count.words, width=_WORDS + 2).parts)
-    return fit_line((*named, Part(f"{count.number:>9,}  ", "strong"), Part(count.note, "muted")), width)
+    return fit_line((*named, Part(f"{count.number:>8,}  ", "strong"), Part(count.note, "muted")), width)
 
 
 def _end(read: BatchStatus, times: Times) -> str:
