@@ -7,8 +7,6 @@ Must not know: what was collected.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_tenant
 from atlas_tui.screens.acting import Acts, Targets
@@ -26,8 +24,6 @@ class CollectedPage(Acts, Exports, PageScreen):
         keymap: Which keys the commands have.
     """
 
-    WORD: ClassVar[str]
-
     def __init__(self, keymap: Keymap) -> None:
         super().__init__(keymap)
         self.run_id: int | None = None
@@ -43,8 +39,8 @@ class CollectedPage(Acts, Exports, PageScreen):
         return View.TENANTS
 
     def crumb(self) -> str:
-        """The tenant's name, and what of it."""
-        return f"{self.collector.tenant.name}: {self.WORD}" if self.collector is not None else self.WORD
+        """The tenant's name; what of it is said above the lines."""
+        return self.collector.tenant.name if self.collector is not None else ""
 
     def follow(self, link: Link) -> None:
         """Another tenant, or what another run left."""

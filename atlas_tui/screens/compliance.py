@@ -30,7 +30,6 @@ class ComplianceScreen(CollectedPage):
     VIEW = View.TENANT_COMPLIANCE
     PLACES = (Where.DETAIL, Where.TENANT_COMPLIANCE)
     TOPICS = frozenset({Topic.RUNS, Topic.CONNECTIONS})
-    WORD = "compliance"
 
     days = SPANS[1]
 

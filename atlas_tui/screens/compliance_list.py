@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from atlas_tui.session import Session
     from storage.pages import Page, Place
 
-_STANDING_WIDTH = 10
+_STANDING_WIDTH = 9
 
 
 def _count(row: TenantCompliance, state: str | None) -> Cell:
@@ -98,10 +98,10 @@ class ComplianceListScreen(Acts, ListScreen[TenantCompliance]):
         """Those that fit."""
         return (
             Column("name", "TENANT", lambda row, now: cell(row.tenant_name), 14, share=1, sortable=True),
-            Column("total", "DEVICES", lambda row, now: _count(row, None), 8, priority=2, align="right"),
+            Column("total", "DEVICES", lambda row, now: _count(row, None), 7, priority=2, align="right"),
             Column("share", "COMPLIANT", _share, 9, align="right"),
-            Column("non", "NONC.", lambda row, now: _count(row, "noncompliant"), 7, priority=1, align="right"),
-            Column("change", "+/-", _change, 6, priority=3, align="right"),
+            Column("non", "NONC.", lambda row, now: _count(row, "noncompliant"), 6, priority=1, align="right"),
+            Column("change", "+/-", _change, 5, priority=3, align="right"),
             Column("trend", "LAST 14 DAYS", self._trend, TREND_WIDTH, priority=4),
             Column("standing", "", _standing, _STANDING_WIDTH, priority=1),
             Column("age", "AGE", _age, 5, priority=1, align="right", age_of=_taken_at),

@@ -50,7 +50,6 @@ class DirectoryScreen(CollectedPage):
     VIEW = View.TENANT_DIRECTORY
     PLACES = (Where.DETAIL, Where.TENANT_DIRECTORY)
     TOPICS = frozenset({Topic.RUNS, Topic.CONNECTIONS})
-    WORD = "directory"
     EXPORTED = "every count"
 
     def read_subject(self, id: int) -> DirectoryRead:

@@ -40,11 +40,13 @@ def _age(at: datetime | None, now: datetime) -> str:
     return age_bucket(None if at is None else now - at)
 
 
-def _standing(row: InventoryItem, now: datetime) -> Cell:
-    """Whether it is new, or gone, as far as the syncs that saw it tell."""
+def _seen_last(row: InventoryItem, now: datetime) -> Cell:
+    """When a sync saw it last; or that it is gone, or new, as far as the syncs that saw it tell."""
     if row.removed_at is not None:
         return badge("-", "removed", CHANGE_WIDTH)
-    return badge("~", "new", CHANGE_WIDTH) if row.first_seen_run_id == row.last_seen_run_id else cell("")
+    if row.first_seen_run_id == row.last_seen_run_id:
+        return badge("~", "new", CHANGE_WIDTH)
+    return cell(_age(row.last_seen_at, now))
 
 
 def columns(*, of_one_tenant: bool, wide: bool) -> Columns:
@@ -61,9 +63,9 @@ def columns(*, of_one_tenant: bool, wide: bool) -> Columns:
         Column("platform", "PLATFORM", lambda row, now: cell(row.platform), 8, priority=3),
         Column(
             "modified",
-            "MODIFIED",
+            "MOD.",
             lambda row, now: cell(_age(row.modified_at, now)),
-            8,
+            6,
             priority=2,
             align="right",
             sortable=sortable,
@@ -78,16 +80,7 @@ def columns(*, of_one_tenant: bool, wide: bool) -> Columns:
             align="right",
             age_of=lambda row: row.first_seen_at,
         ),
-        Column(
-            "last",
-            "LAST",
-            lambda row, now: cell(_age(row.last_seen_at, now)),
-            5,
-            priority=5,
-            align="right",
-            age_of=lambda row: row.last_seen_at,
-        ),
-        Column("standing", "", _standing, CHANGE_WIDTH, priority=1),
+        Column("last", "LAST SEEN", _seen_last, CHANGE_WIDTH, priority=1, age_of=lambda row: row.last_seen_at),
     )
     if not of_one_tenant:
         found = (Column("tenant", "TENANT", lambda row, now: cell(row.tenant_name), 14, share=2), *found)

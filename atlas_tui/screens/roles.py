@@ -47,7 +47,6 @@ class RolesScreen(CollectedPage, SectionedPage[Section]):
     PLACES = (Where.DETAIL, Where.TENANT_ROLES)
     TOPICS = frozenset({Topic.RUNS, Topic.CONNECTIONS})
     FIRST = Section.FINDINGS
-    WORD = "admin roles"
     EXPORTED = "all assignments of this report"
 
     @property

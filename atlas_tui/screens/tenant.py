@@ -17,6 +17,8 @@ from atlas_tui.commands import applying
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_audit_of, to_connection, to_onboarding, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
+from atlas_tui.screens.collected_kinds import KINDS
+from atlas_tui.screens.collected_tab import collected_lines, link_at, read_collected
 from atlas_tui.screens.connection_form import NewConnection
 from atlas_tui.screens.connection_text import audit_lines, name_of
 from atlas_tui.screens.copying import copy_text
@@ -35,7 +37,7 @@ from atlas_tui.screens.tenant_text import (
     tenant_lines,
 )
 from atlas_tui.widgets.virtual_table import VirtualTable
-from storage import audit_trail, offboarding, tenant_detail
+from storage import audit_trail, collected, offboarding, tenant_detail
 from storage.audit_filters import AuditQuery
 from storage.connections import ConnectionRow
 from storage.errors import AtlasError
@@ -62,6 +64,8 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
     def __init__(self, keymap: Keymap) -> None:
         super().__init__(keymap)
         self._chosen: int | None = None
+        self._kind = 0
+        """Which kind of thing that was collected the cursor is on."""
 
     def make_lists(self) -> Mapping[Section, VirtualTable[Any]]:
         """The runs."""
@@ -83,7 +87,7 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
         """Enter opens a connection or a run, or makes the first connection."""
         if id != "open":
             return True
-        if self.section is Section.RUNS:
+        if self.section in (Section.RUNS, Section.COLLECTED):
             return True
         if self.section in (Section.AUDIT, Section.SHEET) or self.read is None:
             return False
@@ -105,6 +109,10 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
                 query = AuditQuery(detail.tenant.workspace_id, "", id)
                 page = audit_trail.page(session.db, session.who, query, Place.first(), _ENTRIES)
                 return TenantRead(detail, section, page.rows)
+            if section is Section.OVERVIEW:
+                return TenantRead(detail, section, collected.summary(session.db, session.who, id))
+            if section is Section.COLLECTED:
+                return TenantRead(detail, section, read_collected(session, id))
             if section is Section.SHEET and detail.goodbye is not None:
                 return TenantRead(detail, section, offboarding.sheet(session.db, session.who, id))
         except AtlasError as error:
@@ -114,7 +122,7 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
     def begin_anew(self) -> None:
         """Another tenant: from its Overview on."""
         super().begin_anew()
-        self._chosen = None
+        self._chosen, self._kind = None, 0
 
     @property
     def connection(self) -> ConnectionRow | None:
@@ -154,7 +162,7 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
         row = self.connection
         chosen = None if row is None else row.id
         if self.section is Section.OVERVIEW:
-            return tenant_lines(read, self.times, width, chosen)
+            return tenant_lines(read, self.times, width, chosen, blocks=self.atlas.blocks)
         if self.section is Section.CONNECTIONS:
             return connection_list(read, self.times, width, chosen)
         if read.section is not self.section:
@@ -163,16 +171,18 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
             return wrapped(str(read.refusal), width, indent=1, style="warn")
         if self.section is Section.SHEET:
             return sheet_lines(read.part.lines, width)
+        if self.section is Section.COLLECTED:
+            return collected_lines(read.part, self._kind, self.times, width, blocks=self.atlas.blocks)
         return audit_lines(read.part, self.times, width)
 
     # What the cursor is on
 
     def command_scroll_down(self) -> None:
-        """The next connection; past the last one a line down."""
+        """The next connection, or kind of thing; past the last one a line down."""
         self._choose(1)
 
     def command_scroll_up(self) -> None:
-        """The connection before; past the first one a line up."""
+        """The connection, or the kind, before; past the first one a line up."""
         self._choose(-1)
 
     def _choose(self, step: int) -> None:
@@ -182,12 +192,19 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
             if 0 <= at < len(rows):
                 self._chosen = rows[at].id
                 self.show_page()
+        elif self.section is Section.COLLECTED and 0 <= self._kind + step < len(KINDS):
+            self._kind += step
+            self.show_page()
+            return
         self.page.scroll_lines(step)
 
     def command_open(self) -> None:
         """Open the run or the connection under the cursor; where there is no connection, the wizard that was begun, or the form for one."""
         if self.section is Section.RUNS:
             self.lists[Section.RUNS].action_open_row()
+        elif self.section is Section.COLLECTED:
+            if self.read is not None and self.read.section is Section.COLLECTED and self.read.refusal is None:
+                self.atlas.navigation.go(link_at(self.read.part, self._kind, self.read.tenant.name))
         elif self.section in (Section.AUDIT, Section.SHEET):
             return
         elif (row := self.connection) is not None:
@@ -243,7 +260,7 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
 
     def command_actions(self) -> None:
         """What can be done with the tenant; on a tab of rows, with the row under the cursor."""
-        if self.section in (Section.CONNECTIONS, Section.RUNS):
+        if self.section in (Section.CONNECTIONS, Section.COLLECTED, Section.RUNS):
             Acts.command_actions(self)
         else:
             TenantActs.command_actions(self)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atlas_tui.badges import badge, consent_badge, lifecycle_badge, verification_badge
 from atlas_tui.cells import Cell, Line, Part, fit
+from atlas_tui.screens.collected_tab import glance_lines
 from atlas_tui.screens.prose import Times, blank, field, heading, wrapped
-from storage import tenant_detail
+from storage import collected, tenant_detail
+from storage.collected import Summary
 from storage.connections import ConnectionRow
 from storage.consequences import count
 from storage.errors import AtlasError
@@ -47,6 +49,7 @@ class Section(StrEnum):
 
     OVERVIEW = "Overview"
     CONNECTIONS = "Connections"
+    COLLECTED = "Collected"
     RUNS = "Runs"
     AUDIT = "Audit"
     SHEET = "Sheet"
@@ -54,12 +57,21 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TenantRead:
-    """A tenant, and what the open tab shows of it beyond that, or why it cannot be shown."""
+    """A tenant, and what the open tab shows of it beyond that, or why it cannot be shown.
+
+    Attributes:
+        part: What the tab needs; of the Overview, and of the panel beside a list, what was collected.
+    """
 
     detail: TenantDetail
     section: Section = Section.OVERVIEW
     part: Any = None
     refusal: AtlasError | None = None
+
+    @property
+    def summary(self) -> Summary | None:
+        """What was collected, when that was read."""
+        return self.part if isinstance(self.part, Summary) else None
 
     @property
     def tenant(self) -> TenantRow:
@@ -83,10 +95,13 @@ def read_tenant(session: Session, tenant_id: int) -> TenantRead:
     Raises:
         NotFound: It is not visible.
     """
-    return TenantRead(tenant_detail.get(session.db, session.who, tenant_id))
+    detail = tenant_detail.get(session.db, session.who, tenant_id)
+    return TenantRead(detail, part=collected.summary(session.db, session.who, tenant_id))
 
 
-def tenant_lines(read: TenantRead, times: Times, width: int, chosen: int | None = None) -> list[Line]:
+def tenant_lines(
+    read: TenantRead, times: Times, width: int, chosen: int | None = None, *, blocks: bool = False
+) -> list[Line]:
     """The Overview.
 
     Args:
@@ -94,12 +109,15 @@ def tenant_lines(read: TenantRead, times: Times, width: int, chosen: int | None 
         times: How moments are shown.
         width: Cells.
         chosen: The id of the connection under the cursor, if there is a cursor.
+        blocks: Whether trends may be drawn in block characters.
     """
     detail, tenant = read.detail, read.tenant
     lines = _end(detail, times, width) + _onboarding(detail, times, width)
     lines += _provider(detail, times, width, chosen)
     if detail.permissions is not None:
         lines += permission_lines(detail.permissions, times, width)
+    if read.summary is not None:
+        lines += glance_lines(read.summary, times, width, blocks=blocks)
     lines += [blank(), *field("Lifecycle", tenant_badge(tenant.lifecycle), width)]
     lines += field("Tenant id", tenant.entra_tenant_id, width)
     if tenant.name_differs:

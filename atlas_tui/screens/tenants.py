@@ -15,6 +15,7 @@ from atlas_tui.cells import Cell, Line, Part, age_bucket, cell
 from atlas_tui.command import Where
 from atlas_tui.exporting import Format
 from atlas_tui.links import Link, View, to_tenant
+from atlas_tui.screens.compliance_text import TREND_WIDTH, trend_cell
 from atlas_tui.screens.connection_columns import reason
 from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.list_filter import asked
@@ -92,15 +93,14 @@ USUAL: Columns = (
 )
 """What fits into 80 columns."""
 
-WIDE: Columns = (
-    *USUAL,
-    Column("domain", "DOMAIN", lambda row, now: cell(row.tenant.primary_domain), 18, share=2, priority=4),
+MORE: Columns = (
+    Column("domain", "DOMAIN", lambda row, now: cell(row.tenant.primary_domain), 18, share=2, priority=5),
     Column("tags", "TAGS", lambda row, now: cell(" ".join(row.tenant.tags)), 10, share=1, priority=5),
     Column("lifecycle", "LIFECYCLE", lambda row, now: tenant_badge(row.tenant.lifecycle), LIFECYCLE_WIDTH, priority=6),
     Column("connections", "CONNS", lambda row, now: cell(row.tenant.connections), 5, priority=7, align="right"),
     Column("cloud", "CLOUD", lambda row, now: cell(row.tenant.cloud.value), 6, priority=8),
 )
-"""Everything the list knows, as far as it fits."""
+"""What else the list knows, as far as it fits."""
 
 
 class TenantsScreen(TenantActs, ListScreen[TenantLine]):
@@ -114,7 +114,32 @@ class TenantsScreen(TenantActs, ListScreen[TenantLine]):
 
     def columns(self, wide: bool) -> Sequence[Column[TenantLine]]:
         """Few, or as many as fit; all of them where there is room beside no panel."""
-        return WIDE if wide or (self.size.width >= 110 and not self.has_panel) else USUAL
+        if not self.has_room(wide):
+            return USUAL
+        trend: Column[TenantLine] = Column("trend", "LAST 14 DAYS", self._trend, TREND_WIDTH, priority=4)
+        return (*USUAL, trend, *MORE)
+
+    def has_room(self, wide: bool) -> bool:
+        """Whether more than the usual columns is shown."""
+        return wide or (self.size.width >= 110 and not self.has_panel)
+
+    def _trend(self, row: TenantLine, now: datetime) -> Cell:
+        """The share of compliant devices, day by day."""
+        return cell(trend_cell(row.points, now.date(), blocks=self.atlas.blocks), "info")
+
+    def command_wide(self) -> None:
+        """More columns, or the usual ones; a trend is read only while it is seen."""
+        super().command_wide()
+        self.table.refresh_page()
+
+    def lay_out(self) -> None:
+        """Columns and panel, as there is room; a trend is read only while it is seen."""
+        had_room, self._had_room = self._had_room, self.has_room(self.is_wide)
+        super().lay_out()
+        if self._had_room and not had_room:
+            self.table.refresh_page()
+
+    _had_room = False
 
     def key_of(self, row: TenantLine) -> int:
         """The tenant's id."""
@@ -137,7 +162,8 @@ class TenantsScreen(TenantActs, ListScreen[TenantLine]):
         wanted, _ = asked(request)
         descending = request.sort is not None and request.sort.descending
         query = TenantQuery(session.workspace.workspace_id, wanted.text, descending)
-        return lines_of_tenants.page(session.db, session.who, query, place, request.limit)
+        trend = self.has_room(self.is_wide)
+        return lines_of_tenants.page(session.db, session.who, query, place, request.limit, with_trend=trend)
 
     def records(self, session: Session, request: PageRequest, format: Format) -> Iterator[Mapping[str, Any]]:
         """The tenants, each with its default connection's three badges and reason."""
@@ -159,7 +185,7 @@ class TenantsScreen(TenantActs, ListScreen[TenantLine]):
 
         def lines(width: int) -> list[Line]:
             head: list[Line] = [(Part(f" {read.tenant.name}", "title"),), blank()]
-            return [*head, *tenant_lines(read, self.times, width)]
+            return [*head, *tenant_lines(read, self.times, width, blocks=self.atlas.blocks)]
 
         return lines
 
