@@ -17,6 +17,7 @@ from typing import NoReturn
 from atlas_tui.arguments import (
     apps,
     audit,
+    bulk,
     collected,
     connections,
     consent,
@@ -40,6 +41,7 @@ from storage.errors import AtlasError
 _TOPICS = (
     reading,
     running,
+    bulk,
     schedules,
     inventory,
     tenants,

@@ -29,6 +29,7 @@ ALLOWED: Final = frozenset(
     for module, functions in {
         "apps": "show_app",
         "audit": "export list_entries show_entry verify",
+        "bulk": "cancel_batch list_batches retry_batch show_batch start_batch",
         "connections": "add_connection change_connection edit_connection resolve take_away",
         "consent": "list_requests make_link revoke_link show_evidence",
         "credentials": "confirm_removed expiring promote remove roll_back show verify",
