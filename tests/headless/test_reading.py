@@ -67,7 +67,8 @@ def test_the_json_of_every_command_has_the_keys_that_programs_rely_on(atlas: Any
     (workspace,) = atlas("workspaces", "--json").json
     assert _keys(workspace) == {"workspace_id", "slug", "name", "role", "whole"}
     reason = atlas("reasons", "secret_expired", "--json").json
-    assert _keys(reason) == {"code", "category", "retryable", "fix_by", "sentence", "next_step", "link", "propagates"}
+    entry = {"code", "category", "retryable", "fix_by", "sentence", "next_step", "link", "propagates"}
+    assert _keys(reason) == entry | {"means", "causes", "steps", "commands", "microsoft"}
     assert len(atlas("reasons", "--json").json) > 50
     assert [_keys(line) for line in atlas("doctor", "--json").json] == [{"what", "ok", "found"}] * 7
 
