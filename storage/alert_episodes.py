@@ -230,10 +230,11 @@ def _insert(tx: Transaction, values: dict[str, Any]) -> bool:
         dialect.insert(alert_deliveries)
         .values(**values)
         .on_conflict_do_nothing(index_elements=["rule_id", "subject_key"])
-    ).rowcount
-    if added:
+        .returning(_d.id)
+    ).first()
+    if added is not None:
         tx.touch(Topic.ALERTS)
-    return bool(added)
+    return added is not None
 
 
 def _open_row(tx: Transaction, rule_id: int, subject: str) -> Row[Any] | None:
