@@ -80,6 +80,18 @@ def dry_run_lines(run: DryRun) -> list[str]:
     return lines
 
 
+def dry_run_sentences(run: DryRun) -> list[str]:
+    """The same as sentences, one for each class."""
+    found = []
+    for name, words in _WOULD.items():
+        number = run.classes.get(name, 0)
+        if number:
+            reasons = ", ".join(f"{n:,} {code}" for code, n in run.blocked_by.items())
+            more = {BatchClass.BLOCKED: f" {reasons}", BatchClass.NOT_PERMITTED: f" {run.who_may}"}.get(name, "")
+            found.append(f"{number:,} {words}{more}")
+    return found
+
+
 def gate_counts(row: BatchRow) -> Iterator[Count]:
     """What the gate said to the connections of a batch."""
     tally, id = row.tally, row.id

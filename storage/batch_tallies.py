@@ -126,7 +126,7 @@ def _add_up(rows: list[Any]) -> Tally:
             statuses[row.status] += row.n
     return Tally(
         untried=sum(row.n for row in rows if row.class_ is None),
-        classes=dict(classes),
+        classes={name: classes[name] for name in BatchClass if classes[name]},
         blocked_by=dict(blocked.most_common()),
         waiting=statuses[RunStatus.WAITING],
         queued=statuses[RunStatus.QUEUED],

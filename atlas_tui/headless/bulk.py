@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from atlas_tui.batch_words import Count, dry_run_lines, gate_counts, progress, run_counts, state
+from atlas_tui.batch_words import Count, dry_run_lines, dry_run_sentences, gate_counts, progress, run_counts, state
 from atlas_tui.cells import plain
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.confirming import confirm
@@ -56,14 +56,14 @@ def start_batch(options: argparse.Namespace) -> int:
                 for line in dry_run_lines(found):
                     write_line(line)
             return exit_codes.OK if found.will_run else exit_codes.BLOCKED
-        lines = tuple(line.strip() for line in dry_run_lines(found))
+        sentences = tuple(dry_run_sentences(found))
         if not found.will_run:
-            _say(f"Nothing would start: {'; '.join(lines)}")
+            _say(f"Nothing would start: {'; '.join(sentences)}")
             if options.json:
                 write_json(found)
             return exit_codes.BLOCKED
         title = f"{operation.label} of {in_words(found.total, 'connection')}"
-        confirm(Consequences(title, lines, hurts=True), str(found.total), yes=options.yes)
+        confirm(Consequences(title, sentences, hurts=True), str(found.total), yes=options.yes)
         batch_id = batch_starting.create(here.db, here.who, operation.type, selection, ticket=options.ticket)
         return _after_start(here, batch_id, options)
 
