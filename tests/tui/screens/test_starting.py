@@ -113,21 +113,6 @@ async def test_who_may_not_start_sees_it_dimmed_with_whom_to_ask(small_fleet: An
         assert count_runs(small_fleet) == 0
 
 
-async def test_marked_connections_are_started_one_after_the_other_and_counted(small_fleet: Any, dashboard: Any) -> None:
-    small_fleet.begin(small_fleet.connection["Contoso Ltd"])
-    async with dashboard(small_fleet) as terminal:
-        await terminal.press("A")
-        assert terminal.shows("5 marked") or terminal.shows("all marked")
-        await terminal.press("x", "c")
-        assert terminal.shows("5 connections?")
-        await terminal.press("right", "enter")
-        await terminal.wait_for(lambda: terminal.shows("5 connections:"))
-        told = next(line for line in terminal.display() if "5 connections:" in line)
-        assert "3 queued" in told
-        assert "1 attached" in told
-        assert "1 blocked (provider_connection_disabled)" in told
-
-
 async def test_a_run_is_watched_while_it_goes_on(small_fleet: Any, dashboard: Any) -> None:
     async with dashboard(small_fleet) as terminal:
         await terminal.press("x", "c", "right", "enter", "l")
