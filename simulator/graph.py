@@ -262,7 +262,8 @@ class GraphExchange:
         size = min(query.top or resource.page, resource.maximum) if resource.paged else len(rows)
         end = position.offset if position.empty else position.offset + size
         names = query.select or resource.defaults
-        page = selected(rows[position.offset + moved : end + moved], names, resource.type, resource.selectable)
+        shown = rows[position.offset + moved : end + moved]
+        page = selected(shown, names, resource.type, resource.selectable, query.expand)
         body: dict[str, Any] = {"@odata.context": self._context(resource, query, "")}
         if resource.counts_page:
             body["@odata.count"] = len(page)

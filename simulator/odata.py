@@ -143,14 +143,17 @@ def _literal(text: str) -> Any:
     return {"true": True, "false": False}.get(text, text)
 
 
-def selected(rows: Iterable[Row], names: Sequence[str], type_name: str, selectable: Sequence[str] = ()) -> list[Row]:
-    """Return the rows with the selected properties only; annotations stay.
+def selected(
+    rows: Iterable[Row], names: Sequence[str], type_name: str, selectable: Sequence[str] = (), expanded: str = ""
+) -> list[Row]:
+    """Return the rows with the selected properties only; annotations stay, and so does what was expanded (OData 4.01, part 1, 11.2.5.1).
 
     Args:
         rows: the rows of a page.
         names: the properties asked for; none asks for all.
         type_name: for the refusal.
         selectable: what may be asked for where the rows are of several types; else it is what the first row has.
+        expanded: the property that was expanded, which need not be selected.
 
     Raises:
         BadQuery: a name is no property of the type.
@@ -169,7 +172,7 @@ def selected(rows: Iterable[Row], names: Sequence[str], type_name: str, selectab
             )
         keys.append(key)
     return [
-        {key: value for key, value in row.items() if key.startswith("@")}
+        {key: value for key, value in row.items() if key.startswith("@") or key == expanded}
         | {key: row[key] for key in keys if key in row}
         for row in found
     ]
