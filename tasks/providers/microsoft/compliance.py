@@ -63,11 +63,15 @@ class Device(msgspec.Struct):
 
 
 class Tally:
-    """Counts devices, page by page; holds no more than one number for each platform and state."""
+    """Counts devices, page by page; holds one number for each platform and state, and the ids of one page.
+
+    A device that is enrolled while the list is read moves the others: the last of a page comes again on the next one, and counts once.
+    """
 
     def __init__(self) -> None:
         self._by_platform: dict[str, Counter[str]] = {}
         self._restarts = 0
+        self._page_before: frozenset[str] = frozenset()
         self.total = 0
         self.stateless = 0
         """Devices of which Microsoft did not say any state; they are counted as `other`."""
@@ -77,9 +81,13 @@ class Tally:
         if page.restarts != self._restarts:
             self._restarts = page.restarts
             self._by_platform.clear()
+            self._page_before = frozenset()
             self.total = self.stateless = 0
-        self.total += len(page.items)
-        seen = Counter([(_word(item.operatingSystem), _word(item.complianceState)) for item in page.items])
+        ids = frozenset([item.id for item in page.items if isinstance(item.id, str)])
+        again, self._page_before = ids & self._page_before, ids
+        items = [item for item in page.items if not (isinstance(item.id, str) and item.id in again)]
+        self.total += len(items)
+        seen = Counter([(_word(item.operatingSystem), _word(item.complianceState)) for item in items])
         for (system, state), count in seen.items():
             self._by_platform.setdefault(platform(system), Counter())[_STATES.get(state.lower(), "other")] += count
             if not state:

@@ -52,6 +52,25 @@ def test_every_device_is_counted_once_by_state_and_platform(new_tenant: Any, col
     assert snapshot.counts["compliant"] > 50
 
 
+@pytest.mark.parametrize(("scenario", "total"), [("item_added_mid_scan", 20), ("item_deleted_mid_scan", 19)])
+def test_a_list_that_moves_under_the_reader_is_read_to_its_end_and_counts_nobody_twice(
+    new_tenant: Any, collect: Any, small_pages: None, scenario: str, total: int
+) -> None:
+    tenant = new_tenant(devices=20)
+    tenant.scenarios(scenario)
+    result = collect(tenant)
+    assert (result.summary_counts["total"], result.complete) == (total, True)
+
+
+def test_states_that_no_metadata_knows_are_counted_as_other(new_tenant: Any, collect: Any) -> None:
+    tenant = new_tenant(devices=21)
+    before = collect(tenant).summary_counts
+    tenant.scenarios("unknown_compliance_state")
+    result = collect(tenant)
+    assert (result.summary_counts["total"], result.complete) == (21, True)
+    assert result.summary_counts["other"] == before["other"] + 3
+
+
 def test_nothing_is_asked_for_that_names_a_device_or_a_person() -> None:
     assert set(contracts.MANAGED_DEVICES.select) == {"id", "complianceState", "operatingSystem"}
     assert set(compliance.Device.__struct_fields__) == {"id", "complianceState", "operatingSystem"}

@@ -192,6 +192,11 @@ def test_the_number_is_kept_as_the_provider_code(tenant: Any, failure_of: Any) -
     assert failure_of(tenant).provider_code == "AADSTS7000222"
 
 
+def test_how_sign_in_joins_its_lines_and_packs_them_does_not_matter(tenant: Any, failure_of: Any) -> None:
+    tenant.scenarios("legacy_error_format", "token_gzip", "secret_expired")
+    assert failure_of(tenant).reason_code == "secret_expired"
+
+
 def test_a_number_nobody_knows_stays_unknown_and_is_kept(tenant: Any, failure_of: Any) -> None:
     body = {"error": "invalid_client", "error_description": "AADSTS7999999: New.", "error_codes": [7999999]}
     tenant.script({"where": "token"}, [{"status": 400, "body": body}], then="repeat")

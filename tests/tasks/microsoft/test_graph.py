@@ -194,19 +194,29 @@ def test_a_batch_answers_each_request_in_order(new_tenant: Any, session_for: Any
     assert len(tenant.requests("$batch")) == 2
 
 
-def test_a_throttled_batch_item_is_asked_again_and_not_early(tenant: Any, session_for: Any, reporter: Any) -> None:
-    tenant.script({"where": "graph", "path": "/organization*"}, ["batch_item_throttled"])
+BATCH_ITEMS = [("batch_item_throttled", "throttled", 3.0), ("batch_item_unavailable", "service_unavailable", 0.0)]
+
+
+@pytest.mark.parametrize(("scenario", "reason", "least"), BATCH_ITEMS)
+def test_a_batch_item_that_could_not_be_answered_is_asked_again_and_not_early(
+    tenant: Any, session_for: Any, reporter: Any, scenario: str, reason: str, least: float
+) -> None:
+    tenant.script({"where": "graph", "path": "/organization*"}, [scenario])
     outcomes = run_batch(session_for(tenant), [BatchRequest(contracts.ORGANIZATION), BatchRequest(DEVICES.probe())])
     assert all(outcome.failure is None for outcome in outcomes)
-    assert [(seconds >= 3, reason) for seconds, reason, _ in reporter.waits] == [(True, "throttled")]
+    assert [(seconds >= least, said) for seconds, said, _ in reporter.waits] == [(True, reason)]
     assert tenant.early_retries() == []
+    assert len(tenant.requests("managedDevices")) == 1
 
 
-def test_a_batch_item_that_stays_throttled_fails_alone(tenant: Any, session_for: Any) -> None:
-    tenant.scenarios({"name": "batch_item_throttled", "path": "/organization*"})
+@pytest.mark.parametrize(("scenario", "reason", "least"), BATCH_ITEMS)
+def test_a_batch_item_that_stays_unanswered_fails_alone(
+    tenant: Any, session_for: Any, scenario: str, reason: str, least: float
+) -> None:
+    tenant.scenarios({"name": scenario, "path": "/organization*"})
     outcomes = run_batch(session_for(tenant), [BatchRequest(contracts.ORGANIZATION), BatchRequest(DEVICES.probe())])
     assert outcomes[0].failure is not None
-    assert outcomes[0].failure.reason_code == "throttled"
+    assert outcomes[0].failure.reason_code == reason
     assert outcomes[1].failure is None
 
 

@@ -180,3 +180,16 @@ def test_calls_slow_down_when_the_limit_is_near(tenant: Any, gateway: Any, targe
     (waited,) = reporter.waits
     assert 0 < waited[0] <= 5
     assert waited[1] == "throttled"
+
+
+def test_an_answer_that_comes_late_counts_and_one_that_comes_too_late_is_asked_for_once_more(
+    tenant: Any, new_gateway: Any, target_for: Any, reporter: Any
+) -> None:
+    gateway = new_gateway(read_timeout=0.5)
+    tenant.scenarios({"name": "token_slow", "seconds": 0.05}, {"name": "graph_slow", "seconds": 0.05})
+    assert gateway.session(target_for(tenant), reporter).get(contracts.ORGANIZATION)["value"]
+    tenant.scenarios({"name": "slow", "seconds": 3.0})
+    with pytest.raises(MicrosoftFailure) as failed:
+        gateway.session(target_for(tenant), reporter).get(contracts.ORGANIZATION)
+    assert failed.value.reason_code == "network_timeout"
+    assert [reason for _, reason, _ in reporter.waits] == ["network_timeout"]
