@@ -44,6 +44,11 @@ class Where(StrEnum):
     CONSENT_ACTION = "In the menu of a consent (x)"
     ONBOARDING_ACTION = "In an onboarding's menu (x)"
     INVENTORY = "Inventory"
+    ATTENTION = "Attention"
+    PROBLEM = "A problem"
+    EXPIRY = "Expiry horizon"
+    HANDOVER = "Shift handover"
+    PROBLEM_ACTION = "In a problem's menu (x)"
     INVENTORY_CHANGES = "What an inventory sync changed"
     INVENTORY_ITEM = "An inventory item"
     COMPLIANCE = "Compliance of all tenants"
@@ -55,11 +60,14 @@ class Where(StrEnum):
     BATCH = "A bulk start"
     BATCH_ACTION = "In a bulk start's menu (x)"
     INBOX = "Inbox"
+    SCHEDULES = "Schedules"
+    SCHEDULE = "A schedule"
     SYSTEM_DIRECTORY = "System directory"
     SYSTEM_TENANT = "A tenant in the system directory"
     SYSTEM_RUNS = "Runs of all workspaces"
     SYSTEM_RUN = "A run on the system plane"
     INBOX_ACTION = "In the inbox's menu (x)"
+    SCHEDULE_ACTION = "In a schedule's actions menu (x)"
 
 
 ACTION_PLACES = frozenset(
@@ -73,6 +81,8 @@ ACTION_PLACES = frozenset(
         Where.CONSENT_ACTION,
         Where.ONBOARDING_ACTION,
         Where.INBOX_ACTION,
+        Where.SCHEDULE_ACTION,
+        Where.PROBLEM_ACTION,
         Where.BATCH_ACTION,
     }
 )

@@ -16,6 +16,7 @@ from typing import Final
 from atlas_tui.command import Command, Where
 from atlas_tui.command_sets.acting import ACTING
 from atlas_tui.command_sets.apps import APP_ACTIONS, APPS
+from atlas_tui.command_sets.attention import ATTENTION, PROBLEM_ACTIONS
 from atlas_tui.command_sets.audit import AUDIT
 from atlas_tui.command_sets.batches import BATCH_ACTIONS, BATCHES
 from atlas_tui.command_sets.collected import COLLECTED
@@ -26,6 +27,7 @@ from atlas_tui.command_sets.going import FINDING, GOING, LOOKING
 from atlas_tui.command_sets.inbox import INBOX, INBOX_ACTIONS
 from atlas_tui.command_sets.onboarding import ONBOARDING, ONBOARDING_ACTIONS
 from atlas_tui.command_sets.people import PEOPLE, PEOPLE_ACTIONS
+from atlas_tui.command_sets.schedules import SCHEDULE_ACTIONS, SCHEDULES
 from atlas_tui.command_sets.system_plane import SYSTEM_PLANE
 from atlas_tui.command_sets.tenants import IMPORT_ACTIONS, TENANT_ACTIONS, TENANTS
 from atlas_tui.widgets.virtual_table import VirtualTable
@@ -44,6 +46,7 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
     {
         command.id: command
         for command in (
+            *ATTENTION,
             *GOING,
             *_list_commands(),
             *LOOKING,
@@ -54,6 +57,7 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *PEOPLE,
             *ONBOARDING,
             *INBOX,
+            *SCHEDULES,
             *BATCHES,
             *SYSTEM_PLANE,
             *CONSENT,
@@ -71,6 +75,8 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *CONSENT_ACTIONS,
             *ONBOARDING_ACTIONS,
             *INBOX_ACTIONS,
+            *SCHEDULE_ACTIONS,
+            *PROBLEM_ACTIONS,
             *BATCH_ACTIONS,
         )
     }

@@ -13,8 +13,9 @@ from enum import StrEnum
 
 
 class View(StrEnum):
-    """The screens that can be gone to. The first five are tabs."""
+    """The screens that can be gone to. The first six are tabs."""
 
+    ATTENTION = "attention"
     CONNECTIONS = "connections"
     RUNS = "runs"
     TENANTS = "tenants"
@@ -33,6 +34,8 @@ class View(StrEnum):
     ONBOARDING = "onboarding"
     ONBOARDINGS = "onboardings"
     INBOX = "inbox"
+    SCHEDULES = "schedules"
+    SCHEDULE = "schedule"
     BATCHES = "batches"
     BATCH = "batch"
     SYSTEM = "system"
@@ -47,13 +50,16 @@ class View(StrEnum):
     ROLES = "roles"
     TENANT_ROLES = "tenant_roles"
     TENANT_DIRECTORY = "tenant_directory"
+    PROBLEM = "problem"
+    EXPIRY = "expiry"
+    HANDOVER = "handover"
 
 
-TABS = (View.CONNECTIONS, View.RUNS, View.TENANTS, View.AUDIT, View.HEALTH)
+TABS = (View.ATTENTION, View.CONNECTIONS, View.RUNS, View.TENANTS, View.AUDIT, View.HEALTH)
 """The views at the top, in their order."""
 
-TAB_NUMBERS = {View.CONNECTIONS: "2", View.RUNS: "3", View.TENANTS: "4", View.AUDIT: "5", View.HEALTH: "6"}
-"""The numbers people know; they do not move when a tab is missing."""
+TAB_NUMBERS = {view: str(number) for number, view in enumerate(TABS, start=1)}
+"""The keys of the tabs, as they stand on the line."""
 
 SYSTEM_VIEWS = frozenset({View.SYSTEM, View.SYSTEM_TENANT, View.SYSTEM_RUNS, View.SYSTEM_RUN})
 """The views of the system plane: they are in no workspace."""
@@ -107,6 +113,11 @@ def to_onboarding(id: int) -> Link:
     return Link(View.ONBOARDING, id)
 
 
+def to_problem(id: int) -> Link:
+    """The page of a problem, by the number that its reason and app make."""
+    return Link(View.PROBLEM, id)
+
+
 def to_audit_entry(id: int) -> Link:
     """An audit entry's page."""
     return Link(View.AUDIT_ENTRY, id)
@@ -115,6 +126,11 @@ def to_audit_entry(id: int) -> Link:
 def to_member(id: int) -> Link:
     """A membership's page."""
     return Link(View.MEMBER, id)
+
+
+def to_schedule(id: int) -> Link:
+    """A schedule's page."""
+    return Link(View.SCHEDULE, id)
 
 
 def to_platform_app(id: int) -> Link:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from storage import fields, filters
+from storage.database import Database
 from storage.errors import InvalidInput
 
 LONGEST: Final = timedelta(days=366)
@@ -45,6 +46,12 @@ def read_until(text: str, now: datetime) -> datetime | None:
             raise
         raise InvalidInput("until", "is not a moment", HINT) from None
     return check_until(until, now)
+
+
+def present(db: Database) -> datetime:
+    """Returns the database's time, by which everything here is measured."""
+    with db.read() as tx:
+        return tx.now()
 
 
 def check_until(until: datetime, now: datetime) -> datetime:

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 
-from storage import acknowledgements, operations
+from storage import acknowledgements, filters, operations
 from storage.access import Authority, Principal, authority
 from storage.acknowledgements import Acknowledgement
 from storage.acknowledging import Terms, acknowledge, acknowledge_app, withdraw, withdraw_app
@@ -28,6 +28,9 @@ from storage.pages import Page, Place, SortKey, read_page
 from storage.schema import acknowledgements as a
 from storage.schema import provider_connections as pc
 from storage.states import VerificationStatus
+
+KEYS: Final = {"acked": {"yes"}}
+"""The filter line's keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +52,88 @@ class Affected:
     is_of_app: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ProblemRead:
+    """A problem, a page of its connections, and the numbers of all that the filter leaves."""
+
+    problem: Problem
+    members: Page[Affected]
+    connection_ids: tuple[int, ...]
+
+
 def page(
     db: Database, who: Principal, workspace_id: int, problem_id: int, place: Place, limit: int = 100
 ) -> Page[Affected]:
-    """Returns a page of the connections of a problem, by tenant.
+    """Returns a page of the connections of a problem, by tenant; raises what `read` does."""
+    return read(db, who, workspace_id, problem_id, place, limit).members
+
+
+def read(
+    db: Database,
+    who: Principal,
+    workspace_id: int,
+    problem_id: int,
+    place: Place,
+    limit: int = 100,
+    *,
+    text: str = "",
+) -> ProblemRead:
+    """Returns a problem with a page of its connections, by tenant.
+
+    Args:
+        db: the database.
+        who: who reads.
+        workspace_id: where.
+        problem_id: which problem.
+        place: which page.
+        limit: rows at most.
+        text: the filter line: words of the tenant's name, `acked:yes`.
 
     Raises:
-        InvalidInput: the place cannot be read.
+        InvalidInput: the filter line or the place cannot be read.
         NotFound: the problem is not there any more, or the principal is no member.
     """
+    wanted = filters.read_filter(text, KEYS)
     problem = find(db, who, workspace_id, problem_id)
     with db.read() as tx:
         found = _found(tx, authority(tx, who), workspace_id, problem)
-        statement = select(pc.c.sort_name.label("sort_name"), pc.c.id.label("id")).where(pc.c.id.in_(list(found)))
+        of_app = _of_app(tx, workspace_id, problem.reason_code)
+        statement = select(pc.c.sort_name.label("sort_name"), pc.c.id.label("id")).where(
+            pc.c.id.in_(list(found)), *_conditions(tx, workspace_id, problem, wanted)
+        )
+        every = tuple(int(row.id) for row in tx.run(statement)) if text else tuple(found)
         keys = [SortKey(pc.c.sort_name, "sort_name"), SortKey(pc.c.id, "id")]
         ids = read_page(tx, statement, keys, place, limit, lambda row: int(row.id), pc.c.id)
         rows = {row.id: row for row in rows_by_id(tx, ids.rows)}
         acked = _acknowledged(tx, workspace_id, problem.reason_code, ids.rows)
-        of_app = _of_app(tx, workspace_id, problem.reason_code)
-        shown = [
+        shown = tuple(
             _affected(rows[id], found[id], acked.get(id), of_app.get(_app_of(found[id])))
             for id in ids.rows
             if id in rows
-        ]
-    return Page(tuple(shown), ids.cursors, ids.has_before, ids.has_after, len(found), problem.is_exact, ids.position)
+        )
+    members = Page(shown, ids.cursors, ids.has_before, ids.has_after, len(every), problem.is_exact, ids.position)
+    return ProblemRead(problem, members, every)
+
+
+def _conditions(
+    tx: Transaction, workspace_id: int, problem: Problem, wanted: filters.Filter
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [
+        pc.c.sort_name.like(filters.like(word), escape="\\") for word in wanted.words
+    ]
+    conditions += [~pc.c.sort_name.like(filters.like(word), escape="\\") for word in wanted.not_words]
+    holds = and_(
+        acknowledgements.holding(tx.now()), a.c.workspace_id == workspace_id, a.c.reason_code == problem.reason_code
+    )
+    acknowledged = or_(
+        exists().where(holds, a.c.connection_id == pc.c.id),
+        exists().where(holds, a.c.platform_app_id == pc.c.platform_app_id),
+    )
+    if "acked" in wanted.values:
+        conditions.append(acknowledged)
+    if "acked" in wanted.not_values:
+        conditions.append(~acknowledged)
+    return conditions
 
 
 def connection_ids(db: Database, who: Principal, workspace_id: int, problem_id: int) -> tuple[int, ...]:

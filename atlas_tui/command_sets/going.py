@@ -8,7 +8,9 @@ from atlas_tui.command import Where, command
 
 _ALL = Where.EVERYWHERE
 _PAGES = (Where.CONNECTION, Where.RUN, Where.TENANT)
+_ATTENTION = (Where.ATTENTION, Where.PROBLEM, Where.EXPIRY)
 _APPS = (Where.PLATFORM_APPS, Where.PLATFORM_APP)
+_SCHEDULES = (Where.SCHEDULES, Where.SCHEDULE)
 _SYSTEM = (Where.SYSTEM_DIRECTORY, Where.SYSTEM_TENANT, Where.SYSTEM_RUNS, Where.SYSTEM_RUN)
 _BATCHES = (Where.BATCHES, Where.BATCH)
 _COLLECTED_PAGES = (Where.TENANT_COMPLIANCE, Where.TENANT_ROLES, Where.TENANT_DIRECTORY, Where.INVENTORY_ITEM)
@@ -30,6 +32,7 @@ GOING: Final = (
         Where.AUDIT_ENTRY,
         Where.CONSENT,
         Where.ONBOARDINGS,
+        Where.SCHEDULE,
         Where.SYSTEM_TENANT,
         Where.BATCH,
         hint=1,
@@ -62,27 +65,30 @@ GOING: Final = (
     ),
 )
 LOOKING: Final = (
-    command("actions", "x", "actions", "What can be done with the marked rows, or with this one.", *_PAGES, *_APPS, *_COLLECTED,
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.MEMBER, Where.FLEET_IMPORT, Where.FORM,
+    command("actions", "x", "actions", "What can be done with the marked rows, or with this one.", *_PAGES, *_APPS,
+             *_SCHEDULES, *_COLLECTED,
+             Where.ATTENTION, Where.PROBLEM, Where.EXPIRY, Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS,
+             Where.MEMBER, Where.FLEET_IMPORT, Where.FORM,
              Where.CONSENT, Where.ONBOARDING, Where.INBOX, *_BATCHES, hint=2),
     command("filter", "/", "filter", "Filter the list: word, !word, key:value (help lists the keys).", Where.LIST,
              hint=3),
     command("problems", "!", "problems", "Only connections with a problem, or all again.", Where.CONNECTIONS, hint=4),
     command("pin", "@", "pin tenant", "Show only this tenant in all views, or all tenants again.",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, *_PAGES, *_COLLECTED),
+             Where.PROBLEM, Where.EXPIRY, Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.SCHEDULES, Where.AUDIT, *_PAGES, *_COLLECTED),
     command("wide", "w", "wide columns", "Show every column, as far as they fit, or the usual ones.",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.INVENTORY, Where.SYSTEM_DIRECTORY,
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.SCHEDULES, Where.AUDIT, Where.INVENTORY, Where.SYSTEM_DIRECTORY,
              Where.BATCHES),
     command("panel", "d", "detail panel", "Show or hide the panel beside the list (from 120 columns on).",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.AUDIT, Where.INBOX, Where.INVENTORY,
+             *_ATTENTION, Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.MEMBERS, Where.SCHEDULES,
+             Where.AUDIT, Where.INBOX, Where.INVENTORY,
              Where.INVENTORY_CHANGES, Where.COMPLIANCE, Where.ROLES, Where.SYSTEM_DIRECTORY, Where.SYSTEM_RUNS,
              Where.BATCHES, hint=6),
     command("copy_id", "y", "copy id", "Copy the Entra tenant id, or the run's number, to the clipboard (OSC 52).",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_PAGES, *_COLLECTED,
-             *_SYSTEM, *_BATCHES),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_SCHEDULES, *_PAGES, *_COLLECTED,
+             Where.HANDOVER, *_ATTENTION, *_SYSTEM, *_BATCHES),
     command("copy_json", "Y", "copy JSON", "Copy this as JSON; what is too long for a terminal goes into a file.",
-             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_PAGES, *_COLLECTED,
-             *_SYSTEM, *_BATCHES),
+             Where.CONNECTIONS, Where.RUNS, Where.TENANTS, Where.AUDIT, Where.AUDIT_ENTRY, *_APPS, *_SCHEDULES, *_PAGES, *_COLLECTED,
+             Where.HANDOVER, *_ATTENTION, *_SYSTEM, *_BATCHES),
     command("reload", "ctrl+r", "reload", "Read the screen from the local database again.", _ALL, word="reload"),
     command("pause", "p", "pause", "Stop repainting, or go on.", _ALL, word="pause"),
     command("zone", "Z", "UTC/local", "Show times in UTC or in this machine's time zone.", _ALL, word="zone"),

@@ -57,6 +57,22 @@ class AppCommands(HelpCommands):
         if not self._app.navigation.back():
             self.command_quit()
 
+    def command_attention(self) -> None:
+        """What needs a human."""
+        self.go_to_tab(View.ATTENTION)
+
+    def command_expiry(self) -> None:
+        """The expiry horizon."""
+        self._app.navigation.go(Link(View.EXPIRY))
+
+    def command_handover(self, since: str = "") -> None:
+        """The handover of a shift.
+
+        Args:
+            since: `since:8h`, or the span alone; the usual one when empty.
+        """
+        self._app.navigation.go(Link(View.HANDOVER, filter=since.removeprefix("since:") or None))
+
     def command_connections(self) -> None:
         """Connections."""
         self.go_to_tab(View.CONNECTIONS)
@@ -213,6 +229,8 @@ class AppCommands(HelpCommands):
             getattr(self, f"command_{command.id}")(argument)
         elif command.id == "find":
             self.command_find(argument)
+        elif command.id == "handover":
+            self.command_handover(argument)
         elif command.id == "import_fleet":
             self.command_import_fleet(argument)
         elif command.id in ("inventory", "compliance", "roles", "directory"):
@@ -224,6 +242,8 @@ class AppCommands(HelpCommands):
             View.AUDIT,
             View.MEMBERS,
             View.INBOX,
+            View.ATTENTION,
+            View.EXPIRY,
             View.BATCHES,
         ):
             self._app.navigation.go(Link(View(command.id), filter=argument))

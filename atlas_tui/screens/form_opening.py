@@ -36,7 +36,10 @@ FORMS: Final = {
     "onboarding.edit-tenant": ("onboarding_forms", "EditStepTenant"),
     "onboarding.edit-connection": ("onboarding_forms", "EditStepConnection"),
     "onboarding.cancel": ("onboarding_forms", "CancelOnboarding"),
+    "schedule.create": ("schedule_form", "NewSchedule"),
+    "schedule.edit": ("schedule_form", "EditSchedule"),
     "member.add": ("member_form", "NewMember"),
+    "problem.acknowledge": ("acknowledge_form", "AcknowledgeProblem"),
     "member.change": ("member_form", "EditMember"),
 }
 """A draft's form → module and class, which is made of the number in the draft's subject: `tenant:12` → `EditTenant(12)`."""

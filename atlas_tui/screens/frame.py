@@ -212,7 +212,11 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
 
     def tab_words(self) -> list[Tab]:
         """The tabs."""
-        return [Tab(TAB_NUMBERS[view], view.value.capitalize()) for view in TABS]
+        problems = self.atlas.navigation.problems or None
+        return [
+            Tab(TAB_NUMBERS[view], view.value.capitalize(), problems if view is View.ATTENTION else None)
+            for view in TABS
+        ]
 
     def tab_key(self) -> str:
         """The key of the tab one is on."""

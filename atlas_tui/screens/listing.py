@@ -190,7 +190,7 @@ class ListScreen(Exports, Generic[Row]):
         """The line above the list: filter, marks, order."""
         if not self.is_mounted:
             return
-        left: list[Segment] = []
+        left = self.leading()
         if self.filter.title:
             left.append(Segment(f"of {self.filter.title}", "strong"))
         if (pin := self.atlas.navigation.pin) is not None:
@@ -205,6 +205,10 @@ class ListScreen(Exports, Generic[Row]):
         order = self.ORDER if sort is None else f"sort {sort.key} {'v' if sort.descending else '^'}"
         right.append(Segment(order, "muted", 1))
         self.query_one("#state", StatusLine).show(left, right)
+
+    def leading(self) -> list[Segment]:
+        """What stands before the filter on that line."""
+        return []
 
     # What the list tells
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
 
 _CLASSES: Final = {
+    View.ATTENTION: ("attention", "AttentionScreen"),
     View.CONNECTIONS: ("connections", "ConnectionsScreen"),
     View.RUNS: ("runs", "RunsScreen"),
     View.TENANTS: ("tenants", "TenantsScreen"),
@@ -38,7 +39,12 @@ _CLASSES: Final = {
     View.ONBOARDINGS: ("onboardings", "OnboardingsScreen"),
     View.BATCHES: ("batches", "BatchesScreen"),
     View.BATCH: ("batch", "BatchScreen"),
+    View.PROBLEM: ("problem", "ProblemScreen"),
+    View.EXPIRY: ("expiry", "ExpiryScreen"),
+    View.HANDOVER: ("handover", "HandoverScreen"),
     View.INBOX: ("inbox", "InboxScreen"),
+    View.SCHEDULES: ("schedules", "SchedulesScreen"),
+    View.SCHEDULE: ("schedule", "ScheduleScreen"),
     View.SYSTEM: ("system_directory", "SystemDirectoryScreen"),
     View.SYSTEM_TENANT: ("system_tenant", "SystemTenantScreen"),
     View.SYSTEM_RUNS: ("system_runs", "SystemRunsScreen"),
@@ -52,7 +58,7 @@ _CLASSES: Final = {
     View.TENANT_ROLES: ("roles", "RolesScreen"),
     View.TENANT_DIRECTORY: ("directory", "DirectoryScreen"),
 }
-FIRST: Final = View.CONNECTIONS
+FIRST: Final = View.ATTENTION
 
 Pin = tuple[int, str]
 
@@ -77,6 +83,8 @@ class Navigation:
         self._generation = 0
         self.pin: Pin | None = None
         """The tenant that all views are restricted to: its id and name."""
+        self.problems: int | None = None
+        """How many problems need somebody here, as far as that was counted."""
         self.typed: list[str] = []
         """What was typed in the command bar, oldest first."""
 
@@ -109,7 +117,7 @@ class Navigation:
 
     async def start_over(self) -> None:
         """Another workspace: every screen anew, from the first view on."""
-        made, self._made, self._previous, self.pin = self._made, {}, None, None
+        made, self._made, self._previous, self.pin, self.problems = self._made, {}, None, None, None
         while len(self._app.screen_stack) > 2:
             await self._app.pop_screen()
         # A name is free only when its screen is out of the stack, so the new ones get names of their own.

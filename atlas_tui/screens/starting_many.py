@@ -28,7 +28,8 @@ from storage.operations import Operation
 
 if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
-    from atlas_tui.screens.acting import Acts, Targets
+    from atlas_tui.screens.acting import Targets
+    from atlas_tui.screens.frame import AtlasScreen
     from atlas_tui.session import Session
 
 LOOK_SECONDS: Final = 0.2
@@ -59,7 +60,7 @@ class StartMany:
         words: How many that is, for people: `38 connections`.
     """
 
-    def __init__(self, screen: Acts, operation: Operation, selection: Selection, words: str) -> None:
+    def __init__(self, screen: AtlasScreen, operation: Operation, selection: Selection, words: str) -> None:
         self._screen = screen
         self._atlas = screen.atlas
         self._session = screen.session

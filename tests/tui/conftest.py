@@ -25,6 +25,7 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
 from atlas_tui.app import AtlasApp
+from atlas_tui.links import Link, View
 from atlas_tui.session import Session, session_of
 from storage import (
     connection_changes,
@@ -375,7 +376,7 @@ def small_fleet(north: Fleet) -> Fleet:
 
 @pytest.fixture
 def dashboard() -> Dashboard:
-    """`async with dashboard(fleet, login="dana", size=(80, 24)) as terminal`."""
+    """`async with dashboard(fleet, login="dana", size=(80, 24)) as terminal`. It begins at the connections, or `at` another tab."""
 
     @asynccontextmanager
     async def running(
@@ -384,6 +385,7 @@ def dashboard() -> Dashboard:
         login: str = "dana",
         size: tuple[int, int] = (80, 24),
         app: AtlasApp | None = None,
+        at: View | None = View.CONNECTIONS,
         **named: Any,
     ) -> Any:
         named.setdefault("theme_name", "atlas-dark")
@@ -394,6 +396,9 @@ def dashboard() -> Dashboard:
             await terminal.wait_for(lambda: app.is_open)
             await terminal.wait_for(lambda: app.seen is not None)
             await terminal.settle()
+            if at is not None and app.session.workspaces:
+                app.navigation.go(Link(at))
+                await terminal.settle()
             yield terminal
 
     return running

@@ -41,6 +41,12 @@ CASES = {
     "attention_members.page": (
         VIEW, "contoso", lambda f, who, id: attention_members.page(f.db, who, f.north, id, Place.first()), _block
     ),
+    "attention_members.read": (
+        VIEW,
+        "contoso",
+        lambda f, who, id: attention_members.read(f.db, who, f.north, id, Place.first()),
+        _block,
+    ),
     "attention_members.connection_ids": (
         VIEW, "contoso", lambda f, who, id: attention_members.connection_ids(f.db, who, f.north, id), _block
     ),
