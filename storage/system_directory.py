@@ -109,8 +109,7 @@ class Rollup:
 
 
 def page(db: Database, who: Principal, text: str, place: Place, limit: int = 100) -> Page[DirectoryRow]:
-    """Returns a page of the tenants of all workspaces, by name. Drafts and archived ones are there only with `archived:yes`, or when
-    `lifecycle:` asks for them.
+    """Returns a page of the tenants of all workspaces, by name. Drafts and archived ones are there only with `archived:yes`.
 
     Args:
         db: the database.
@@ -169,21 +168,18 @@ def rollup(db: Database, who: Principal, workspace: str | None = None) -> Rollup
     """
     with db.read() as tx:
         require(tx, who, Capability.PLATFORM_DIRECTORY_VIEW)
-        places, every = of_workspaces(None if workspace is None else (workspace,)), select(pc.c.id).select_from(pc)
+        places = of_workspaces(None if workspace is None else (workspace,))
+        every = select(pc.c.id).where(IS_DEFAULT, pc.c.workspace_id.in_(places))
         return Rollup(
-            {s.value: _count(tx, places, every.where(pc.c.verification_status == s.value)) for s in VerificationStatus},
-            {s.value: _count(tx, places, every.where(pc.c.consent_status == s.value)) for s in ConsentStatus},
-            _count(tx, places, lacking(every)),
+            {s.value: _count(tx, every.where(pc.c.verification_status == s.value)) for s in VerificationStatus},
+            {s.value: _count(tx, every.where(pc.c.consent_status == s.value)) for s in ConsentStatus},
+            _count(tx, lacking(pc.c.id, places)),
         )
 
 
-def _count(tx: Transaction, places: Select[Any], some: Select[Any]) -> int:
-    few = (
-        some.join(tenants, tenants.c.id == pc.c.tenant_id)
-        .where(IS_DEFAULT, pc.c.workspace_id.in_(places), tenants.c.lifecycle.in_(IN_USE))
-        .limit(COUNT_LIMIT)
-        .subquery()
-    )
+def _count(tx: Transaction, some: Select[Any]) -> int:
+    in_use = some.join(tenants, tenants.c.id == pc.c.tenant_id).where(tenants.c.lifecycle.in_(IN_USE))
+    few = in_use.limit(COUNT_LIMIT).subquery()
     return int(tx.run(select(func.count()).select_from(few)).scalar_one())
 
 

@@ -10,21 +10,19 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Select, and_, exists, select, text
 
 from storage import filters, operations
 from storage.database import Transaction
 from storage.schema import connection_permissions, tenants, workspaces
 from storage.schema import provider_connections as pc
-from storage.states import Cloud, ConsentStatus, Provider, TenantLifecycle, VerificationStatus
+from storage.states import ConsentStatus, Provider, TenantLifecycle, VerificationStatus
 
 KEYS: Final[dict[str, Collection[str] | None]] = {
     "workspace": None,
     "verification": set(VerificationStatus),
     "consent": set(ConsentStatus),
     "permissions": {"missing"},
-    "cloud": set(Cloud),
-    "lifecycle": set(TenantLifecycle),
     "archived": {"yes"},
 }
 """The filter line's keys, with their values where these are a closed set."""
@@ -34,37 +32,44 @@ IS_DEFAULT: Final = and_(pc.c.is_default, pc.c.provider == Provider.MICROSOFT.va
 FEW: Final = 2_000
 """So many tenants that fit are looked up one by one; of more, enough stand in any stretch of the list to be met on the way."""
 
+_NOT_GRANTED: Final = text("NOT connection_permissions.is_granted")
+"""Word for word the predicate of the partial index: SQLAlchemy's own `is_granted = 0` is another one to SQLite, which would not use it."""
+
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_OF_DEFAULT: Final = ("verification", "consent", "permissions")
 
 
 def conditions_of(tx: Transaction, wanted: filters.Filter) -> list[ColumnElement[bool]]:
-    """Returns the conditions of a filter line on `tenants`. Drafts and archived ones only with `archived:yes` or `lifecycle:`."""
+    """Returns the conditions of a filter line on `tenants`. Drafts and archived ones only with `archived:yes`."""
     conditions: list[ColumnElement[bool]] = [_mentions(word) for word in wanted.words]
     conditions += [~_mentions(word) for word in wanted.not_words]
-    own = {key: values for key, values in wanted.values.items() if key not in (*_OF_DEFAULT, "archived")}
-    not_own = {key: values for key, values in wanted.not_values.items() if key not in (*_OF_DEFAULT, "archived")}
-    conditions += [_matches(key, values) for key, values in own.items()]
-    conditions += [~_matches(key, values) for key, values in not_own.items()]
-    if not {"archived", "lifecycle"} & set(wanted.values):
+    if (slugs := wanted.values.get("workspace")) is not None:
+        conditions.append(tenants.c.workspace_id.in_(of_workspaces(slugs)))
+    if (slugs := wanted.not_values.get("workspace")) is not None:
+        conditions.append(tenants.c.workspace_id.not_in(of_workspaces(slugs)))
+    if "archived" not in wanted.values:
         conditions.append(tenants.c.lifecycle.in_(IN_USE))
-    if {*wanted.values, *wanted.not_values} & set(_OF_DEFAULT):
-        conditions.append(_whose_default(tx, wanted))
+    places = of_workspaces(wanted.values.get("workspace"))
+    if {*wanted.values, *wanted.not_values} & {"verification", "consent"}:
+        conditions.append(_by_badges(tx, wanted, places))
+    conditions += [_by_permissions(tx, True, places) for _ in wanted.values.get("permissions", ())[:1]]
+    conditions += [_by_permissions(tx, False, places) for _ in wanted.not_values.get("permissions", ())[:1]]
     return conditions
 
 
 def refused() -> ColumnElement[bool]:
     """The condition on `connection_permissions` that an operation cannot do its job without it, and it was refused."""
     return and_(
-        ~connection_permissions.c.is_granted,
+        _NOT_GRANTED,
         connection_permissions.c.permission.in_(operations.all_required_permissions()),
     )
 
 
-def lacking(some: Select[Any]) -> Select[Any]:
-    """Narrows a question about connections to those that were refused something required; led by the refusals, each connection once."""
-    found = some.join(connection_permissions, connection_permissions.c.connection_id == pc.c.id)
-    return found.where(refused()).distinct()
+def lacking(column: ColumnElement[int], places: Select[Any]) -> Select[Any]:
+    """Asks for something of the default connections of some workspaces that were refused something required, each once."""
+    joined = connection_permissions.join(pc, pc.c.id == connection_permissions.c.connection_id)
+    return (
+        select(column).select_from(joined).where(refused(), IS_DEFAULT, pc.c.workspace_id.in_(places)).distinct()
+    )
 
 
 def of_workspaces(slugs: Sequence[str] | None) -> Select[Any]:
@@ -73,30 +78,29 @@ def of_workspaces(slugs: Sequence[str] | None) -> Select[Any]:
     return found if slugs is None else found.where(workspaces.c.slug.in_(slugs))
 
 
-def _whose_default(tx: Transaction, wanted: filters.Filter) -> ColumnElement[bool]:
-    """Tenants whose default connection is so: by their ids when they are few, else each asked as it comes along in the list's order."""
-    conditions = [_of_default(key, values) for key, values in wanted.values.items() if key in _OF_DEFAULT]
-    conditions += [~_of_default(key, values) for key, values in wanted.not_values.items() if key in _OF_DEFAULT]
-    places = of_workspaces(wanted.values.get("workspace"))
-    some = select(pc.c.tenant_id).select_from(pc).where(IS_DEFAULT, pc.c.workspace_id.in_(places), *conditions)
-    if "permissions" in wanted.values:
-        some = lacking(some)
-    few = tx.run(some.limit(FEW + 1)).scalars().all()
-    if len(few) <= FEW:
-        return tenants.c.id.in_(few)
-    return exists().where(pc.c.tenant_id == tenants.c.id, IS_DEFAULT, *conditions)
+def _by_badges(tx: Transaction, wanted: filters.Filter, places: Select[Any]) -> ColumnElement[bool]:
+    """Tenants whose default connection has these badges."""
+    columns = {"verification": pc.c.verification_status, "consent": pc.c.consent_status}
+    conditions: list[ColumnElement[bool]] = [IS_DEFAULT]
+    conditions += [column.in_(wanted.values[key]) for key, column in columns.items() if key in wanted.values]
+    conditions += [column.not_in(wanted.not_values[key]) for key, column in columns.items() if key in wanted.not_values]
+    some = select(pc.c.tenant_id).where(pc.c.workspace_id.in_(places), *conditions)
+    few = _few(tx, some)
+    return few if few is not None else exists().where(pc.c.tenant_id == tenants.c.id, *conditions)
 
 
-def _of_default(key: str, values: Sequence[str]) -> ColumnElement[bool]:
-    if key == "permissions":
-        return exists().where(connection_permissions.c.connection_id == pc.c.id, refused()).correlate(pc)
-    return {"verification": pc.c.verification_status, "consent": pc.c.consent_status}[key].in_(values)
+def _by_permissions(tx: Transaction, is_missing: bool, places: Select[Any]) -> ColumnElement[bool]:
+    """Tenants whose default connection was refused something required, or was not."""
+    found = exists().where(connection_permissions.c.connection_id == pc.c.id, refused()).correlate(pc)
+    if is_missing and (few := _few(tx, lacking(pc.c.tenant_id, places))) is not None:
+        return few
+    return exists().where(pc.c.tenant_id == tenants.c.id, IS_DEFAULT, found if is_missing else ~found)
 
 
-def _matches(key: str, values: Sequence[str]) -> ColumnElement[bool]:
-    if key == "workspace":
-        return tenants.c.workspace_id.in_(of_workspaces(values))
-    return {"cloud": tenants.c.cloud, "lifecycle": tenants.c.lifecycle}[key].in_(values)
+def _few(tx: Transaction, some: Select[Any]) -> ColumnElement[bool] | None:
+    """Names the tenants that a question finds; None when they are many, and each is asked as it comes along in the list's order."""
+    ids = tx.run(some.limit(FEW + 1)).scalars().all()
+    return tenants.c.id.in_(ids) if len(ids) <= FEW else None
 
 
 def _mentions(word: str) -> ColumnElement[bool]:

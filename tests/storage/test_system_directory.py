@@ -154,7 +154,7 @@ def test_the_directory_is_narrowed_by_workspace_word_verification_consent_and_pe
         "consent:revoked workspace:south": set(),
         "permissions:missing": {"contoso"},
         "!permissions:missing": {"fabrikam", "wingtip"},
-        "lifecycle:draft": set(),
+        "!workspace:nosuch verification:blocked": {"fabrikam"},
     }
     assert {text: set(rows(fleet, text)) for text in found} == found
     with pytest.raises(InvalidInput, match="tag"):
