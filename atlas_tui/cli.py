@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from atlas_tui.arguments import (
+    alerts,
     apps,
     audit,
     bulk,
@@ -51,6 +52,7 @@ _TOPICS = (
     credentials,
     permissions,
     collected,
+    alerts,
     notifications,
     onboarding,
     members,

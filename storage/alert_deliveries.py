@@ -76,7 +76,17 @@ class Delivery:
     message_id: str
 
 
-def page(db: Database, who: Principal, workspace_id: int, text: str, place: Place, limit: int = 100) -> Page[Delivery]:
+def page(
+    db: Database,
+    who: Principal,
+    workspace_id: int,
+    text: str,
+    place: Place,
+    limit: int = 100,
+    *,
+    channel_id: int | None = None,
+    rule_id: int | None = None,
+) -> Page[Delivery]:
     """Returns a page of the log, newest first.
 
     Args:
@@ -86,6 +96,8 @@ def page(db: Database, who: Principal, workspace_id: int, text: str, place: Plac
         text: the filter line.
         place: where.
         limit: rows wanted.
+        channel_id: only of this channel.
+        rule_id: only of this rule.
 
     Raises:
         InvalidInput: the filter line or the place cannot be read.
@@ -95,6 +107,8 @@ def page(db: Database, who: Principal, workspace_id: int, text: str, place: Plac
     with db.read() as tx:
         authority(tx, who).require(tx, Capability.RUN_VIEW, workspace_id, what=f"Workspace {workspace_id}")
         conditions = [_d.workspace_id == workspace_id, *_conditions(tx, wanted)]
+        conditions += [] if channel_id is None else [_d.channel_id == channel_id]
+        conditions += [] if rule_id is None else [_d.rule_id == rule_id]
         keys = [SortKey(_d.id, "id", descending=True)]
         return read_page(tx, _select().where(*conditions), keys, place, limit, _delivery, _d.id)
 

@@ -27,6 +27,8 @@ from storage.openssh import base64_of, fingerprint_of
 ALLOWED: Final = frozenset(
     f"headless.{module}:{function}"
     for module, functions in {
+        "alerts": "add_rule delete_channel delete_rule edit_rule enable_channel enable_rule list_channels list_deliveries list_rules"
+        " send_test",
         "apps": "show_app",
         "audit": "export list_entries show_entry verify",
         "bulk": "cancel_batch list_batches retry_batch show_batch start_batch",
