@@ -93,10 +93,12 @@ def glance_lines(summary: Summary, times: Times, width: int, *, blocks: bool) ->
     snapshot = summary.compliance.snapshot
     if snapshot is not None:
         trend = trend_cell(summary.points, times.now.date(), blocks=blocks)
-        words = Part(f"{headline(snapshot)}  ")
-        lines += field(
-            "Compliance", (words, Part(trend, "info"), Part(f"  {times.ago(snapshot.taken_at)}", "muted")), width
-        )
+        words, age = f"{headline(snapshot)}  ", f"  {times.ago(snapshot.taken_at)}"
+        drawn = (Part(trend, "info"), Part(age, "muted"))
+        if LABEL_WIDTH + len(words) + len(trend) + len(age) <= width:
+            lines += field("Compliance", (Part(words), *drawn), width)
+        else:
+            lines += field("Compliance", words, width) + field("", drawn, width)
     others = []
     if summary.items:
         others.append(f"{_items(summary)} items")
@@ -105,7 +107,10 @@ def glance_lines(summary: Summary, times: Times, width: int, *, blocks: bool) ->
     if summary.directory:
         others.append(f"{number(summary.directory[0].users)} users")
     if others or lines:
-        return [*lines, *field("Collected", f"{', '.join([*others, 'more'])} on the Collected tab ( ] )", width)]
+        return [
+            *lines,
+            *field("Collected", f"{', '.join(others) or 'more'}: the Collected tab ( ] ) has it all", width),
+        ]
     return lines
 
 

@@ -171,7 +171,7 @@ def _blocks(columns: Sequence[tuple[str, list[str]]], room: int) -> list[list[tu
 
 def trend_lines(points: Sequence[TrendPoint], days: int, today: date, width: int, *, blocks: bool) -> list[Line]:
     """The trend as a plot: how many per cent of the devices are compliant, day by day."""
-    lines: list[Line] = [blank(), heading(f"Trend, {days} days", "compliant devices in per cent  < > another span")]
+    lines: list[Line] = [blank(), heading(f"Trend, {days} days", "% of devices compliant  < > span")]
     shares = [(point.day, point.share) for point in points if point.share is not None]
     if len(shares) < 2:
         words = "one day so far" if shares else "no whole count in this time"
