@@ -171,6 +171,7 @@ _LISTS: Final = (
     Where.TENANTS,
     Where.AUDIT,
     Where.MEMBERS,
+    Where.SCHEDULES,
     Where.FLEET_IMPORT,
     Where.INBOX,
     Where.ATTENTION,
@@ -184,6 +185,7 @@ _LISTS: Final = (
 _PAGES: Final = (
     Where.PLATFORM_APPS,
     Where.PLATFORM_APP,
+    Where.SCHEDULE,
     Where.CONNECTION,
     Where.RUN,
     Where.TENANT,

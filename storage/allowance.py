@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
 from storage.access import Principal, authority, who_may
 from storage.capabilities import Capability
 from storage.database import Database
 from storage.errors import NotFound
+from storage.schema import tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,22 @@ def allowance(
         if not visible:
             raise NotFound("That does not exist.")
         return Allowance(False, f"Your role may not do this. {who_may(tx, capability, workspace_id, tenant_id)}")
+
+
+def allowance_somewhere(db: Database, who: Principal, capability: Capability, workspace_id: int) -> Allowance:
+    """Says whether the principal holds a capability for anything of a workspace: for a form that asks what it is about.
+
+    Raises:
+        NotFound: the workspace is not visible.
+    """
+    with db.read() as tx:
+        rights = authority(tx, who)
+        if not rights.may_enter(workspace_id):
+            raise NotFound("That does not exist.")
+        mine = rights.tenant_clause(workspace_id, capability, tenants.c.id)
+        if rights.may(tx, capability, workspace_id) or (
+            tx.run(select(tenants.c.id).where(tenants.c.workspace_id == workspace_id, mine).limit(1)).first()
+            is not None
+        ):
+            return Allowance(True, "")
+        return Allowance(False, f"Your role may not do this. {who_may(tx, capability, workspace_id)}")

@@ -7,6 +7,7 @@ Must not know: what screens show.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +24,16 @@ from storage.errors import AtlasError
 if TYPE_CHECKING:
     from atlas_tui.command import Command
     from storage.connections import ConnectionRow
+
+
+def _goes_to(view: View, words: str) -> Callable[[AppCommands], None]:
+    """Makes a command that shows a view as it was left."""
+
+    def go(commands: AppCommands) -> None:
+        commands._app.navigation.go(Link(view))
+
+    go.__doc__ = words
+    return go
 
 
 class AppCommands(HelpCommands):
@@ -241,6 +252,7 @@ class AppCommands(HelpCommands):
             View.TENANTS,
             View.AUDIT,
             View.MEMBERS,
+            View.SCHEDULES,
             View.INBOX,
             View.ATTENTION,
             View.EXPIRY,
@@ -319,9 +331,11 @@ class AppCommands(HelpCommands):
         """The directory counts of the tenant on the screen."""
         self.open_collected("directory")
 
-    def command_inbox(self) -> None:
-        """What was told to the person at the keyboard."""
-        self._app.navigation.go(Link(View.INBOX))
+    command_inbox = _goes_to(View.INBOX, "What was told to the person at the keyboard.")
+    command_members = _goes_to(View.MEMBERS, "The members of this workspace.")
+    command_schedules = _goes_to(View.SCHEDULES, "What is started by itself.")
+    command_onboardings = _goes_to(View.ONBOARDINGS, "The onboardings that are open.")
+    command_platform_apps = _goes_to(View.PLATFORM_APPS, "The platform apps of this workspace.")
 
     def command_system(self, text: str | None = None) -> None:
         """The system directory.
@@ -347,10 +361,6 @@ class AppCommands(HelpCommands):
                 f"That takes {needed.value}, which whoever owns the installation gives; no role here does.", "warn"
             )
 
-    def command_members(self) -> None:
-        """The members of this workspace."""
-        self._app.navigation.go(Link(View.MEMBERS))
-
     # Bringing tenants on
 
     def command_onboard_tenant(self, name: str = "") -> None:
@@ -365,14 +375,6 @@ class AppCommands(HelpCommands):
             onboard_named(self._app, name)
         else:
             onboard_new(self._app)
-
-    def command_onboardings(self) -> None:
-        """The onboardings that are open."""
-        self._app.navigation.go(Link(View.ONBOARDINGS))
-
-    def command_platform_apps(self) -> None:
-        """The platform apps of this workspace."""
-        self._app.navigation.go(Link(View.PLATFORM_APPS))
 
     # Forms
 

@@ -46,6 +46,7 @@ _FILTER_WORDS: Final = {
     "roles": ("@", "finding:"),
     "directory": ("@",),
     "members": ("role:", "scope:"),
+    "schedules": ("enabled:no", "scope:", "tag:", "tenant:", "type:"),
     "system": ("workspace:", "verification:", "consent:", "permissions:missing", "archived:yes"),
     "system-runs": ("status:", "outcome:failed", "outcome:", "reason:", "since:1h", "tenant:", "by:", "type:"),
     "batches": ("state:open", "type:", "by:", "since:7d"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.allowance import allowance
+from storage.allowance import allowance, allowance_somewhere
 from storage.capabilities import Capability
 from storage.errors import NotFound
 
@@ -36,3 +36,13 @@ def test_what_is_not_visible_does_not_exist(fleet: Any) -> None:
         allowance(fleet.db, fleet.people["eve"], MANAGE, fleet.north)
     with pytest.raises(NotFound):
         allowance(fleet.db, fleet.people["gina"], MANAGE, fleet.north, fleet.tenant["fabrikam"])
+
+
+def test_whoever_may_on_one_tenant_may_begin_a_form_that_asks_which(sqlite_fleet: Any) -> None:
+    fleet = sqlite_fleet
+    for login, allowed in (("dana", True), ("gina", True), ("fred", True), ("omar", False), ("tina", False)):
+        answer = allowance_somewhere(fleet.db, fleet.people[login], MANAGE, fleet.north)
+        assert answer.is_allowed is allowed, login
+        assert answer.refusal.startswith("" if allowed else "Your role may not do this. Ask ")
+    with pytest.raises(NotFound):
+        allowance_somewhere(fleet.db, fleet.people["zoe"], MANAGE, fleet.north)

@@ -29,4 +29,7 @@ CASES = {
     "reports.of_connection": (VIEW, "contoso", lambda f, who, _: reports.of_connection(f.db, who, _contoso(f))),
 }  # fmt: skip
 
-OWN = {"allowance.allowance": "answers with what is allowed instead of refusing: tests/storage/test_allowance.py"}
+OWN = {
+    "allowance.allowance": "answers with what is allowed instead of refusing: tests/storage/test_allowance.py",
+    "allowance.allowance_somewhere": "answers with what is allowed instead of refusing: tests/storage/test_allowance.py",
+}
