@@ -57,7 +57,7 @@ async def test_a_tenants_list_leads_to_what_changed_and_to_an_item_and_the_run(s
         assert terminal.shows("2 items, synced <1m ago")
         assert terminal.shows("1 added, 1 removed, 1 changed by the last sync")
         await terminal.press("j", "enter")
-        assert terminal.app.seen.VIEW is View.INVENTORY
+        assert terminal.shows("> inventory")
         assert terminal.shows("of Contoso Ltd")
         rows = [line for line in terminal.display() if " App " in line]
         assert [line[17:25].strip() for line in rows] == ["Newcomer", "Teams"], "what is gone is not in it"
