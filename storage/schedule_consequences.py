@@ -20,7 +20,7 @@ def of_running_now(detail: ScheduleDetail) -> Consequences:
     """Says what running it now would do. It asks when more than one connection is meant."""
     row = detail.row
     sentences = [
-        f"A worker starts {row.label.lower()} on {reached(detail)}, all at once: without jitter, and in quiet hours too.",
+        f"A worker starts the {row.label.lower()} on {reached(detail)}, all at once: without jitter, in quiet hours too.",
         "Where the same is on its way already, that is attached to; what a person waits for goes first.",
     ]
     if row.is_enabled:
@@ -31,7 +31,7 @@ def of_running_now(detail: ScheduleDetail) -> Consequences:
 def of_disabling(detail: ScheduleDetail) -> Consequences:
     """Says what disabling it would do."""
     row = detail.row
-    sentences = [f"It starts {row.label.lower()} on {reached(detail)} no more, until it is enabled again."]
+    sentences = [f"{row.label} no longer starts by itself on {reached(detail)}, until it is enabled again."]
     if row.reach.kind is ScheduleScope.WORKSPACE:
         sentences.append("Unless another schedule does, nothing keeps what it found fresh: old badges only dim.")
     sentences.append("What it has started goes on.")
@@ -44,7 +44,7 @@ def of_removal(detail: ScheduleDetail) -> Consequences:
     return Consequences(
         f"Delete the schedule {row.name}",
         (
-            f"It starts {row.label.lower()} on {reached(detail)} no more, for good; its history is deleted.",
+            f"{row.label} no longer starts by itself on {reached(detail)}, for good; its history is deleted.",
             "The runs that it started stay, and what it has started goes on. To pause it, disable it instead.",
         ),
         hurts=True,

@@ -43,7 +43,7 @@ def test_a_schedule_is_tried_added_shown_changed_run_and_deleted(atlas: Any) -> 
     assert "Nightly is enabled: next due " in done(atlas("schedules", "enable", "Nightly")).out
 
     said = atlas("schedules", "run", "Nightly", "--yes")
-    assert (said.code, "A worker starts inventory sync on 0 connections" in said.err) == (0, True)
+    assert (said.code, "A worker starts the inventory sync on 0 connections" in said.err) == (0, True)
     assert "runs now" in said.out
     assert "is being started already" in atlas("schedules", "run", "Nightly", "--yes").out
     assert atlas("schedules", "delete", "Nightly").code == 2, "without a terminal it wants --yes"
