@@ -168,12 +168,12 @@ def rollup(db: Database, who: Principal, workspace: str | None = None) -> Rollup
     """
     with db.read() as tx:
         require(tx, who, Capability.PLATFORM_DIRECTORY_VIEW)
-        places = of_workspaces(None if workspace is None else (workspace,))
-        every = select(pc.c.id).where(IS_DEFAULT, pc.c.workspace_id.in_(places))
+        slugs = None if workspace is None else (workspace,)
+        every = select(pc.c.id).where(IS_DEFAULT, pc.c.workspace_id.in_(of_workspaces(slugs)))
         return Rollup(
             {s.value: _count(tx, every.where(pc.c.verification_status == s.value)) for s in VerificationStatus},
             {s.value: _count(tx, every.where(pc.c.consent_status == s.value)) for s in ConsentStatus},
-            _count(tx, lacking(pc.c.id, places)),
+            _count(tx, lacking(tx, slugs)),
         )
 
 

@@ -42,17 +42,17 @@ def conditions_of(tx: Transaction, wanted: filters.Filter) -> list[ColumnElement
     """Returns the conditions of a filter line on `tenants`. Drafts and archived ones only with `archived:yes`."""
     conditions: list[ColumnElement[bool]] = [_mentions(word) for word in wanted.words]
     conditions += [~_mentions(word) for word in wanted.not_words]
-    if (slugs := wanted.values.get("workspace")) is not None:
+    slugs, others = wanted.values.get("workspace"), wanted.not_values.get("workspace")
+    if slugs is not None:
         conditions.append(tenants.c.workspace_id.in_(of_workspaces(slugs)))
-    if (slugs := wanted.not_values.get("workspace")) is not None:
-        conditions.append(tenants.c.workspace_id.not_in(of_workspaces(slugs)))
+    if others is not None:
+        conditions.append(tenants.c.workspace_id.not_in(of_workspaces(others)))
     if "archived" not in wanted.values:
         conditions.append(tenants.c.lifecycle.in_(IN_USE))
-    places = of_workspaces(wanted.values.get("workspace"))
     if {*wanted.values, *wanted.not_values} & {"verification", "consent"}:
-        conditions.append(_by_badges(tx, wanted, places))
-    conditions += [_by_permissions(tx, True, places) for _ in wanted.values.get("permissions", ())[:1]]
-    conditions += [_by_permissions(tx, False, places) for _ in wanted.not_values.get("permissions", ())[:1]]
+        conditions.append(_by_badges(tx, wanted, of_workspaces(slugs)))
+    conditions += [_by_permissions(tx, True, slugs) for _ in wanted.values.get("permissions", ())[:1]]
+    conditions += [_by_permissions(tx, False, slugs) for _ in wanted.not_values.get("permissions", ())[:1]]
     return conditions
 
 
@@ -64,12 +64,18 @@ def refused() -> ColumnElement[bool]:
     )
 
 
-def lacking(column: ColumnElement[int], places: Select[Any]) -> Select[Any]:
-    """Asks for something of the default connections of some workspaces that were refused something required, each once."""
-    joined = connection_permissions.join(pc, pc.c.id == connection_permissions.c.connection_id)
-    return (
-        select(column).select_from(joined).where(refused(), IS_DEFAULT, pc.c.workspace_id.in_(places)).distinct()
-    )
+def lacking(tx: Transaction, slugs: Sequence[str] | None) -> Select[Any]:
+    """Asks for the default connections of some workspaces, or of all, that were refused something required, each once.
+
+    When few were refused anything anywhere, they are named: PostgreSQL would expect a quarter of all of a permission that one in a
+    thousand lacks, and read every connection for it.
+    """
+    anywhere = select(connection_permissions.c.connection_id).where(refused()).distinct()
+    ids = tx.run(anywhere.limit(FEW + 1)).scalars().all()
+    found = select(pc.c.id).where(IS_DEFAULT)
+    if slugs is not None:
+        found = found.where(pc.c.workspace_id.in_(of_workspaces(slugs)))
+    return found.where(pc.c.id.in_(ids if len(ids) <= FEW else anywhere))
 
 
 def of_workspaces(slugs: Sequence[str] | None) -> Select[Any]:
@@ -89,10 +95,10 @@ def _by_badges(tx: Transaction, wanted: filters.Filter, places: Select[Any]) -> 
     return few if few is not None else exists().where(pc.c.tenant_id == tenants.c.id, *conditions)
 
 
-def _by_permissions(tx: Transaction, is_missing: bool, places: Select[Any]) -> ColumnElement[bool]:
+def _by_permissions(tx: Transaction, is_missing: bool, slugs: Sequence[str] | None) -> ColumnElement[bool]:
     """Tenants whose default connection was refused something required, or was not."""
     found = exists().where(connection_permissions.c.connection_id == pc.c.id, refused()).correlate(pc)
-    if is_missing and (few := _few(tx, lacking(pc.c.tenant_id, places))) is not None:
+    if is_missing and (few := _few(tx, lacking(tx, slugs).with_only_columns(pc.c.tenant_id))) is not None:
         return few
     return exists().where(pc.c.tenant_id == tenants.c.id, IS_DEFAULT, found if is_missing else ~found)
 
