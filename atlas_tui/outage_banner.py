@@ -23,9 +23,9 @@ def banner(outage: Outage, times: Times, width: int) -> str:
         width: Cells.
     """
     count = f"{outage.tenants_affected:,}/{outage.tenants_tried:,}"
-    when = f"since {_short(outage.since, times)}"
+    when = f"since {short_time(outage.since, times)}"
     if outage.last_good_at is not None:
-        when += f", last good {_short(outage.last_good_at, times)}"
+        when += f", last good {short_time(outage.last_good_at, times)}"
     words = [
         f"{outage.headline} {when}: {outage.detail}. {outage.advice}",
         f"{outage.headline} {when}: {outage.detail}.",
@@ -53,7 +53,7 @@ def part_of(
     return field("Them or us", text, width, style="warn")
 
 
-def _short(at: datetime, times: Times) -> str:
+def short_time(at: datetime, times: Times) -> str:
     """A moment of today to the minute; of another day its age, which is shorter than its date."""
     there = at.astimezone(times.zone)
     if there.date() != times.now.astimezone(times.zone).date():

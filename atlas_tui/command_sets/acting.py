@@ -20,6 +20,8 @@ ACTING: Final = (
              capability=Capability.PROVIDER_RUN, operation="entra.admin_roles.scan"),
     command("sync_directory", "", "Sync directory", "Start a directory sync: how many users, guests, groups ...", Where.ACTION,
              word="count", letter="d", capability=Capability.PROVIDER_RUN, operation="directory.sync"),
+    command("probe", "", "Probe now", "See whether signing in works again, before the open breaker's time is over: a connection check.",
+             Where.ACTION, word="probe", letter="p", capability=Capability.PROVIDER_RUN),
     command("cancel", "", "Cancel run", "Cancel the unfinished run.", Where.ACTION, word="cancel", letter="n",
              capability=Capability.PROVIDER_RUN),
     command("retry", "", "Retry run", "Start a completed run's operation again, as a new run.", Where.ACTION,

@@ -22,7 +22,7 @@ from atlas_tui.screens.starting import Start, StartFlow
 from atlas_tui.screens.starting_many import StartMany, selection_of
 from atlas_tui.widgets.confirm import Confirm
 from atlas_tui.widgets.menu import Menu, MenuItem
-from storage import cancelling, connections, operations, runs, starting
+from storage import cancelling, connections, operations, probing, runs, starting
 from storage.cancelling import CancelResult
 from storage.capabilities import CAPABILITIES_OF, Capability
 from storage.connections import ConnectionDetail, ConnectionRow
@@ -183,6 +183,24 @@ class Acts(CredentialActs):
             return starting.start(session.db, session.who, row.id, operation.type, run_after=run_after)
 
         return Start(operation, row.id, name_of(row), begin)
+
+    def command_probe(self) -> None:
+        """See whether signing in works again on a connection whose breaker is open."""
+        self._with_target(self._probe, self._not_for_a_run, self._only_one)
+
+    def _probe(self, detail: ConnectionDetail) -> None:
+        session, row = self.session, detail.row
+        if detail.breaker is None:
+            self.atlas.flash(f"The breaker of {name_of(row)} is closed: nothing is held back.")
+            return
+        start = Start(
+            operations.find(operations.CONNECTION_CHECK),
+            row.id,
+            name_of(row),
+            lambda run_after: probing.probe_now(session.db, session.who, row.id),
+            verb="Probe",
+        )
+        StartFlow(self, start).ask_first()
 
     def _start_many(self, operation: Operation, targets: Targets) -> None:
         StartMany(self, operation, selection_of(self.session, targets), _many(targets)).ask_first()

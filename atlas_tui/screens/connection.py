@@ -1,4 +1,4 @@
-"""A connection's page: its truths, why and the next step; and six tabs about it.
+"""A connection's page: its truths, why and the next step; and seven tabs about it.
 
 Promise: the top says what an operator must know; each tab asks for its own part and only while it is seen.
 
@@ -18,6 +18,8 @@ from atlas_tui.cells import Line, Part
 from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_platform_app, to_run, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
+from atlas_tui.screens.collected_kinds import KINDS
+from atlas_tui.screens.collected_tab import collected_lines, link_at, read_collected
 from atlas_tui.screens.connection_form import EditConnection
 from atlas_tui.screens.connection_text import (
     audit_lines,
@@ -36,10 +38,12 @@ from atlas_tui.screens.report_acting import ReportActs
 from atlas_tui.screens.report_text import ReportRead, report_lines
 from atlas_tui.screens.scrolled import Scrolled
 from atlas_tui.screens.sectioned import Reader, SectionedPage, run_reader, run_rows
+from atlas_tui.screens.standing_text import standing_lines
 from atlas_tui.widgets.virtual_table import VirtualTable
-from storage import audit_trail, connections, permissions
+from storage import audit_trail, connections, permissions, shared_problems
 from storage.connections import ConnectionDetail
 from storage.errors import AtlasError
+from storage.shared_problems import SharedProblem
 from storage.states import CredentialOwner, Topic
 
 if TYPE_CHECKING:
@@ -55,6 +59,7 @@ class Section(StrEnum):
     OVERVIEW = "Overview"
     REPORT = "Report"
     PERMISSIONS = "Permissions"
+    COLLECTED = "Collected"
     RUNS = "Runs"
     CREDENTIAL = "Credential"
     AUDIT = "Audit"
@@ -62,9 +67,10 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A connection, and what the open tab shows of it: report, permissions, credentials, audit; or why that cannot be shown."""
+    """A connection, the problems it shares, and what the open tab shows of it: report, permissions, ...; or why that cannot be shown."""
 
     detail: ConnectionDetail
+    shared: tuple[SharedProblem, ...]
     section: Section
     part: Any = None
     refusal: AtlasError | None = None
@@ -78,6 +84,9 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
     TOPICS = frozenset({Topic.CONNECTIONS, Topic.RUNS, Topic.AUDIT})
 
     FIRST = Section.OVERVIEW
+
+    _kind = 0
+    """Which kind of thing that was collected the cursor is on."""
 
     @property
     def sections(self) -> Sequence[Section]:
@@ -112,30 +121,33 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
             is_open = isinstance(holder := self.part, Holder) and holder.app_id is not None
         else:
             active = self.read is not None and self.read.detail.row.active_run_id
-            is_open = self.section is Section.RUNS or active
+            is_open = self.section in (Section.RUNS, Section.COLLECTED) or active or self._shared_app() is not None
         return id != "open" or bool(is_open)
 
     def read_subject(self, id: int) -> _Read:
         """The connection, and what its open tab needs."""
         session, section = self.session, self.section
         detail = connections.get(session.db, session.who, id)
+        shared = shared_problems.of_connection(session.db, session.who, id)
         try:
             if section is Section.REPORT:
-                return _Read(detail, section, self.read_reports(session, id))
+                return _Read(detail, shared, section, self.read_reports(session, id))
             if section is Section.PERMISSIONS:
-                return _Read(detail, section, permissions.of_connection(session.db, session.who, id))
+                return _Read(detail, shared, section, permissions.of_connection(session.db, session.who, id))
             if section is Section.CREDENTIAL:
-                return _Read(detail, section, read_holder(session, CredentialOwner.CONNECTION, id))
+                return _Read(detail, shared, section, read_holder(session, CredentialOwner.CONNECTION, id))
+            if section is Section.COLLECTED:
+                return _Read(detail, shared, section, read_collected(session, detail.row.tenant_id, id))
             if section is Section.AUDIT:
-                return _Read(detail, section, audit_trail.of_connection(session.db, session.who, id))
+                return _Read(detail, shared, section, audit_trail.of_connection(session.db, session.who, id))
         except AtlasError as error:
-            return _Read(detail, section, refusal=error)
-        return _Read(detail, section)
+            return _Read(detail, shared, section, refusal=error)
+        return _Read(detail, shared, section)
 
     def begin_anew(self) -> None:
         """Another connection: from its Overview on."""
         super().begin_anew()
-        self.report_id = None
+        self.report_id, self._kind = None, 0
 
     def show_page(self) -> None:
         """The top, the tabs, and the open one."""
@@ -146,11 +158,13 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
             top.styles.height = 3
             top.show(lambda width: [])
         else:
-            detail = self.read.detail
-            lines = len(summary(detail, self.times, self.size.width or 80))
-            top.styles.height = min(SUMMARY_LINES, lines)
-            top.show(lambda width: summary(detail, self.times, width), from_top=self._from_top)
+            top.styles.height = min(SUMMARY_LINES, len(self._summary(self.size.width or 80)))
+            top.show(self._summary, from_top=self._from_top)
         super().show_page()
+
+    def _summary(self, width: int) -> list[Line]:
+        detail, times = self.read.detail, self.times
+        return summary(detail, times, width, standing_lines(detail, self.read.shared, self.atlas.outage, times, width))
 
     def lines(self, width: int) -> list[Line]:
         """The open tab."""
@@ -166,6 +180,8 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
             return permission_lines(read.part, reader_of(read.detail), times, width)
         if self.section is Section.CREDENTIAL:
             return credential_lines(read.part, times, width)
+        if self.section is Section.COLLECTED:
+            return collected_lines(read.part, self._kind, times, width, blocks=self.atlas.blocks)
         if self.section is Section.AUDIT:
             return audit_lines(read.part, times, width)
         return overview(read.detail, times, width)
@@ -181,18 +197,43 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
         """The audit trail, on its tab."""
         self.open_section(Section.AUDIT)
 
+    def command_scroll_down(self) -> None:
+        """The next kind of thing that was collected; elsewhere a line down."""
+        self._choose(1)
+
+    def command_scroll_up(self) -> None:
+        """The kind before; elsewhere a line up."""
+        self._choose(-1)
+
+    def _choose(self, step: int) -> None:
+        if self.section is Section.COLLECTED and 0 <= self._kind + step < len(KINDS):
+            self._kind += step
+            self.show_page()
+        else:
+            self.page.scroll_lines(step)
+
     def command_open(self) -> None:
-        """Open the run under the cursor, or what runs now."""
+        """Open the run under the cursor, or what runs now, or the app that is the problem."""
         if self.section is Section.RUNS:
             self.lists[Section.RUNS].action_open_row()
         elif self.section is Section.REPORT:
             self.choose_report()
+        elif self.section is Section.COLLECTED:
+            if (read := self.part) is not None:
+                self.atlas.navigation.go(link_at(read, self._kind, name_of(self.read.detail.row)))
         elif (
             self.section is Section.CREDENTIAL and isinstance(holder := self.part, Holder) and holder.app_id is not None
         ):
             self.atlas.navigation.go(to_platform_app(holder.app_id))
         elif self.read is not None and self.read.detail.row.active_run_id is not None:
             self.atlas.navigation.go(to_run(self.read.detail.row.active_run_id))
+        elif (app_id := self._shared_app()) is not None:
+            self.atlas.navigation.go(to_platform_app(app_id))
+
+    def _shared_app(self) -> int | None:
+        """The platform app that is the problem, if one is."""
+        shared = self.read.shared if self.read is not None else ()
+        return shared[0].platform_app_id if shared else None
 
     def command_edit(self) -> None:
         """Edit the connection in a form."""

@@ -29,14 +29,15 @@ STARTING: Final = ("check", "sync_inventory", "take_snapshot", "scan_roles", "sy
 
 
 def start_refusals(detail: ConnectionDetail) -> dict[str, str]:
-    """Why each operation cannot be started now; empty texts for those that can. What runs already is opened instead."""
+    """Why each operation cannot be started now, nor probed with; empty texts for those that can. What runs already is opened instead."""
     found = {}
     for id in STARTING:
         obstacle = detail.obstacles.get(REGISTRY[id].operation)
         found[id] = "" if detail.may_run else f"Your role may not. {detail.who_may_run}"
         if not found[id] and obstacle is not None and detail.row.active_run_id is None:
             found[id] = obstacle.sentence
-    return found
+    closed = "The breaker is closed: nothing is held back." if detail.breaker is None else ""
+    return found | {"probe": found["check"] or closed}
 
 
 def refusals(detail: ConnectionDetail) -> dict[str, str]:

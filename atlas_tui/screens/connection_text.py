@@ -8,9 +8,12 @@ Must not know: widgets, queries.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from atlas_tui.badges import BADGE_WIDTH, badge, consent_badge, lifecycle_badge, verification_badge
 from atlas_tui.cells import Cell, Line, Part, width_of
 from atlas_tui.screens.prose import LABEL_WIDTH, Times, field, wrapped
+from atlas_tui.screens.standing_text import operation_lines
 from atlas_tui.screens.why import Reader, explain, further_reading
 from storage import operations
 from storage.audit_trail import AuditEntry
@@ -79,8 +82,15 @@ def _truth(label: str, shown: Cell, when: str, width: int) -> list[Line]:
     return field(label, shown, width) + field("", when, width)
 
 
-def summary(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
-    """The top of the page: truths, what runs now, why and the next step."""
+def summary(detail: ConnectionDetail, times: Times, width: int, also: Sequence[Line] = ()) -> list[Line]:
+    """The top of the page: truths, what runs now, why and the next step.
+
+    Args:
+        detail: The connection.
+        times: How moments are shown.
+        width: Cells.
+        also: What stands above the reason (`standing_text`).
+    """
     row = detail.row
     lines = truths(detail, times, width)
     if row.active_run_id is not None and row.active_run_type is not None and row.active_run_status is not None:
@@ -88,6 +98,7 @@ def summary(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
         lines += field(
             "Run", (Part("~ ", "info"), Part(f"#{row.active_run_id} {label}, {row.active_run_status.value}")), width
         )
+    lines += also
     if row.reason_code:
         lines += explain(
             row.reason_code,
@@ -109,9 +120,9 @@ def summary(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
 
 
 def overview(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
-    """The Overview tab: what it is and how it signs in."""
+    """The Overview tab: what became of its operations, what it is and how it signs in."""
     row = detail.row
-    lines: list[Line] = []
+    lines = operation_lines(detail.operations, times, width)
     lines += field("Tenant", row.tenant_name, width)
     if detail.microsoft_name and detail.microsoft_name != row.tenant_name:
         lines += field("Microsoft", f"{detail.microsoft_name} (Microsoft's own name for it)", width)

@@ -21,6 +21,7 @@ from atlas_tui.screens.list_filter import asked, sort_key
 from atlas_tui.screens.listing import ListScreen
 from atlas_tui.screens.prose import blank
 from atlas_tui.screens.scrolled import Composer
+from atlas_tui.screens.standing_text import standing_lines
 from atlas_tui.widgets.columns import Column
 from atlas_tui.widgets.pages import PageRequest
 from atlas_tui.widgets.table_messages import ListTexts
@@ -84,7 +85,8 @@ class ConnectionsScreen(Acts, ListScreen[ConnectionRow]):
         def lines(width: int) -> list[Line]:
             times = self.times
             head: list[Line] = [(Part(f" {name_of(read.row)}", "title"),), blank()]
-            return [*head, *summary(read, times, width), blank(), *overview(read, times, width)]
+            also = standing_lines(read, (), self.atlas.outage, times, width)
+            return [*head, *summary(read, times, width, also), blank(), *overview(read, times, width)]
 
         return lines
 
