@@ -20,6 +20,7 @@ from atlas_tui.screens.directory import change, number
 from atlas_tui.screens.prose import LABEL_WIDTH, Times, blank, field, wrapped
 from storage import collected
 from storage.collected import MOST_COUNTED, Summary
+from storage.consequences import count
 from storage.directory_counting import COUNTED
 from storage.role_finding_codes import CODES
 
@@ -169,7 +170,7 @@ def _roles(summary: Summary, times: Times, width: int) -> tuple[list[Line], int 
     if report.findings:
         titles = dict.fromkeys(CODES[one.code].title if one.code in CODES else one.code for one in report.findings)
         first = next(iter(titles))
-        more = f" and {len(titles) - 1} more kinds" if len(titles) > 1 else ""
+        more = f" and {count(len(titles) - 1, 'kind')} more" if len(titles) > 1 else ""
         lines += field("", f"{first}{more}", width, style="warn")
     if report.difference is not None and (report.difference.added_count or report.difference.removed_count):
         moved = f"{report.difference.added_count:,} came, {report.difference.removed_count:,} went"

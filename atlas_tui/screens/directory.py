@@ -94,7 +94,7 @@ def directory_lines(read: DirectoryRead, times: Times, width: int) -> list[Line]
     lines += [blank(), (Part(f"{fit('', 14)}{_numbers(('NOW', 'BEFORE', 'CHANGE'))}", "title"),)]
     for what in COUNTED:
         changed = change(now, before, what)
-        cells = (number(getattr(now, what)), number(getattr(before, what) if before else None), changed)
+        cells = (number(getattr(now, what)), number(getattr(before, what)) if before else "", changed)
         lines.append((Part(fit(f" {what}", 14)), Part(_numbers(cells))))
     lines += [blank(), heading("Every count", "newest first; E writes them to a file")]
     lines.append(

@@ -100,7 +100,8 @@ def _of_kind(code: str, findings: Sequence[RoleFinding], width: int) -> list[Lin
     for finding in findings:
         lines += wrapped(finding.sentence, width, indent=3)
     if known is not None:
-        lines += wrapped(f"{known.advice}  {known.link}", width, indent=3, style="muted")
+        lines += wrapped(known.advice, width, indent=3, style="muted")
+        lines += wrapped(known.link, width, indent=3, style="muted")
     return lines
 
 
