@@ -99,8 +99,8 @@ def gate_counts(row: BatchRow) -> Iterator[Count]:
         note = "will not be started: the rest was cancelled" if row.cancel_requested_at is not None else "next"
         yield Count("not tried yet", tally.untried, "o", note, word(id, "untried"), in_connections=True)
     notes = {
-        BatchClass.ATTACHED: "the same operation was on its way there already",
-        BatchClass.WAITING: "behind another run on their connection",
+        BatchClass.ATTACHED: "it was on its way there already",
+        BatchClass.WAITING: "behind another run there",
         BatchClass.NOT_PERMITTED: f"to {row.initiator}",
         BatchClass.GONE: "deleted, or not theirs to see",
         BatchClass.CANCELLED: "the rest was cancelled",

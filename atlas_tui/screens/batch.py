@@ -70,10 +70,9 @@ class BatchScreen(BatchActs, PageScreen):
         return batch_lines(self.read, self.chosen, self.times, width)
 
     @property
-    def batch_meant(self) -> BatchStatus | None:
+    def batch_id(self) -> int | None:
         """This batch."""
-        read: BatchStatus | None = self.read
-        return read
+        return self.subject
 
     @property
     def chosen(self) -> Count | None:

@@ -14,7 +14,7 @@ from atlas_tui.screens.frame import AtlasScreen
 from atlas_tui.screens.starting_many import carry_on, show_begun
 from atlas_tui.widgets.confirm_name import Confirmed, ConfirmName
 from atlas_tui.widgets.menu import Menu, MenuItem
-from storage import batch_ending, batch_starting
+from storage import batch_ending, batch_starting, batches
 from storage.batches import BatchStatus
 from storage.consequences import count as in_words
 
@@ -23,15 +23,23 @@ class BatchActs(AtlasScreen):
     """A screen with a batch to act on. Put it before the kind of screen it is."""
 
     @property
-    def batch_meant(self) -> BatchStatus | None:
-        """The batch that is meant, as it was read."""
+    def batch_id(self) -> int | None:
+        """The batch that is meant."""
         raise NotImplementedError
+
+    def _with_batch(self, then: Callable[[BatchStatus], None]) -> None:
+        """Read how the batch stands by now, and go on with it: what the page shows may be a second old."""
+        id, session = self.batch_id, self.session
+        if id is None:
+            self.atlas.everywhere.nothing_to_act_on()
+        else:
+            self.ask("batch", lambda: batches.status(session.db, session.who, id), then, self.tell_error)
 
     def command_actions(self) -> None:
         """Open the menu."""
-        if (batch := self.batch_meant) is None:
-            self.atlas.everywhere.nothing_to_act_on()
-            return
+        self._with_batch(self._open_menu)
+
+    def _open_menu(self, batch: BatchStatus) -> None:
         items = [
             MenuItem(id, REGISTRY[id].letter, REGISTRY[id].label, refusal)
             for id, refusal in (("cancel_batch", _no_cancel(batch)), ("retry_batch", _no_retry(batch)))
@@ -43,16 +51,22 @@ class BatchActs(AtlasScreen):
 
     def command_cancel_batch(self) -> None:
         """Start nothing more, and end what was started."""
-        if (batch := self._may(_no_cancel)) is None:
+        self._with_batch(self._cancel)
+
+    def _cancel(self, batch: BatchStatus) -> None:
+        if refusal := _no_cancel(batch):
+            self.atlas.flash(refusal, "warn")
             return
         tally, session, id = batch.row.tally, self.session, batch.row.id
         sentences = []
         if tally.untried:
-            sentences.append(f"{in_words(tally.untried, 'connection')} will never be tried.")
+            sentences.append(f"Never tried: {in_words(tally.untried, 'connection')}.")
         if tally.waiting + tally.queued:
-            sentences.append(f"{in_words(tally.waiting + tally.queued, 'run')} that wait or are queued end at once.")
+            sentences.append(
+                f"Ended at once, since they wait or are queued: {in_words(tally.waiting + tally.queued, 'run')}."
+            )
         if tally.running:
-            sentences.append(f"{in_words(tally.running, 'run')} will stop at their next safe point.")
+            sentences.append(f"Stopped at its next safe point: {in_words(tally.running, 'run')}.")
         sentences.append("Runs that were there before the batch are left alone; what has ended stays as it is.")
 
         def told(_: None) -> None:
@@ -73,7 +87,11 @@ class BatchActs(AtlasScreen):
 
     def command_retry_batch(self) -> None:
         """Start the failed ones again, as a batch of their own."""
-        if (batch := self._may(_no_retry)) is None:
+        self._with_batch(self._retry)
+
+    def _retry(self, batch: BatchStatus) -> None:
+        if refusal := _no_retry(batch):
+            self.atlas.flash(refusal, "warn")
             return
         session, id = self.session, batch.row.id
         sentences = (
@@ -93,16 +111,6 @@ class BatchActs(AtlasScreen):
                 )
 
         self.app.push_screen(ConfirmName(f"Retry the failed of batch #{id}?", sentences, confirm_label="Retry"), go)
-
-    def _may(self, refusal_of: Callable[[BatchStatus], str]) -> BatchStatus | None:
-        """The batch, unless there is a reason why not, which is said."""
-        batch = self.batch_meant
-        if batch is None:
-            self.atlas.everywhere.nothing_to_act_on()
-        elif refusal := refusal_of(batch):
-            self.atlas.flash(refusal, "warn")
-            return None
-        return batch
 
 
 def _no_cancel(batch: BatchStatus) -> str:

@@ -104,25 +104,11 @@ class BatchesScreen(BatchActs, ListScreen[BatchRow]):
         """The whole page, without a cursor."""
         return lambda width: batch_lines(read, None, self.times, width)
 
-    def command_actions(self) -> None:
-        """Open the menu of the batch under the cursor, once it was read."""
-        if (row := self.table.cursor_row) is None:
-            self.atlas.everywhere.nothing_to_act_on()
-            return
-        session = self.session
-
-        def take(read: BatchStatus) -> None:
-            self._read = read
-            super(BatchesScreen, self).command_actions()
-
-        self.ask("batch", lambda: batches.status(session.db, session.who, row.id), take, self.tell_error)
-
-    _read: BatchStatus | None = None
-
     @property
-    def batch_meant(self) -> BatchStatus | None:
-        """The batch under the cursor, as it was read when its menu was opened."""
-        return self._read
+    def batch_id(self) -> int | None:
+        """The batch under the cursor."""
+        row = self.table.cursor_row
+        return None if row is None else row.id
 
     def all_commands(self) -> tuple[Command, ...]:
         """The menu's too."""
