@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from storage import (
     cancelling,
@@ -38,6 +39,7 @@ from storage.configuration import CloudHosts
 from storage.errors import Conflict
 from storage.schema import compliance_snapshots, operation_runs
 from storage.states import ConnectionType, CredentialOwner, CredentialSlot
+from tasks import keyring
 
 ROOT = Path(__file__).parents[2]
 PERMISSIONS = sorted(
@@ -181,14 +183,26 @@ def test_a_healthy_connection_becomes_healthy(road: Any, simulator: Simulated, s
     assert "library" not in worker.events()
 
 
-def test_an_expired_secret_blocks_and_says_so(road: Any, simulator: Simulated, start_process: Any) -> None:
-    tenant = add_tenant(road, simulator, expires_in=timedelta(days=-1))
+def test_an_expired_secret_blocks_and_one_sealed_for_another_key_is_our_own_fault(
+    road: Any, simulator: Simulated, start_process: Any
+) -> None:
+    tenant, foreign = add_tenant(road, simulator, expires_in=timedelta(days=-1)), add_tenant(road, simulator)
+    lost_key = keyring.public_bytes(X25519PrivateKey.generate())
+    secret = credential_material.from_secret("value~of-a-key-that-is-lost")
+    credentials.store(road.db, road.who, CredentialOwner.CONNECTION, foreign.connection, secret, lost_key)
+    credential_changes.promote(road.db, road.who, CredentialOwner.CONNECTION, foreign.connection, reason="drill")
     start_real_worker(road, start_process)
 
-    run = road.until_completed(road.start(tenant.connection))
+    runs = [road.start(tenant.connection), road.start(foreign.connection)]
 
-    assert (run.outcome, run.reason_code) == ("blocked", "secret_expired")
+    ended = [road.until_completed(run_id) for run_id in runs]
+    assert [(run.outcome, run.reason_code) for run in ended] == [
+        ("blocked", "secret_expired"),
+        ("failed", "credential_undecryptable"),
+    ]
     assert road.badges(tenant.connection).verification_status == "blocked"
+    assert road.badges(foreign.connection).verification_status == "error"
+    assert foreign.requests() == []
 
 
 def test_a_throttled_tenant_waits_and_then_succeeds(road: Any, simulator: Simulated, start_process: Any) -> None:

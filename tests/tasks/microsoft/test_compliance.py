@@ -97,6 +97,13 @@ def test_devices_without_a_state_make_the_snapshot_incomplete(tenant: Any, colle
     assert [(step.status, step.reason_code) for step in reporter.steps] == [("warn", "data_incomplete")]
 
 
+def test_devices_that_arrive_with_half_of_their_properties_make_it_incomplete(new_tenant: Any, collect: Any) -> None:
+    tenant = new_tenant(devices=20)
+    tenant.scenarios("data_incomplete")
+    result = collect(tenant)
+    assert (result.summary_counts["total"], result.reason_code, result.complete) == (20, "data_incomplete", False)
+
+
 def test_a_tenant_without_devices_has_a_whole_snapshot_of_none(new_tenant: Any, collect: Any) -> None:
     result = collect(new_tenant(devices=0))
     assert (result.collected.total, result.collected.is_complete) == (0, True)

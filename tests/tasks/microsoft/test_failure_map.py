@@ -11,6 +11,7 @@ import pytest
 
 from storage import reasons
 from storage.failures import FORBIDDEN_TEXT
+from storage.states import ConnectionType
 from tasks.providers.microsoft import contracts
 from tasks.providers.microsoft.errors import Circumstances, MicrosoftFailure
 from tasks.providers.microsoft.gateway import MicrosoftGateway
@@ -190,6 +191,13 @@ def test_no_case_of_the_simulator_is_left_out(simulator: Any) -> None:
 def test_the_number_is_kept_as_the_provider_code(tenant: Any, failure_of: Any) -> None:
     tenant.scenarios("secret_expired")
     assert failure_of(tenant).provider_code == "AADSTS7000222"
+
+
+def test_an_app_that_nobody_consented_to_is_told_by_its_newer_number_too(new_tenant: Any, failure_of: Any) -> None:
+    tenant = new_tenant(consented=False, multi_tenant=True)
+    tenant.scenarios("not_consented_as_7000229")
+    found = failure_of(tenant, connection_type=ConnectionType.PLATFORM)
+    assert (found.reason_code, found.provider_code) == ("service_principal_missing", "AADSTS7000229")
 
 
 def test_how_sign_in_joins_its_lines_and_packs_them_does_not_matter(tenant: Any, failure_of: Any) -> None:

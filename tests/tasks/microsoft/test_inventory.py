@@ -183,7 +183,7 @@ def test_a_listing_that_is_suddenly_empty_is_not_believed(
     tenant: Any, collect: Any, reporter: Any, stage: Stage
 ) -> None:
     stage.held_before = {"mobile_apps"}
-    tenant.script(APPS, [answer()])
+    tenant.scenarios({"name": "suspicious_empty", "path": APPS["path"]})
     result = collect(tenant)
     assert believed(result) == set(KINDS) - {"mobile_apps"}
     assert (result.complete, result.reason_code) == (False, "suspicious_empty")

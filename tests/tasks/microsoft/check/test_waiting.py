@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from storage.sealing import SecretMaterial
 from storage.states import StepStatus, VerificationStatus
 from tasks.providers.base import RunDeferred, RunStopped
 
@@ -35,6 +38,21 @@ def test_a_new_secret_is_waited_for_while_microsoft_gets_to_know_it(
     report = check(target_for(tenant, credential_changed_at=simulator.now()))
     assert report.verdict.status is VerificationStatus.HEALTHY
     assert [(s, r) for s, r, _ in reporter.waits] == [(15.0, "secret_propagating"), (30.0, "secret_propagating")]
+
+
+def test_a_secret_that_was_made_a_moment_ago_is_waited_for_until_microsoft_has_spread_it(
+    new_tenant: Any, target_for: Any, check: Any, drawer: Any, reporter: Any, simulator: Any
+) -> None:
+    tenant, now = new_tenant(), simulator.now()
+    tenant.scenarios({"name": "propagation_delay", "seconds": 40})
+    simulator.advance(60)  # the consent is old, the secret is new
+    value, years = f"abc~{uuid.uuid4()}", timedelta(days=365)
+    times = {"starts": (now - years).isoformat(), "expires": (now + years).isoformat()}
+    tenant.change_app(secrets={"add": [{"key_id": str(uuid.uuid4()), "value": value, **times}]})
+    credentials = (drawer.put(SecretMaterial("secret", secret=value)),)
+    report = check(target_for(tenant, credentials=credentials, credential_changed_at=simulator.now()))
+    assert report.verdict.status is VerificationStatus.HEALTHY
+    assert {reason for _, reason, _ in reporter.waits} == {"secret_propagating"}
 
 
 def test_waiting_for_a_new_secret_ends_with_the_plain_reason(
