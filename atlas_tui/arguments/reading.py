@@ -45,4 +45,11 @@ def add(commands: Commands, common: Parser) -> None:
         commands, common, "reasons", "headless.reasons:explain_reason", "explain a reason code, or list them"
     )
     found.add_argument("code", nargs="?", help="the reason code")
+    command(
+        commands,
+        common,
+        "outages",
+        "headless.outages:list_outages",
+        "say whether many tenants fail the same passing way at once: Microsoft's trouble, or the network's",
+    )
     command(commands, common, "doctor", "headless.doctor:doctor", "look for what is wrong with this installation")

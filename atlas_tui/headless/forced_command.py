@@ -37,6 +37,7 @@ ALLOWED: Final = frozenset(
         "credentials": "confirm_removed expiring promote remove roll_back show verify",
         "members": "add_member change_member leave list_members remove_member show_member",
         "notifications": "list_notifications read",
+        "outages": "list_outages",
         "people": "end_session list_sessions rename_workspace",
         "permissions": "show",
         "reading": "list_apps list_connections list_runs list_tenants list_workers list_workspaces show_connection show_run",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 
 from atlas_tui import keyboard
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
 from atlas_tui.headless.rows import all_rows
+from atlas_tui.screens.prose import Times
+from atlas_tui.screens.standing_text import breaker_words
 from storage import access, connections, platform_apps, reasons, runs, tenants, workers
 from storage.configuration import load
+from storage.connection_operations import OperationStanding
 from storage.connections import ConnectionQuery, ConnectionRow
 from storage.database import open_database
 from storage.runs import RunDetail, RunQuery, RunRow
@@ -78,13 +82,36 @@ def show_connection(options: argparse.Namespace) -> int:
             ("who fixes it", reason.fix_by.value),
         ]
         pairs.append(("next step", reason.next_step))
+    if detail.breaker is not None:
+        pairs.append(
+            ("breaker", f"{breaker_words(detail.breaker, Times(datetime.now(UTC)))}: atlas-tui check {row.id}")
+        )
     for credential in detail.credentials:
         pairs.append(
             ("credential", f"{credential.slot.value} {credential.kind.value}, expires {moment(credential.expires_at)}")
         )
     for label, value in pairs:
         write_line(f"{label:14} {value}")
+    if detail.operations:
+        write_line()
+        write_table(
+            ("OPERATION", "LAST RUN", "FAILING SINCE", "LAST GOOD", "NEXT DUE", "REASON"),
+            [_standing(standing) for standing in detail.operations],
+        )
     return 0
+
+
+def _standing(standing: OperationStanding) -> tuple[str, ...]:
+    many = f" x{standing.consecutive_failures}" if standing.consecutive_failures > 1 else ""
+    held = f"held: {standing.blocked_reason_code}" if standing.blocked_reason_code else ""
+    return (
+        standing.label,
+        f"{standing.last_outcome.value}{many}" if standing.last_outcome else "never ran",
+        moment(standing.failing_since),
+        moment(standing.last_good_at),
+        moment(standing.next_due_at),
+        held or standing.last_reason_code or "",
+    )
 
 
 def _find(here: Opened, text: str) -> ConnectionRow:
