@@ -7,13 +7,15 @@ Must not know: how a tenant's own page looks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from atlas_tui.badges import consent_badge, lifecycle_badge, verification_badge
 from atlas_tui.cells import Cell, Line, Part, age_bucket, cell
 from atlas_tui.command import Where
+from atlas_tui.exporting import Format
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_system_runs_of, to_system_tenant
 from atlas_tui.screens.list_filter import asked
@@ -31,7 +33,7 @@ from storage.capabilities import Capability
 from storage.errors import AtlasError
 from storage.filters import read_filter
 from storage.states import TenantLifecycle, Topic
-from storage.system_directory import DirectoryDetail, DirectoryRow, Rollup
+from storage.system_directory import DefaultTruth, DirectoryDetail, DirectoryRow, Rollup
 from storage.system_directory_filters import KEYS
 
 if TYPE_CHECKING:
@@ -157,6 +159,14 @@ class SystemDirectoryScreen(SystemPlane, ListScreen[DirectoryRow]):
             return [*head, *directory_lines(read, self.times, width)]
 
         return lines
+
+    def records(self, session: Session, request: PageRequest, format: Format) -> Iterator[Mapping[str, Any]]:
+        """The tenants, each with its default connection's truth beside it."""
+        nothing: dict[str, Any] = dict.fromkeys(field.name for field in fields(DefaultTruth))
+        for found in super().records(session, request, format):
+            truth = found["default"]
+            kept = {key: value for key, value in found.items() if key != "default"}
+            yield kept | (nothing if truth is None else {key: getattr(truth, key) for key in nothing})
 
     # How many stand how
 

@@ -5,13 +5,14 @@ Must not know: how a run's own page looks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from atlas_tui.badges import RUN_BADGE_WIDTH, run_badge
 from atlas_tui.cells import Line, Part, age_bucket, cell
 from atlas_tui.command import Where
+from atlas_tui.exporting import Format
 from atlas_tui.links import Link, View, to_system_run, to_system_tenant
 from atlas_tui.screens.list_filter import asked
 from atlas_tui.screens.listing import ListScreen
@@ -97,6 +98,12 @@ class SystemRunsScreen(SystemPlane, ListScreen[SystemRun]):
         wanted, _ = asked(request)
         query = SystemRunQuery(wanted.text, wanted.tenant_id)
         return system_runs.page(session.db, session.who, query, place, request.limit)
+
+    def records(self, session: Session, request: PageRequest, format: Format) -> Iterator[Mapping[str, Any]]:
+        """The runs, each with its workspace."""
+        for found in super().records(session, request, format):
+            run = found["run"]
+            yield {"workspace": found["workspace"]} | {key.name: getattr(run, key.name) for key in fields(run)}
 
     def read_panel(self, session: Session, key: int) -> SystemRunDetail:
         """What its page shows."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +37,15 @@ def pile_up(fleet: Any, login: str, number: int) -> None:
         "created_at": fleet.clock.time,
     }
     fleet.write(insert(stored).values([row | {"title": f"old {index}"} for index in range(number)]))
+
+
+def test_they_are_written_where_a_run_and_where_a_batch_completes_and_nowhere_else() -> None:
+    root, writers = Path(__file__).parents[2], set()
+    for room in ("storage", "tasks", "atlas_tui"):
+        for path in (root / room).rglob("*.py"):
+            if re.search(r"insert\(\s*notifications\b|INSERT INTO notifications", path.read_text(encoding="utf-8")):
+                writers.add(path.name)
+    assert writers == {"completing.py", "batch_ending.py"}
 
 
 def test_what_one_started_is_told_to_oneself_alone(fleet: Any) -> None:

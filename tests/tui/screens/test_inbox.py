@@ -6,7 +6,10 @@ from typing import Any
 
 from atlas_tui.links import View
 from storage import notifications, workspaces
+from storage.operations import CONNECTION_CHECK
 from storage.pages import Place
+from storage.schema import notifications as stored
+from storage.schema import run_batches
 
 
 def unread(fleet: Any, login: str = "dana") -> int:
@@ -71,6 +74,26 @@ async def test_marking_is_in_the_menu_and_all_is_asked_for(small_fleet: Any, das
         terminal.app.everywhere.do_typed(":inbox unread:yes")
         await terminal.settle()
         assert terminal.shows("Nothing fits.")
+    assert unread(small_fleet) == 0
+
+
+async def test_a_bulk_start_is_told_as_a_whole_and_opens_its_page(small_fleet: Any, dashboard: Any) -> None:
+    now, dana = small_fleet.clock.time, small_fleet.people["dana"]
+    of = {"workspace_id": small_fleet.workspace, "created_at": now}
+    small_fleet.insert(run_batches, id=7, type=CONNECTION_CHECK, initiator="dana", classes={}, completed_at=now, **of)
+    small_fleet.insert(
+        stored,
+        user_id=dana.user_id,
+        kind="batch_completed",
+        batch_id=7,
+        title="Connection check of 3 connections",
+        **of,
+    )
+    async with dashboard(small_fleet) as terminal:
+        await terminal.press("I")
+        assert terminal.shows("~ bulk      Connection check of 3 connections")
+        await terminal.press("enter")
+        assert (terminal.app.seen.VIEW, terminal.app.seen.subject) == (View.BATCH, 7)
     assert unread(small_fleet) == 0
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from atlas_tui.app import AtlasApp
 from atlas_tui.links import View, to_run, to_tenant
 from atlas_tui.session import session_of
 from storage import platform_grants
@@ -66,6 +70,29 @@ async def test_staff_begin_in_the_directory_and_see_on_line_one_that_they_only_l
         await terminal.press("enter")
         assert terminal.shows("Fabrikam")
         assert not terminal.shows("Contoso")
+
+
+async def test_both_lists_are_taken_into_files_without_anything_nested(
+    small_fleet: Any, dashboard: Any, tmp_path: Path
+) -> None:
+    small_fleet.finish(small_fleet.begin(small_fleet.connection["Contoso Ltd"]))
+    staff(small_fleet, DIRECTORY, RUNS)
+    app = AtlasApp(
+        lambda: replace(small_fleet.session("pat"), state_directory=str(tmp_path)),
+        clock=small_fleet.clock,
+        theme_name="atlas-dark",
+    )
+    async with dashboard(small_fleet, app=app) as terminal:
+        await terminal.press("E", "c", "right_square_bracket", "E", "c")
+    tenants, runs = (list(csv.DictReader(path.open())) for path in sorted((tmp_path / "exports").iterdir()))
+    assert [(row["name"], row["verification_status"]) for row in tenants][:2] == [
+        ("Contoso Ltd", "healthy"),
+        ("Fabrikam GmbH", "blocked"),
+    ]
+    assert [(row["workspace"], row["tenant_name"], row["outcome"]) for row in runs] == [
+        ("north-msp", "Contoso Ltd", "succeeded")
+    ]
+    assert not any("{" in value for row in (*tenants, *runs) for value in row.values())
 
 
 async def test_no_key_and_no_word_leads_staff_into_a_workspace(small_fleet: Any, dashboard: Any) -> None:
