@@ -67,6 +67,10 @@ class Where(StrEnum):
     SYSTEM_RUNS = "Runs of all workspaces"
     SYSTEM_RUN = "A run on the system plane"
     INBOX_ACTION = "In the inbox's menu (x)"
+    ALERTS = "Alerts"
+    ALERT = "An alert rule or channel"
+    ALERT_LOG = "Log of alerts"
+    ALERT_ACTION = "In the actions menu of alerts (x)"
     SCHEDULE_ACTION = "In a schedule's actions menu (x)"
 
 
@@ -82,6 +86,7 @@ ACTION_PLACES = frozenset(
         Where.ONBOARDING_ACTION,
         Where.INBOX_ACTION,
         Where.SCHEDULE_ACTION,
+        Where.ALERT_ACTION,
         Where.PROBLEM_ACTION,
         Where.BATCH_ACTION,
     }

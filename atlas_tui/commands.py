@@ -15,6 +15,7 @@ from typing import Final
 
 from atlas_tui.command import Command, Where
 from atlas_tui.command_sets.acting import ACTING
+from atlas_tui.command_sets.alerts import ALERT_ACTIONS, ALERTS
 from atlas_tui.command_sets.apps import APP_ACTIONS, APPS
 from atlas_tui.command_sets.attention import ATTENTION, PROBLEM_ACTIONS
 from atlas_tui.command_sets.audit import AUDIT
@@ -58,6 +59,7 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *ONBOARDING,
             *INBOX,
             *SCHEDULES,
+            *ALERTS,
             *BATCHES,
             *SYSTEM_PLANE,
             *CONSENT,
@@ -76,6 +78,7 @@ REGISTRY: Final[Mapping[str, Command]] = MappingProxyType(
             *ONBOARDING_ACTIONS,
             *INBOX_ACTIONS,
             *SCHEDULE_ACTIONS,
+            *ALERT_ACTIONS,
             *PROBLEM_ACTIONS,
             *BATCH_ACTIONS,
         )

@@ -53,6 +53,10 @@ class View(StrEnum):
     PROBLEM = "problem"
     EXPIRY = "expiry"
     HANDOVER = "handover"
+    ALERTS = "alerts"
+    ALERT_CHANNEL = "alert_channel"
+    ALERT_RULE = "alert_rule"
+    ALERT_LOG = "alert_log"
 
 
 TABS = (View.ATTENTION, View.CONNECTIONS, View.RUNS, View.TENANTS, View.AUDIT, View.HEALTH)
@@ -131,6 +135,16 @@ def to_member(id: int) -> Link:
 def to_schedule(id: int) -> Link:
     """A schedule's page."""
     return Link(View.SCHEDULE, id)
+
+
+def to_alert_channel(id: int) -> Link:
+    """An alert channel's page."""
+    return Link(View.ALERT_CHANNEL, id)
+
+
+def to_alert_rule(id: int) -> Link:
+    """An alert rule's page."""
+    return Link(View.ALERT_RULE, id)
 
 
 def to_platform_app(id: int) -> Link:

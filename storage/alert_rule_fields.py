@@ -96,7 +96,7 @@ def fields(rule: Rule) -> dict[str, Any]:
         "reasons": c.reasons,
         "categories": tuple(category.value for category in c.categories),
         "tags": rule.tags,
-        "tenants": tuple(id for id, _ in rule.tenants),
+        "tenants": tuple(sorted(id for id, _ in rule.tenants)),
         "expiring_days": c.expiring_days,
         "queue_minutes": c.queue_minutes,
         "is_urgent": c.is_urgent,

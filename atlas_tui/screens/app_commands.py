@@ -257,6 +257,7 @@ class AppCommands(HelpCommands):
             View.ATTENTION,
             View.EXPIRY,
             View.BATCHES,
+            View.ALERT_LOG,
         ):
             self._app.navigation.go(Link(View(command.id), filter=argument))
         else:
@@ -360,6 +361,14 @@ class AppCommands(HelpCommands):
             self._app.flash(
                 f"That takes {needed.value}, which whoever owns the installation gives; no role here does.", "warn"
             )
+
+    def command_alerts(self) -> None:
+        """Who is told what."""
+        self._app.navigation.go(Link(View.ALERTS))
+
+    def command_alert_log(self) -> None:
+        """What was told."""
+        self._app.navigation.go(Link(View.ALERT_LOG))
 
     # Bringing tenants on
 
