@@ -119,7 +119,7 @@ async def test_brackets_go_through_the_views(lived_in: Any, dashboard: Any) -> N
     async with dashboard(lived_in) as terminal:
         await terminal.press("right_square_bracket")
         assert terminal.shows("OPERATION")
-        await terminal.press("left_square_bracket", "left_square_bracket")
+        await terminal.press("left_square_bracket", "left_square_bracket", "left_square_bracket")
         assert terminal.shows("Workers")
 
 
@@ -285,7 +285,7 @@ async def test_somebody_with_two_workspaces_changes_between_them(lived_in: Any, 
         await terminal.type("workspace south-msp")
         await terminal.press("enter")
         await terminal.wait_for(lambda: terminal.shows("south-msp"))
-        await terminal.settle()
+        await terminal.press("2")
         assert terminal.shows("No tenant with a connection yet.")
         assert terminal.shows("dana/readonly")
 
@@ -299,7 +299,7 @@ async def test_the_page_of_a_connection_has_what_the_last_check_found(lived_in: 
         await terminal.press("right_square_bracket")
         assert terminal.shows("+ granted   Organization.Read.All  required")
         assert terminal.shows("! missing   Application.Read.All  optional")
-        await terminal.press("right_square_bracket", "enter")
+        await terminal.press("right_square_bracket", "right_square_bracket", "enter")
         assert terminal.shows("Run #2  Connection check")
         await terminal.press("escape", "right_square_bracket")
         assert terminal.shows("client secret")
