@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -99,6 +100,28 @@ def test_a_certificate_that_was_not_uploaded_is_not_known(
     with pytest.raises(MicrosoftFailure) as failed:
         _organization(new_gateway(process=steady_simulator), target, new_reporter(simulator=None))
     assert failed.value.reason_code == "cert_not_registered"
+
+
+def test_a_certificate_that_was_uploaded_a_moment_ago_is_propagating(
+    new_tenant: Any,
+    steady_simulator: Any,
+    new_gateway: Any,
+    target_for: Any,
+    drawer: Any,
+    new_certificate: Any,
+    new_reporter: Any,
+) -> None:
+    material = new_certificate()
+    tenant = new_tenant(process=steady_simulator)
+    tenant.scenarios({"name": "propagation_delay", "seconds": 3600})
+    tenant.change_app(certificates={"add": [{"key_id": str(uuid.uuid4()), "pem": material.certificate_pem}]})
+    target = target_for(tenant, credentials=(drawer.put(material),), credential_changed_at=steady_simulator.now())
+    gateway = new_gateway(process=steady_simulator)
+    with pytest.raises(MicrosoftFailure) as failed:
+        _organization(gateway, target, new_reporter(simulator=None))
+    assert (failed.value.reason_code, failed.value.plain_code) == ("cert_propagating", "cert_not_registered")
+    tenant.scenarios()
+    assert _organization(gateway, target, new_reporter(simulator=None)) == tenant.id
 
 
 def test_twenty_threads_ask_for_one_token(
