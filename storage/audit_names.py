@@ -13,7 +13,16 @@ from sqlalchemy import select
 
 from storage import operations
 from storage.database import Transaction
-from storage.schema import memberships, operation_runs, platform_apps, provider_connections, schedules, tenants, users
+from storage.schema import (
+    memberships,
+    operation_runs,
+    platform_apps,
+    provider_connections,
+    run_batches,
+    schedules,
+    tenants,
+    users,
+)
 
 _NAMED: Final[Mapping[str, tuple[Any, Any]]] = {
     "tenant": (tenants, tenants.c.name),
@@ -43,8 +52,9 @@ def names_of(tx: Transaction, workspace_id: int | None, rows: Sequence[Any]) -> 
             named = _lookup(tx, workspace_id, *_NAMED[kind], wanted)
         elif kind == "connection":
             named = _connection_names(tx, workspace_id, wanted)
-        elif kind == "run":
-            types = _lookup(tx, workspace_id, operation_runs, operation_runs.c.type, wanted)
+        elif kind in ("run", "batch"):
+            table = operation_runs if kind == "run" else run_batches
+            types = _lookup(tx, workspace_id, table, table.c.type, wanted)
             named = {id: f"#{id} {operations.find(type).label}" for id, type in types.items()}
         elif kind == "member":
             named = _member_names(tx, workspace_id, wanted)

@@ -12,7 +12,7 @@ from typing import Any
 
 from atlas_tui.badges import badge
 from atlas_tui.cells import Cell, Line, Part
-from atlas_tui.links import Link, to_connection, to_run, to_schedule, to_tenant
+from atlas_tui.links import Link, to_batch, to_connection, to_run, to_schedule, to_tenant
 from atlas_tui.screens.prose import Times, blank, field, heading
 from storage.audit_trail import AuditDetail, AuditEntry
 
@@ -35,6 +35,8 @@ def target_of(row: AuditEntry) -> Link | None:
             return to_connection(number)
         if row.target_kind == "tenant":
             return to_tenant(number)
+        if row.target_kind == "batch":
+            return to_batch(number)
         if row.target_kind == "schedule":
             return to_schedule(number)
     return None if row.tenant_id is None else to_tenant(row.tenant_id)

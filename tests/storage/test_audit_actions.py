@@ -214,7 +214,9 @@ def test_an_entry_is_told_in_words_made_of_its_detail(code: str, detail: dict[st
 
 def test_a_filters_value_means_one_action_or_all_of_a_kind() -> None:
     assert audit_actions.matching("consent.record") == ("consent.record",)
-    assert set(audit_actions.matching("run.*")) == {"run.start", "run.retry", "run.cancel", "run.complete"}
+    alone, in_bulk = {"run.start", "run.retry", "run.cancel", "run.complete"}, set(audit_actions.matching("run.batch*"))
+    assert set(audit_actions.matching("run.*")) == alone | in_bulk
+    assert len(in_bulk) == 4
     assert audit_actions.matching("run") == audit_actions.matching("run.*")
     assert audit_actions.matching("connection.e*") == ("connection.edit", "connection.enable")
     for unknown in ("ru", "x.*", "consent.nothing"):
