@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from atlas_tui.cells import Line
 from atlas_tui.links import View, to_schedule
-from atlas_tui.schedule_words import due_words
 from atlas_tui.screens.form_definition import Filled, Form, Loaded, LookedUp, Saved
 from atlas_tui.screens.form_fields import name_field
 from atlas_tui.screens.prose import Times, field
@@ -131,7 +130,7 @@ class NewSchedule(Form):
     def look_up(self, session: Session, filled: Filled) -> LookedUp:
         """When it would be due, and on how many connections."""
         values = filled.values
-        if not values.get("rhythm"):
+        if not _is_readable(values):
             return LookedUp()
         try:
             target = _target(session, self._workspace_id, values)
@@ -201,10 +200,10 @@ class EditSchedule(Form):
 
     def look_up(self, session: Session, filled: Filled) -> LookedUp:
         """When it would be due."""
-        row = schedule_detail.get(session.db, session.who, self._schedule_id).row
-        if "rhythm" not in filled.values:
-            return LookedUp()
         values = filled.values
+        if not _is_readable(values):
+            return LookedUp()
+        row = schedule_detail.get(session.db, session.who, self._schedule_id).row
         found = schedule_targets.preview(
             session.db,
             session.who,
@@ -273,15 +272,17 @@ def _target_of(row: ScheduleRow) -> Target:
             return Target()
 
 
+def _is_readable(values: Mapping[str, Any]) -> bool:
+    """Whether all that decides when it is due can be read: else what would be said is not what was typed."""
+    return bool(values.get("rhythm")) and {"time_zone", "quiet"} <= set(values)
+
+
 def _due_sentences(found: Preview) -> tuple[str, ...]:
-    """The rhythm in words, and when that is: on the schedule's clock, and in UTC when that is another."""
+    """The rhythm in words, and when that is: on the schedule's clock, the first time in UTC too when that is another."""
     rule = found.rule
-    sentences = [f"{rule.rhythm.words}."]
-    for number, at in enumerate(found.due):
-        there = due_words(at, rule.time_zone, at.astimezone(rule.zone))
-        utc = "" if rule.time_zone == "UTC" else f" = {at:%m-%d %H:%M}Z"
-        sentences.append(f"{'Due next' if not number else 'then'} {there}{utc}")
-    return tuple(sentences)
+    times = ", ".join(f"{at.astimezone(rule.zone):%a %Y-%m-%d %H:%M}" for at in found.due)
+    first = "" if rule.time_zone == "UTC" or not found.due else f" (the first is {found.due[0]:%m-%d %H:%M}Z)"
+    return (f"{rule.rhythm.words}.", f"Due {times} {rule.time_zone}{first}.")
 
 
 def _starts(operation_type: str, found: Preview) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from atlas_tui.cells import Cell, Line, Part, age_bucket, cell, fit, fit_line, plain
+from atlas_tui.cells import Cell, Line, Part, age_bucket, cell, fit, fit_line, plain, width_of
 from atlas_tui.schedule_words import SKIPPED, begun, due_words, jitter_words, rhythm_words, tally_words
 from atlas_tui.screens.prose import Times, blank, field, heading, wrapped
 from storage.schedule_consequences import reached
@@ -22,6 +22,7 @@ STATE_WIDTH: Final = 5
 DUE_WIDTH: Final = 13
 LAST_WIDTH: Final = 11
 
+_HOURS_TOLD: Final = 48
 _SOON_HOURS: Final = 20
 """Hours ahead in which a time of day alone says which day is meant."""
 
@@ -32,8 +33,11 @@ def state_badge(is_enabled: bool) -> Cell:
 
 
 def ahead(at: datetime, now: datetime) -> str:
-    """How far ahead a moment is: `in 5h`."""
-    return "due now" if at <= now else f"in {age_bucket(at - now)}"
+    """How far ahead a moment is: `in 5h`, whole hours up to two days; what comes closer reads differently once an hour at most."""
+    hours = int((at - now).total_seconds() // 3600)
+    if at <= now:
+        return "due now"
+    return f"in {hours}h" if 0 < hours < _HOURS_TOLD else f"in {age_bucket(at - now)}"
 
 
 def due_cell(row: ScheduleRow, times: Times) -> Cell:
@@ -90,10 +94,11 @@ def _due(detail: ScheduleDetail, times: Times, width: int) -> list[Line]:
     lines = [blank(), heading("Next due", note)]
     if not detail.due:
         return [*lines, *wrapped("Never again: a worker disables it.", width, indent=1, style="bad")]
-    for at in detail.due:
-        there = due_words(at, rule.time_zone, at.astimezone(rule.zone))
+    told = [plain(due_words(at, rule.time_zone, at.astimezone(rule.zone))) for at in detail.due]
+    widest = max(map(width_of, told))
+    for at, there in zip(detail.due, told, strict=True):
         utc = "" if rule.time_zone == "UTC" else f"{at:%m-%d %H:%M}Z"
-        words = (Part(f" {fit(plain(there), 40)} "), Part(fit(utc, 13)), Part(ahead(at, times.now), "muted"))
+        words = (Part(f" {fit(there, widest)}  "), Part(f"{ahead(at, times.now):8}", "muted"), Part(utc))
         lines.append(fit_line(words, width))
     return lines
 
