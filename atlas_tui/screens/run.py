@@ -10,6 +10,7 @@ from typing import Any
 from atlas_tui.cells import Line, Part
 from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_audit_of, to_connection
+from atlas_tui.outage_banner import part_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.collected_kinds import kind_of_run, page_of_run
 from atlas_tui.screens.copying import copy_text
@@ -40,11 +41,13 @@ class RunScreen(Acts, PageScreen):
         return runs.get(self.session.db, self.session.who, id)
 
     def lines(self, width: int) -> list[Line]:
-        """The page, and the way to what the run collected."""
+        """The page, the way to what the run collected, and the outage it is a part of."""
         head: Line = (Part(f" Run #{self.read.row.id}  {self.read.row.label}", "title"),)
         kind = kind_of_run(self.read)
         found = [] if kind is None else field("Collected", f"enter: {kind.found}", width, style="strong")
-        return [head, *found, *run_lines(self.read, self.times, width)]
+        row = self.read.row
+        outage = part_of(self.atlas.outage, row.reason_code, row.completed_at, self.times, width)
+        return [head, *found, *outage, *run_lines(self.read, self.times, width)]
 
     def offers(self, id: str) -> bool:
         """Enter leads to what the run collected, when it is a run that collects."""
