@@ -73,7 +73,8 @@ def became(delivery: Delivery) -> str:
         return f"It arrived at {delivery.channel}, as far as its service says."
     if delivery.failure is not None:
         reason = reasons.find(delivery.failure)
-        return f"It did not arrive ({delivery.failure}): {reason.sentence} {reason.next_step}"
+        again = " A test is tried once." if delivery.kind == "test" else f" {reason.next_step}"
+        return f"It did not arrive ({delivery.failure}): {reason.sentence}{again}"
     if delivery.status is DeliveryStatus.SUPPRESSED:
         return "It was not sent: what it told was over, or its rule or channel was disabled."
     return "It waits for a worker." if delivery.status is DeliveryStatus.QUEUED else "It is being sent."

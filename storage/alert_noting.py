@@ -65,6 +65,7 @@ def note_badge(
     changes: Mapping[str, Any],
     *,
     verification: VerificationStatus | None,
+    run_id: int,
     now: datetime,
 ) -> None:
     """Tells the rules what a check's report made of a connection's badge. Called by `connection_truth`, under the connection's lock.
@@ -74,6 +75,7 @@ def note_badge(
         connection: the connection's row as it was before.
         changes: what is written on it.
         verification: the verdict; None when it leaves the badge as it is, or is held back.
+        run_id: the check's run.
         now: the database's clock.
     """
     if verification is None:
@@ -90,7 +92,12 @@ def note_badge(
     if place is None:
         return
     subject, facts = _subject(tx, place, code)
-    facts |= {"sentence": changes.get("last_reason_sentence") or "", "badge": verification.value}
+    facts |= {
+        "run": run_id,
+        "operation": operations.find(operations.CONNECTION_CHECK).label,
+        "sentence": changes.get("last_reason_sentence") or "",
+        "badge": verification.value,
+    }
     since = changes.get("verification_changed_at") or connection.verification_changed_at
     if since is not None and connection.last_reason_code == code:
         facts["since"] = fact_time(since)

@@ -32,6 +32,14 @@ GONE_AFTER: Final = timedelta(seconds=60)
 """A worker that has not beaten for so long and did not say goodbye is gone."""
 
 CHUNK: Final = 200
+_CODES: Final = {
+    (False, False): "secret_expiring",
+    (False, True): "secret_expired_local",
+    (True, False): "cert_expiring",
+    (True, True): "cert_expired",
+}
+"""By whether it is a certificate, and whether it is over."""
+
 _EXPIRING: Final = "expiring:"
 _HOST: Final = "worker:"
 _QUEUE: Final = "queue"
@@ -71,7 +79,7 @@ def _begin_expiring(tx: Transaction, rule: Listener) -> int:
     now = tx.now()
     rows = tx.run(_newly_expiring(rule, now).limit(CHUNK)).all()
     for row in rows:
-        code = "cert_expiring" if row.kind == CredentialKind.CERTIFICATE.value else "secret_expiring"
+        code = _CODES[row.kind == CredentialKind.CERTIFICATE.value, row.expires_at <= now]
         facts = {
             "expires": fact_time(row.expires_at),
             **({"tenant": row.tenant_name, "connection": row.display_name} if row.tenant_id else {"app": row.app_name}),

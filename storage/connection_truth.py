@@ -23,7 +23,7 @@ _MAX_NAME = 400
 
 
 def apply_report(
-    tx: Transaction, connection: Row[Any], report: CheckReport, verdict: Verdict, *, claimed_at: datetime
+    tx: Transaction, connection: Row[Any], report: CheckReport, verdict: Verdict, *, claimed_at: datetime, run_id: int
 ) -> bool:
     """Writes what a report proves.
 
@@ -32,6 +32,7 @@ def apply_report(
         connection: the locked row.
         report: what the check found.
         verdict: what it means.
+        run_id: the check's run.
         claimed_at: when the check got its credentials; one that was stored later is not the one it used.
 
     Returns:
@@ -71,7 +72,7 @@ def apply_report(
     _write_credential(tx, connection, report, claimed_at, now)
     _audit_badges(tx, connection, changes)
     settled = None if ruling.hold_verification else verdict.status
-    alert_noting.note_badge(tx, connection, changes, verification=settled, now=now)
+    alert_noting.note_badge(tx, connection, changes, verification=settled, run_id=run_id, now=now)
     tx.touch(Topic.CONNECTIONS)
     return ruling.hold_verification
 

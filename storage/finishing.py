@@ -186,7 +186,7 @@ def _write_check(
             went_to = run.context["target_scope"]["entra_tenant_id"]
             connection_truth.settle_tenant_id(tx, connection, went_to, tx.now())
         return _set_aside("superseded", counts, problems), _FollowUp()
-    if connection_truth.apply_report(tx, connection, report, verdict, claimed_at=run.claimed_at):
+    if connection_truth.apply_report(tx, connection, report, verdict, claimed_at=run.claimed_at, run_id=run.id):
         return _set_aside("consent_doubted", counts, problems), _FollowUp(after=SECOND_ANSWER_AFTER)
     result = RunResult(_outcome(verdict), verdict.reason_code, verdict.sentence or None, counts, problems)
     if verdict.status is None and run.follow_up_depth < len(RETRY_TRANSIENT_AFTER):

@@ -44,7 +44,7 @@ def _address_field(*, is_required: bool) -> Field:
         "Address",
         Kind.SECRET,
         read=_check_address,
-        hint=f"{again}Whole, with password or token; sealed, and not shown again. Kinds and examples: below.",
+        hint=f"{again}Whole, with password or token; sealed, and not shown again. Kinds and examples: above.",
         is_required=is_required,
         also_called=("address",),
     )
@@ -69,11 +69,8 @@ class NewChannel(Form):
     def load(self, session: Session) -> Loaded:
         """Nothing but the fields."""
         answer = allowance.allowance(session.db, session.who, Capability.ALERT_MANAGE, self._workspace_id)
-        return Loaded((_CHANNEL_NAME, _address_field(is_required=True)), {}, self._workspace_id, refusal=answer.refusal)
-
-    def look_up(self, session: Session, filled: Filled) -> LookedUp:
-        """What addresses look like."""
-        return LookedUp(consequences=_examples())
+        entries = (_CHANNEL_NAME, _address_field(is_required=True))
+        return Loaded(entries, {}, self._workspace_id, _examples, answer.refusal)
 
     def save(self, session: Session, filled: Filled) -> Saved:
         """Seal and store it."""
@@ -86,7 +83,7 @@ class NewChannel(Form):
             public_key=_public_key(session),
             ticket=filled.ticket,
         )
-        return Saved(f"{made.name} ({made.address.label}) is stored; x, t sends a test.", to_alert_channel(made.id))
+        return Saved(f"{made.name} is stored, its address sealed; x, t sends a test.", to_alert_channel(made.id))
 
 
 class EditChannel(Form):
@@ -112,14 +109,14 @@ class EditChannel(Form):
         refusal = "" if detail.may_manage else f"Your role may not do this. {detail.who_may_manage}"
 
         def head(times: Times, width: int) -> Sequence[Line]:
-            return field("Goes to", channel.address.label, width)
+            return [*field("Goes to", channel.address.label, width), *_examples(times, width)]
 
         entries = (_CHANNEL_NAME, _address_field(is_required=False))
         return Loaded(entries, {"name": channel.name}, channel.workspace_id, head, refusal)
 
     def look_up(self, session: Session, filled: Filled) -> LookedUp:
-        """What addresses look like, and what another one does."""
-        return LookedUp(consequences=("What waits goes to the new address, when one is given.", *_examples()))
+        """What another address does."""
+        return LookedUp(consequences=("What waits goes to the new address, when one is given.",))
 
     def save(self, session: Session, filled: Filled) -> Saved:
         """Store what was changed."""
@@ -134,12 +131,15 @@ class EditChannel(Form):
             ticket=filled.ticket,
         )
         also = " x, t sends a test." if address else ""
-        return Saved(f"{changed.name} ({changed.address.label}) is saved.{also}", to_alert_channel(changed.id))
+        return Saved(f"{changed.name} is saved.{also}", to_alert_channel(changed.id))
 
 
-def _examples() -> tuple[str, ...]:
-    shown = tuple(f"{SERVICES[kind].label}: {SERVICES[kind].example}" for kind in _EXAMPLES)
-    return (*shown, f"Also: {', '.join(kind for kind in SERVICES if kind not in _EXAMPLES)}.")
+def _examples(times: Times, width: int) -> Sequence[Line]:
+    """What addresses look like: those that most want in full, of the others the kinds."""
+    lines: list[Line] = []
+    for kind in _EXAMPLES:
+        lines += field(SERVICES[kind].label, SERVICES[kind].example, width, style="muted")
+    return [*lines, *field("Also", " ".join(kind for kind in SERVICES if kind not in _EXAMPLES), width, style="muted")]
 
 
 def _public_key(session: Session) -> bytes:
@@ -215,9 +215,10 @@ class _RuleForm(Form):
     def look_up(self, session: Session, filled: Filled) -> LookedUp:
         """What it will tell, in words."""
         events = filled.values.get("events") or ()
-        told = tuple(f"It tells when {LABELS[AlertEvent(event)]}." for event in events)
-        once = "Each problem is told once, until it was solved for 15 minutes; trouble of many tenants at once is one message."
-        return LookedUp(consequences=(*told, once) if told else ())
+        if not events:
+            return LookedUp()
+        told = ", or ".join(LABELS[AlertEvent(event)] for event in events)
+        return LookedUp(consequences=(f"It tells when {told}; each once, until it was solved for 15 minutes.",))
 
 
 class NewRule(_RuleForm):

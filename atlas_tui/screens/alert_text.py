@@ -159,7 +159,7 @@ def channel_lines(read: ChannelRead, times: Times, width: int) -> list[Line]:
     lines += field("Goes to", channel.address.label, width)
     lines += field("", "The whole address is sealed; only a worker can open it.", width, style="muted")
     if detail.address_stored_at is not None:
-        lines += field("Address since", times.moment(detail.address_stored_at), width)
+        lines += field("Stored", times.moment(detail.address_stored_at), width)
     last = times.since(channel.last_delivered_at) if channel.last_delivered_at else "nothing yet"
     lines += field("Last arrived", last, width)
     lines += field("Rules", ", ".join(detail.rule_names) or "none sends to it", width)
