@@ -293,7 +293,7 @@ def _consents(tx: Transaction, reach: Reach, status: ConsentStatus, sizes: dict[
     columns = (
         *_FACTS,
         literal(code).label("reason_code"),
-        pc.c.consent_changed_at.label("since"),
+        func.coalesce(pc.c.consent_changed_at, pc.c.lifecycle_changed_at, type_=UtcTime()).label("since"),
         null().label("operation"),
     )
     if reach.is_whole:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from atlas_tui.cells import Line
 from atlas_tui.links import View
@@ -61,7 +61,7 @@ class AcknowledgeProblem(Form):
             Field(
                 "until",
                 "Until",
-                read=optional(lambda text: _moment(text, now)),
+                read=optional(lambda text: _checked(text, now)),
                 hint=f"Empty: until it is solved. {HINT}",
             ),
             Field(
@@ -84,7 +84,7 @@ class AcknowledgeProblem(Form):
     def look_up(self, session: Session, filled: Filled) -> LookedUp:
         """When it shows again."""
         until = filled.values.get("until")
-        moment = _moment(until, present(session.db)) if isinstance(until, str) else None
+        moment = read_until(until, present(session.db)) if isinstance(until, str) else None
         shows = "It shows again when the reason is another one"
         ends = f", and at {moment:%Y-%m-%d %H:%M}Z." if moment is not None else "; it ends by itself when it is solved."
         return LookedUp(consequences=(shows + ends,))
@@ -125,7 +125,7 @@ class AcknowledgeProblem(Form):
         return ", ".join(named_ones) + (f" and {more} more" if more else "")
 
 
-def _moment(text: str, now: datetime) -> Any:
+def _checked(text: str, now: datetime) -> str:
     """The text itself, once it can be read: `4h` means from the moment of saving on."""
     read_until(text, now)
     return text

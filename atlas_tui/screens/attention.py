@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
@@ -27,7 +28,7 @@ from atlas_tui.screens.scrolled import Composer
 from atlas_tui.widgets.columns import Column
 from atlas_tui.widgets.pages import PageRequest
 from atlas_tui.widgets.status_line import Segment
-from atlas_tui.widgets.table_messages import ListTexts, PageShown
+from atlas_tui.widgets.table_messages import ListTexts, PageRead
 from storage import attention, attention_members
 from storage.attention import AttentionQuery, Overview, Problem
 from storage.attention_members import Affected
@@ -66,6 +67,7 @@ class AttentionScreen(ProblemActs, ListScreen[Problem]):
         self._found: Overview | None = None
         self._looked_at: datetime | None = None
         self._is_new_visit = True
+        self._visit = Lock()
         self._counted_at: datetime | None = None
         super().__init__(keymap)
 
@@ -97,14 +99,20 @@ class AttentionScreen(ProblemActs, ListScreen[Problem]):
         """A page of problems. The first one of a visit is a look."""
         wanted, tenant_id = asked(request)
         where = session.workspace.workspace_id
-        if self._is_new_visit:
-            self._is_new_visit = False
-            self._looked_at = attention.look(session.db, session.who, where)
-        query = AttentionQuery(where, wanted.text, tenant_id, self._looked_at)
+        query = AttentionQuery(where, wanted.text, tenant_id, self._last_look(session, where))
         found = attention.overview(session.db, session.who, query)
         self._found = found
+        self.post_message(PageRead())
         rows = found.acknowledged if attention.asks_for_acknowledged(wanted.text) else found.problems
         return page_of(rows, self.key_of, place, request.limit)
+
+    def _last_look(self, session: Session, where: int) -> datetime | None:
+        """When the person looked before this visit. Two pages may be read at once: the second one waits for the answer of the first."""
+        with self._visit:
+            if self._is_new_visit:
+                self._looked_at = attention.look(session.db, session.who, where)
+                self._is_new_visit = False
+            return self._looked_at
 
     def read_panel(self, session: Session, key: int) -> ProblemRead:
         """What its page shows, in short."""
@@ -154,8 +162,8 @@ class AttentionScreen(ProblemActs, ListScreen[Problem]):
         if self.is_mounted:
             self.reload()
 
-    @on(PageShown)
-    def _counted(self, event: PageShown) -> None:
+    @on(PageRead)
+    def _counted(self, event: PageRead) -> None:
         self._take_count()
         columns = self.columns(self.is_wide)
         if [column.title for column in columns] != [column.title for column in self.table.columns]:

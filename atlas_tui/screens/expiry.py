@@ -26,7 +26,7 @@ from atlas_tui.screens.scrolled import Composer
 from atlas_tui.widgets.columns import Column
 from atlas_tui.widgets.pages import PageRequest
 from atlas_tui.widgets.status_line import Segment
-from atlas_tui.widgets.table_messages import ListTexts, PageShown
+from atlas_tui.widgets.table_messages import ListTexts, PageRead
 from storage import expiry_horizon
 from storage.expiry_horizon import COUNTED, Bucket, HorizonQuery, HorizonRow
 from storage.states import CredentialOwner, Topic
@@ -131,6 +131,7 @@ class ExpiryScreen(CredentialActs, ListScreen[HorizonRow]):
         wanted, tenant_id = asked(request)
         query = HorizonQuery(session.workspace.workspace_id, wanted.text, tenant_id)
         self._counts = expiry_horizon.counts(session.db, session.who, query)
+        self.post_message(PageRead())
         return expiry_horizon.page(session.db, session.who, query, place, request.limit)
 
     def read_panel(self, session: Session, key: int) -> HorizonRow | None:
@@ -152,8 +153,8 @@ class ExpiryScreen(CredentialActs, ListScreen[HorizonRow]):
 
         return lines
 
-    @on(PageShown)
-    def _counted(self, event: PageShown) -> None:
+    @on(PageRead)
+    def _counted(self, event: PageRead) -> None:
         self.show_state()
 
     def leading(self) -> list[Segment]:

@@ -33,6 +33,7 @@ from storage.states import Topic
 
 if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
+    from atlas_tui.screens.runbook import Subject
     from atlas_tui.session import Session
 
 
@@ -118,7 +119,7 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
     def follow(self, link: Link) -> None:
         """A link leads here: show what it is about."""
 
-    def reason_here(self) -> str | None:
+    def reason_here(self) -> Subject | None:
         """The reason code that the row under the cursor, or this page, is about; help begins with its runbook."""
         return None
 

@@ -29,13 +29,13 @@ from atlas_tui.screens.connection_text import summary as connection_summary
 from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.list_filter import asked
 from atlas_tui.screens.listing import ListScreen
-from atlas_tui.screens.problem_text import acknowledgement_words, problem_lines, whose
+from atlas_tui.screens.problem_text import acknowledgement_words, head_lines, whose
 from atlas_tui.screens.prose import blank
 from atlas_tui.screens.scrolled import Composer, Scrolled
 from atlas_tui.widgets.columns import Column
 from atlas_tui.widgets.menu import Menu, MenuItem
 from atlas_tui.widgets.pages import PageRequest
-from atlas_tui.widgets.table_messages import ListTexts, PageShown
+from atlas_tui.widgets.table_messages import ListTexts, PageRead
 from storage import acknowledging, attention_members, connections
 from storage.attention import Problem
 from storage.attention_members import Affected
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from atlas_tui.session import Session
     from storage.pages import Page, Place
 
-HEAD_LINES: Final = 5
+HEAD_LINES: Final = 6
 
 _OFFERED: Final = (*STARTING, "cancel", "consent", "credentials")
 """What helps against a problem; the rest is on the connection's own page."""
@@ -139,6 +139,7 @@ class ProblemScreen(Acts, ListScreen[Affected]):
             raise NotFound("There is no problem here.")
         read = attention_members.read(session.db, session.who, where, subject, place, request.limit, text=wanted.text)
         self.problem, self._every = read.problem, read.connection_ids
+        self.post_message(PageRead())
         return read.members
 
     def read_panel(self, session: Session, key: int) -> ConnectionDetail:
@@ -154,8 +155,8 @@ class ProblemScreen(Acts, ListScreen[Affected]):
 
         return lines
 
-    @on(PageShown)
-    def _read(self, event: PageShown) -> None:
+    @on(PageRead)
+    def _read(self, event: PageRead) -> None:
         self._is_solved = False
         self.show_head()
         self.show_frame()
@@ -178,8 +179,7 @@ class ProblemScreen(Acts, ListScreen[Affected]):
                 return [(Part(" Loading", "muted"),)]
             if self._is_solved:
                 return [(Part(f" {problem.reason_code} is solved.", "ok"),), (Part(" Esc goes back.", "muted"),)]
-            kept = [line for line in problem_lines(problem, self.times, width) if _is_short(line)]
-            return kept[: HEAD_LINES - 1]
+            return head_lines(problem, self.times, width)
 
         self.query_one("#why", Scrolled).show(lines, from_top=True)
 
@@ -248,12 +248,6 @@ class ProblemScreen(Acts, ListScreen[Affected]):
             lambda ticket: acknowledging.withdraw(session.db, session.who, ids, problem.reason_code, ticket=ticket),
             lambda ended: f"{count(ended, 'acknowledgement')} taken back.",
         )
-
-
-def _is_short(line: Line) -> bool:
-    """The head has room for why, since and what next."""
-    words = "".join(part.text for part in line)
-    return not words.startswith((" Fix by", " Concerns", " Read"))
 
 
 def _consent(row: Affected, now: datetime) -> Cell:

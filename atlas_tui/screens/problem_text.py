@@ -73,12 +73,12 @@ def columns(*, acknowledged: bool, marks_new: bool) -> tuple[Column[Problem], ..
         return cell(problem.next_step.words, "" if problem.next_step.is_mine else "muted")
 
     return (
-        Column("reason", "REASON", _reason, 26, share=3),
+        Column("reason", "REASON", _reason, 24, share=3),
         Column("fix_by", "FIX BY", _fix_by, 9),
         Column("connections", "ACKED" if acknowledged else "CONNS", count, 7, align="right"),
         Column("since", "SINCE", _since, 5, align="right", age_of=lambda problem: problem.since),
         *((Column("new", "", new, 1),) if marks_new else ()),
-        Column("step", "NEXT STEP", step, 20, share=1),
+        Column("step", "NEXT STEP", step, 24, share=1),
     )
 
 
@@ -101,7 +101,8 @@ def problem_lines(problem: Problem, times: Times, width: int) -> list[Line]:
     """What a problem is: why, whom it concerns, since when, and the next step of this reader."""
     reason = reasons.find(problem.reason_code)
     named = whose(problem)
-    lines: list[Line] = [(glyph(problem), Part(problem.reason_code, "title"), Part(f"  {named}" if named else ""))]
+    title = Part(problem.reason_code, "title")
+    lines: list[Line] = [(Part(" "), glyph(problem), title, Part(f"  {named}" if named else ""))]
     lines += field("Why", problem.sentence, width)
     lines += field("Fix by", fix_by(problem.fix_by.value), width)
     if not problem.is_of_installation:
@@ -111,6 +112,16 @@ def problem_lines(problem: Problem, times: Times, width: int) -> list[Line]:
         lines += field("Since", times.since(problem.since), width)
     lines += field("Next step", problem.next_step.sentence, width, style="strong")
     return lines + (field("Read", reason.link, width, style="muted") if reason.link else [])
+
+
+def head_lines(problem: Problem, times: Times, width: int) -> list[Line]:
+    """The same in few lines, to stand above its connections."""
+    named = whose(problem)
+    since = "" if problem.since is None else f"  since {times.moment(problem.since)} ({times.ago(problem.since)})"
+    title = (Part(f"  {named}" if named else ""), Part(f"{since}  fix by {problem.fix_by.value}", "muted"))
+    lines: list[Line] = [(Part(" "), glyph(problem), Part(problem.reason_code, "title"), *title)]
+    lines += field("Why", problem.sentence, width)
+    return lines + field("Next step", problem.next_step.sentence, width, style="strong")
 
 
 def members_lines(rows: tuple[Affected, ...], more: bool, times: Times, width: int) -> list[Line]:

@@ -117,3 +117,7 @@ class SortChanged(TableMessage):
         super().__init__(table)
         self.key = key
         self.descending = descending
+
+
+class PageRead(Message):
+    """A page was read, and something beside its rows was found out: a screen posts it to itself from the thread that read."""
