@@ -7,7 +7,7 @@ Must not know: the pages it leads to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from atlas_tui.cells import Line, Part, fit
@@ -47,10 +47,10 @@ def read_collected(session: Session, tenant_id: int, connection_id: int | None =
     Raises:
         NotFound: The tenant, or the connection, is not visible.
     """
-    return CollectedRead(
-        read_collector(session, tenant_id, connection_id),
-        collected.summary(session.db, session.who, tenant_id, connection_id),
-    )
+    summary = collected.summary(session.db, session.who, tenant_id, connection_id)
+    # Of a connection, its own tries; another one's say nothing about it.
+    collector = replace(read_collector(session, tenant_id, connection_id), attempts=summary.attempts)
+    return CollectedRead(collector, summary)
 
 
 def link_at(read: CollectedRead, at: int, name: str) -> Link:
@@ -141,8 +141,7 @@ def _compliance(summary: Summary, times: Times, width: int, *, blocks: bool) -> 
     if known.partial is not None:
         words = f"! partial: {known.partial.total:,} devices counted {times.ago(known.partial.taken_at)} ago."
         lines += field("", words, width, style="warn")
-    newest = known.partial or snapshot
-    return lines, None if newest is None else newest.run_id
+    return lines, None if snapshot is None else snapshot.run_id
 
 
 def _inventory(summary: Summary, times: Times, width: int) -> tuple[list[Line], int | None]:
@@ -175,8 +174,7 @@ def _roles(summary: Summary, times: Times, width: int) -> tuple[list[Line], int 
     if report.difference is not None and (report.difference.added_count or report.difference.removed_count):
         moved = f"{report.difference.added_count:,} came, {report.difference.removed_count:,} went"
         lines += field("", f"{moved} since the report before", width, style="muted")
-    newest = summary.roles.partial or report
-    return lines, newest.run_id
+    return lines, report.run_id if report.is_complete else None
 
 
 def _directory(summary: Summary, times: Times, width: int) -> tuple[list[Line], int | None]:

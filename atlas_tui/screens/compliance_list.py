@@ -64,6 +64,8 @@ def _standing(row: TenantCompliance, now: datetime) -> Cell:
         return cell("")
     if row.attempt is None:
         return cell("o never", "muted")
+    if row.attempt.reason_code is None:
+        return cell("o none", "muted")
     return cell("o skipped", "muted") if row.attempt.is_skipped else cell("x failed", "bad")
 
 
@@ -108,6 +110,9 @@ class ComplianceListScreen(Acts, ListScreen[TenantCompliance]):
         )
 
     def _trend(self, row: TenantCompliance, now: datetime) -> Cell:
+        """The last two weeks; where nothing was counted, why."""
+        if row.attempt is not None and not row.points:
+            return cell(row.attempt.reason_code or "", "muted")
         return cell(trend_cell(row.points, now.date(), blocks=self.atlas.blocks), "info")
 
     def key_of(self, row: TenantCompliance) -> int:

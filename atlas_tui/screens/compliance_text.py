@@ -73,7 +73,8 @@ def compliance_lines(read: ComplianceRead, times: Times, width: int, *, blocks: 
     lines: list[Line] = []
     if read.run_id is not None and shown is None:
         lines += field("", f"Run #{read.run_id} took no snapshot.", width, style="warn")
-    lines += state_lines(COMPLIANCE, read.collector, None if shown is None else _newest_run(read), times, width)
+    whole = read.now.snapshot
+    lines += state_lines(COMPLIANCE, read.collector, None if whole is None else whole.run_id, times, width)
     if shown is not None:
         lines += _head(read, shown, times, width)
         lines += [blank(), *count_table(shown, read.now.difference if read.is_last else None, width)]
@@ -82,12 +83,6 @@ def compliance_lines(read: ComplianceRead, times: Times, width: int, *, blocks: 
     if read.points or shown is not None:
         lines += trend_lines(read.points, read.days, times.now.date(), width, blocks=blocks)
     return lines
-
-
-def _newest_run(read: ComplianceRead) -> int | None:
-    """The run of the newest count that is told of on the page: a later try that failed is told beside it."""
-    newest = read.now.partial or read.now.snapshot
-    return None if newest is None else newest.run_id
 
 
 def _head(read: ComplianceRead, shown: Snapshot, times: Times, width: int) -> list[Line]:

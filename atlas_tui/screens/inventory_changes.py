@@ -101,6 +101,8 @@ class InventoryChangesScreen(CollectedList[InventoryChange]):
         session, connection_id = self.session, self.filter.connection_id
         if connection_id is None:
             return
+        if self.changes is not None and self.changes.syncs.connection_id != connection_id:
+            self.changes = None
 
         def show(changes: InventoryChanges) -> None:
             if self.filter.connection_id == changes.syncs.connection_id:

@@ -56,8 +56,8 @@ def finding_lines(read: RolesRead, times: Times, width: int) -> list[Line]:
     lines: list[Line] = []
     if read.run_id is not None and shown is None:
         lines += field("", f"Run #{read.run_id} wrote no report.", width, style="warn")
-    newest = read.latest.partial or read.latest.report
-    lines += state_lines(ROLES, read.collector, None if newest is None else newest.run_id, times, width)
+    whole = read.latest.report
+    lines += state_lines(ROLES, read.collector, None if whole is None else whole.run_id, times, width)
     if shown is None:
         return lines
     lines += _head(shown, read, times, width)

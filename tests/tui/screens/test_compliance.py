@@ -11,7 +11,7 @@ import pytest
 
 from atlas_tui.cells import width_of
 from atlas_tui.charset import shows_blocks
-from atlas_tui.links import View
+from atlas_tui.links import View, to_connection
 from atlas_tui.widgets.plot import plot
 from atlas_tui.widgets.sparkline import sparkline
 from storage import finishing
@@ -71,6 +71,7 @@ async def test_a_tenants_page_has_the_counts_how_they_changed_and_the_trend(coun
         assert terminal.shows("STATE             ALL  CHANGE  WINDOWS  IOS")
         assert terminal.shows("noncompliant       20     -10       20    -")
         assert terminal.shows(f"! partial: 12 devices were counted <1m ago (#{counted.partial}).")
+        assert terminal.shows(f"Last try     ! partial  #{counted.partial}, <1m ago  page_token_expired")
         assert terminal.shows("Trend, 30 days")
         assert terminal.shows("90 %+"), "no block character unless the locale says UTF-8"
         assert fits(terminal)
@@ -103,6 +104,28 @@ async def test_a_runs_page_leads_to_the_count_it_made_and_the_page_leads_back(co
         assert terminal.shows("81.3 % compliant"), "the last one again"
 
 
+async def test_a_connections_page_tells_only_of_what_it_collected_itself(counted: Any, dashboard: Any) -> None:
+    second = counted.add(CONTOSO, display_name="Intune")
+    async with dashboard(counted) as terminal:
+        for connection, words in (
+            (counted.connection[CONTOSO], "107 devices, 81.3 % compliant"),
+            (second, "nothing yet"),
+        ):
+            terminal.app.navigation.go(to_connection(connection))
+            await terminal.settle()
+            await terminal.press("]", "]", "]")
+            assert terminal.shows(f">Compliance   {words}")
+            assert fits(terminal)
+        assert terminal.shows("Never collected.")
+        await terminal.press("Y")
+        assert '"display_name": "Intune"' in terminal.app.clipboard
+        await open_typed(terminal, ":tenants contoso")
+        await terminal.press("enter", "Y")
+        assert '"total": 107' in terminal.app.clipboard
+        await terminal.press("]", "]", "enter")
+        assert terminal.app.seen.VIEW is View.TENANT_COMPLIANCE
+
+
 async def test_the_list_has_every_tenant_in_a_line(counted: Any, dashboard: Any) -> None:
     counted.add("Adventure Works")
     skip(counted, "Adventure Works")
@@ -111,7 +134,7 @@ async def test_the_list_has_every_tenant_in_a_line(counted: Any, dashboard: Any)
         rows = {line[3:18].strip(): line for line in terminal.display()}
         assert "107    81.3 %     20   -10           ▁▅█  ! partial" in rows[CONTOSO]
         assert "o never" in rows["Tailspin Toys"]
-        assert "o skipped" in rows["Adventure Works"]
+        assert "not_licensed_… o skipped" in rows["Adventure Works"]
         assert fits(terminal)
         await terminal.press("enter")
         assert terminal.app.seen.VIEW is View.TENANT_COMPLIANCE
