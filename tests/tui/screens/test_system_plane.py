@@ -52,6 +52,9 @@ async def test_staff_begin_in_the_directory_and_see_on_line_one_that_they_only_l
         assert "x revoked" in row
         assert "x blocked" in row
         await terminal.wait_for(lambda: terminal.shows("x blocked 1"))
+        terminal.app.tick()
+        await terminal.settle()
+        assert terminal.app.notice is None, "nothing was asked of a workspace"
         assert terminal.shows("+ healthy 2")
         assert all(len(line.rstrip()) <= 80 for line in terminal.display())
         await terminal.press("enter")
