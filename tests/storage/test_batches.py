@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -308,3 +309,27 @@ def test_a_single_start_attaches_to_what_a_batch_queued(sqlite_fleet: Any) -> No
     result = fleet.start(fleet.connection["contoso"], by="omar")
     assert isinstance(result, starting.AlreadyRunning)
     assert result.run.id == fleet.unfinished(fleet.connection["contoso"])[0].id
+
+
+def test_several_go_on_with_it_at_once_and_nothing_is_started_twice(fleet: Any) -> None:
+    for number in range(9):
+        fleet.add_connection(f"more{number}")
+    batch = _start(fleet, CONNECTION_CHECK, _all(fleet))
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            # Until everything was tried: a round in which somebody else was at it does nothing.
+            while batches.status(fleet.db, fleet.dana, batch).row.tally.untried:
+                batch_ending.go_on(fleet.db, batch, limit=2)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not errors
+    assert fleet.count(operation_runs) == 12
+    assert _status(fleet, batch).row.tally.classes == {BatchClass.STARTED: 12}
