@@ -25,7 +25,7 @@ from storage.gate import lock_connections
 from storage.schema import notifications, operation_runs, run_batch_members, run_batches
 from storage.states import BatchClass, NotificationKind, RunOutcome, RunStatus, Topic
 
-STOPPED_AT_ONCE: Final = 50
+STOPPED_AT_ONCE: Final = 30
 """Runs that one transaction ends: each has its own entry in the trail, and the next run of its connection gets its turn."""
 
 UNTRIED_AT_ONCE: Final = 500

@@ -91,6 +91,7 @@ def complete(
         target_kind="connection",
         target_id=row.connection_id,
         workspace_id=row.workspace_id,
+        tenant_id=row.tenant_id,
         detail={"run": row.id, "type": row.type, "outcome": outcome.value, "reason": reason_code},
     )
     promote_next(tx, row.connection_id, now)
