@@ -22,7 +22,7 @@ from storage.outages import Outage
 from storage.shared_problems import COUNTED, SharedProblem
 from storage.states import RunStatus
 
-_COLUMNS = (("OPERATION", 21), ("LAST RUN", 17), ("SINCE", 7), ("GOOD", 6), ("DUE", 6))
+_COLUMNS = (("OPERATION", 20), ("LAST RUN", 15), ("SINCE", 6), ("GOOD", 5), ("DUE", 5))
 
 
 def standing_lines(
