@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import breakers, operations
@@ -21,8 +21,9 @@ from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import NotFound
 from storage.gate import find_obstacle, lock_connection
-from storage.schema import connection_operations, provider_connections, schedules, tenant_tags
-from storage.states import RunOutcome, ScheduleScope, Topic
+from storage.schedule_reach import reaches_connection
+from storage.schema import connection_operations, provider_connections, schedules
+from storage.states import RunOutcome, Topic
 
 SET_ASIDE: Final = frozenset({"superseded", "consent_doubted"})
 """Reasons of runs whose result was not believed: they neither failed nor were good."""
@@ -110,16 +111,9 @@ def _next_due(tx: Transaction, connection: Row[Any]) -> dict[str, datetime]:
     """When schedules start something on a connection next, by operation: nothing on one that is disabled."""
     if not connection.is_enabled:
         return {}
-    labels = select(tenant_tags.c.tag_id).where(tenant_tags.c.tenant_id == connection.tenant_id)
-    reaches = or_(
-        schedules.c.scope_kind == ScheduleScope.WORKSPACE.value,
-        schedules.c.tag_id.in_(labels),
-        schedules.c.tenant_id == connection.tenant_id,
-        schedules.c.connection_id == connection.id,
-    )
     rows = tx.run(
         select(schedules.c.type, func.min(schedules.c.next_due_at).label("due"))
-        .where(schedules.c.workspace_id == connection.workspace_id, schedules.c.is_enabled, reaches)
+        .where(reaches_connection(connection), schedules.c.is_enabled)
         .where(schedules.c.next_due_at.is_not(None))
         .group_by(schedules.c.type)
     )

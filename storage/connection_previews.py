@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Row, func, select
 
 from storage import operations
 from storage.access import Principal
@@ -15,8 +15,9 @@ from storage.connection_locks import read_to_manage, refuse_archived, title
 from storage.consequences import Consequences, count
 from storage.database import Database, Transaction
 from storage.gate import unfinished_runs
-from storage.schema import provider_connections, schedules, tenant_tags
-from storage.states import RunStatus, ScopeKind
+from storage.schedule_reach import reaches_connection
+from storage.schema import provider_connections, schedules
+from storage.states import RunStatus
 
 
 def preview_disable(db: Database, who: Principal, connection_id: int) -> Consequences:
@@ -91,12 +92,5 @@ def _default_sentence(tx: Transaction, connection: Row[Any]) -> str:
 
 def _schedules(tx: Transaction, connection: Row[Any]) -> int:
     """Counts the active schedules that reach a connection: its own, its tenant's, its tags' and the whole workspace's."""
-    tags = select(tenant_tags.c.tag_id).where(tenant_tags.c.tenant_id == connection.tenant_id)
-    reaches = or_(
-        schedules.c.connection_id == connection.id,
-        schedules.c.tenant_id == connection.tenant_id,
-        schedules.c.tag_id.in_(tags),
-        schedules.c.scope_kind == ScopeKind.WORKSPACE.value,
-    )
-    mine = and_(schedules.c.workspace_id == connection.workspace_id, schedules.c.is_enabled, reaches)
-    return int(tx.run(select(func.count()).select_from(schedules).where(mine)).scalar_one())
+    mine = (reaches_connection(connection), schedules.c.is_enabled)
+    return int(tx.run(select(func.count()).select_from(schedules).where(*mine)).scalar_one())

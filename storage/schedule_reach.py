@@ -105,43 +105,33 @@ def next_for_tenant(db: Database, who: Principal, tenant_id: int) -> tuple[NextD
         tenant = tx.run(select(tenants.c.workspace_id).where(tenants.c.id == tenant_id)).first()
         if tenant is None:
             raise NotFound(f"Tenant {tenant_id} does not exist.")
-        _require(tx, who, tenant.workspace_id, tenant_id, f"Tenant {tenant_id}")
-        return _next(tx, tenant.workspace_id, reaches_tenant(tenant_id))
-
-
-def next_for_connection(db: Database, who: Principal, connection_id: int) -> tuple[NextDue, ...]:
-    """Returns for each operation the enabled schedule that reaches a connection first, soonest first.
-
-    Raises:
-        NotFound: the connection is not visible.
-    """
-    with db.read() as tx:
-        found = tx.run(
-            select(provider_connections.c.workspace_id, provider_connections.c.tenant_id).where(
-                provider_connections.c.id == connection_id
-            )
-        ).first()
-        if found is None:
-            raise NotFound(f"Connection {connection_id} does not exist.")
-        _require(tx, who, found.workspace_id, found.tenant_id, f"Connection {connection_id}")
-        mine = or_(schedules.c.scope_kind != ScheduleScope.CONNECTION.value, schedules.c.connection_id == connection_id)
-        return _next(tx, found.workspace_id, and_(reaches_tenant(found.tenant_id), mine))
-
-
-def _require(tx: Transaction, who: Principal, workspace_id: int, tenant_id: int, what: str) -> None:
-    authority(tx, who).require(
-        tx, Capability.PROVIDER_VIEW, workspace_id, tenant_id, see=Capability.PROVIDER_VIEW, what=what
-    )
-
-
-def _next(tx: Transaction, workspace_id: int, reaching: ColumnElement[bool]) -> tuple[NextDue, ...]:
-    rows = tx.run(
-        select(schedules.c.id, schedules.c.name, schedules.c.type, schedules.c.next_due_at)
-        .outerjoin(provider_connections, provider_connections.c.id == schedules.c.connection_id)
-        .where(schedules.c.workspace_id == workspace_id, schedules.c.is_enabled, reaching)
-        .order_by(schedules.c.next_due_at.is_(None), schedules.c.next_due_at, schedules.c.id)
-    ).all()
+        view = Capability.PROVIDER_VIEW
+        authority(tx, who).require(tx, view, tenant.workspace_id, tenant_id, see=view, what=f"Tenant {tenant_id}")
+        rows = tx.run(
+            select(schedules.c.id, schedules.c.name, schedules.c.type, schedules.c.next_due_at)
+            .outerjoin(provider_connections, provider_connections.c.id == schedules.c.connection_id)
+            .where(schedules.c.workspace_id == tenant.workspace_id, schedules.c.is_enabled, reaches_tenant(tenant_id))
+            .order_by(schedules.c.next_due_at.is_(None), schedules.c.next_due_at, schedules.c.id)
+        ).all()
     first: dict[str, NextDue] = {}
     for row in rows:
         first.setdefault(row.type, NextDue(row.type, row.id, row.name, row.next_due_at))
     return tuple(first.values())
+
+
+def reaches_connection(connection: Row[Any]) -> ColumnElement[bool]:
+    """Makes the condition on `schedules` that one reaches a connection.
+
+    Args:
+        connection: its row, with id, workspace and tenant.
+    """
+    labels = select(tenant_tags.c.tag_id).where(tenant_tags.c.tenant_id == connection.tenant_id)
+    return and_(
+        schedules.c.workspace_id == connection.workspace_id,
+        or_(
+            schedules.c.scope_kind == ScheduleScope.WORKSPACE.value,
+            schedules.c.tag_id.in_(labels),
+            schedules.c.tenant_id == connection.tenant_id,
+            schedules.c.connection_id == connection.id,
+        ),
+    )

@@ -244,7 +244,7 @@ def test_disabling_is_spelled_out_and_does_what_was_said(fleet: Any) -> None:
     for word in (
         f"#{queued} by dana is queued: it is cancelled",
         f"#{waiting} by dana is waiting",
-        "1 schedule",
+        "2 schedules",
         "only",
     ):
         assert word in text, text

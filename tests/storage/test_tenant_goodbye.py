@@ -145,7 +145,7 @@ def test_offboarding_ends_everything_at_once_and_says_what_the_customer_must_do(
     assert fleet.run_row(waiting).outcome == "cancelled"
     assert fleet.run_row(running.held.run_id).cancel_requested_at is not None
     assert fleet.count(credentials, credentials.c.connection_id == connection) == 0
-    assert not fleet.one(select(schedules.c.is_enabled))
+    assert not fleet.one(select(schedules.c.is_enabled).where(schedules.c.tenant_id == tenant))
     assert fleet.one(select(onboardings.c.status)) == "cancelled"
     row = tenants.get(fleet.db, fleet.dana, tenant)
     assert (row.lifecycle, row.purge_after) == (TenantLifecycle.ARCHIVED, fleet.clock.time + timedelta(days=30))

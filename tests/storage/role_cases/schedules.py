@@ -35,9 +35,6 @@ CASES = {
     "schedule_reach.next_for_tenant": (
         VIEW, "contoso", lambda f, who, _: schedule_reach.next_for_tenant(f.db, who, f.tenant["contoso"])
     ),
-    "schedule_reach.next_for_connection": (
-        VIEW, "contoso", lambda f, who, _: schedule_reach.next_for_connection(f.db, who, f.connection["contoso"])
-    ),
     "schedule_targets.preview": (
         MANAGE, "contoso",
         lambda f, who, _: schedule_targets.preview(f.db, who, f.north, rhythm="every 6h", target=_contoso(f)),
