@@ -12,12 +12,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bench import counting, first_paint, gateway, key_press, lists, machine, pages, report, start_gate
+from bench import bulk, counting, first_paint, gateway, key_press, lists, machine, pages, report, start_gate
 from bench.figures import Section
 from bench.fleets import Fleets
 
 BENCHMARKS: Final[dict[str, Callable[..., Section]]] = {
-    module.NAME: module.run for module in (first_paint, lists, pages, start_gate, key_press, gateway, counting)
+    module.NAME: module.run for module in (first_paint, lists, pages, start_gate, bulk, key_press, gateway, counting)
 }
 
 

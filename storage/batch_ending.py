@@ -13,7 +13,6 @@ from sqlalchemy import Row, insert, select, text, update
 
 from storage import audit, batch_tallies, operations
 from storage.access import WORKER, Principal, authority
-from storage.batch_selection import in_parts
 from storage.batch_starting import CHUNK, advance, lock_open, untried
 from storage.batch_tallies import Tally, members
 from storage.batches import find, may_anywhere
@@ -140,12 +139,11 @@ def _write_off(tx: Transaction, batch_id: int) -> bool:
     if lock_open(tx, batch_id) is None:
         return False
     ids = untried(tx, batch_id, UNTRIED_AT_ONCE)
-    for part in in_parts(ids, UNTRIED_AT_ONCE):
-        tx.run(
-            update(run_batch_members)
-            .where(members.batch_id == batch_id, members.connection_id.in_(part))
-            .values({"class": BatchClass.CANCELLED.value})
-        )
+    tx.run(
+        update(run_batch_members)
+        .where(members.batch_id == batch_id, members.connection_id.in_(ids))
+        .values({"class": BatchClass.CANCELLED.value})
+    )
     tx.touch(Topic.BATCHES)
     return bool(ids)
 

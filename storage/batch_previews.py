@@ -15,9 +15,9 @@ from sqlalchemy import select
 
 from storage import operations
 from storage.access import Principal, authority, who_may
-from storage.batch_selection import Selection, choose, in_parts
+from storage.batch_selection import Selection, choose
 from storage.capabilities import Capability
-from storage.database import Database, Transaction
+from storage.database import Database, Transaction, chunks
 from storage.operations import Operation
 from storage.schema import provider_connections as pc
 from storage.schema import tenants
@@ -93,7 +93,7 @@ def preview(db: Database, who: Principal, operation_type: str, selection: Select
     counts, blocked = Counter({BatchClass.GONE: chosen.gone} if chosen.gone else {}), Counter[str]()
     seen, names = chosen.gone, ""
     yield DryRun(operation.type, chosen.total, seen, dict(counts))
-    for ids in in_parts(chosen.ids, STEP):
+    for ids in chunks(chosen.ids, STEP):
         with db.read() as tx:
             _look(tx, who, operation, selection.query.workspace_id, ids, counts, blocked)
             if counts[BatchClass.NOT_PERMITTED] and not names:

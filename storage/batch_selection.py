@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from sqlalchemy import select
@@ -17,7 +16,7 @@ from storage import filters
 from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.connection_filters import KEYS, ConnectionQuery, conditions_of, needs_tenant
-from storage.database import Transaction
+from storage.database import Transaction, chunks
 from storage.errors import InvalidInput, NotFound
 from storage.schema import provider_connections as pc
 from storage.schema import tenants
@@ -102,7 +101,7 @@ def choose(tx: Transaction, who: Principal, selection: Selection) -> Chosen:
     else:
         visible = rights.tenant_clause(query.workspace_id, Capability.PROVIDER_VIEW, pc.c.tenant_id)
         found = []
-        for part in in_parts(sorted(set(selection.connection_ids)), IDS_AT_ONCE):
+        for part in chunks(sorted(set(selection.connection_ids)), IDS_AT_ONCE):
             mine = (pc.c.id.in_(part), pc.c.workspace_id == query.workspace_id)
             found += tx.run(select(pc.c.id).where(*mine, visible).order_by(pc.c.id)).scalars()
         gone = len(set(selection.connection_ids)) - len(found)
@@ -111,9 +110,3 @@ def choose(tx: Transaction, who: Principal, selection: Selection) -> Chosen:
     if not found:
         raise NotFound("No connection fits.", "See `atlas-tui connections` for what there is.")
     return Chosen(tuple(found), gone)
-
-
-def in_parts(ids: Sequence[int], size: int) -> list[list[int]]:
-    """Cuts ids into parts of a size."""
-    rest = iter(ids)
-    return list(iter(lambda: list(islice(rest, size)), []))

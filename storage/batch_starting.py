@@ -14,12 +14,12 @@ from sqlalchemy import Row, bindparam, insert, literal, or_, select, update
 
 from storage import audit, operations
 from storage.access import Authority, Principal, authority
-from storage.batch_selection import IDS_AT_ONCE, Chosen, Selection, choose, in_parts
+from storage.batch_selection import IDS_AT_ONCE, Chosen, Selection, choose
 from storage.batch_tallies import FAILED, members
 from storage.batches import find
 from storage.columns import Id
 from storage.connection_filters import ConnectionQuery
-from storage.database import Database, Transaction
+from storage.database import Database, Transaction, chunks
 from storage.errors import Conflict
 from storage.fields import read_ticket
 from storage.gate import lock_connections
@@ -179,7 +179,7 @@ def _create(
         )
         .returning(run_batches.c.id)
     ).scalar_one()
-    for part in in_parts(chosen.ids, IDS_AT_ONCE):
+    for part in chunks(chosen.ids, IDS_AT_ONCE):
         there = select(literal(batch_id, Id), pc.c.id).where(pc.c.id.in_(part))
         tx.run(insert(run_batch_members).from_select(["batch_id", "connection_id"], there))
     audit.record(
@@ -209,7 +209,7 @@ def _may_start_some(
     reach = rights.tenant_clause(workspace_id, operation.capability, pc.c.tenant_id)
     return any(
         tx.run(select(pc.c.id).where(pc.c.id.in_(part), reach).limit(1)).first() is not None
-        for part in in_parts(ids, IDS_AT_ONCE)
+        for part in chunks(ids, IDS_AT_ONCE)
     )
 
 
