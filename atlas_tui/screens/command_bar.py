@@ -21,7 +21,6 @@ from textual.widgets import Input, Static
 from atlas_tui.cells import plain
 from atlas_tui.command import Command
 from atlas_tui.commands import by_word
-from storage import reasons
 from storage.errors import InvalidInput
 
 KEPT: Final = 50
@@ -85,6 +84,8 @@ def completions(line: str, workspaces: Sequence[str]) -> list[str]:
     if word == "workspace":
         return [f"workspace {slug}" for slug in workspaces if slug.startswith(rest)]
     if word in ("reason", "runbook"):
+        from storage import reasons
+
         return [f"{word} {code}" for code in reasons.catalog() if code.startswith(rest) and code != rest]
     head, _, last = rest.rpartition(" ")
     kept = f"{head} " if head else ""

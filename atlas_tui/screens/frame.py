@@ -9,7 +9,7 @@ Must not know: what a screen shows in between.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingsMap
@@ -119,9 +119,24 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
     def follow(self, link: Link) -> None:
         """A link leads here: show what it is about."""
 
-    def reason_here(self) -> Subject | None:
-        """The reason code that the row under the cursor, or this page, is about; help begins with its runbook."""
+    def thing_here(self) -> Any:
+        """The row under the cursor, or what this page has read."""
         return None
+
+    def reason_here(self) -> str | None:
+        """The reason code that it is about; help begins with its runbook."""
+        from atlas_tui.screens.runbook import subject_of
+
+        return None if (found := subject_of(self.thing_here())) is None else found.code
+
+    def subject_here(self) -> Subject | None:
+        """The reason code with the connection and the run it was seen on."""
+        from atlas_tui.screens.runbook import Subject, subject_of
+
+        if (code := self.reason_here()) is None:
+            return None
+        found = subject_of(self.thing_here())
+        return found if found is not None and found.code == code else Subject(code)
 
     def step(self, rows: int) -> Link | None:
         """Move the cursor of this screen's list, for the page on top of it.

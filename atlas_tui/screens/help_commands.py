@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from atlas_tui.cells import plain
 from atlas_tui.command import ACTION_PLACES, Where
-from storage import reasons
 
 if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
+    from atlas_tui.screens.runbook import Subject
 
 
 class HelpCommands:
@@ -33,11 +33,10 @@ class HelpCommands:
 
     def command_help(self) -> None:
         """The runbook of the reason code under the cursor; where there is none, the keys and commands, searchable."""
-        code = screen.reason_here() if (screen := self._app.seen) is not None else None
-        if code is None:
+        if (here := self._here()) is None:
             self.command_keys()
         else:
-            self.show_runbook(code)
+            self._show_runbook(here)
 
     def command_runbook(self, code: str = "") -> None:
         """What a reason code means and what to do about it.
@@ -45,18 +44,23 @@ class HelpCommands:
         Args:
             code: Which; that under the cursor when empty.
         """
-        here = self._app.seen.reason_here() if self._app.seen is not None else None
-        wanted = code or here
-        if wanted is None:
+        from atlas_tui.screens.runbook import Subject
+        from storage import reasons
+
+        here = self._here()
+        if not code and here is None:
             self._app.flash("There is no reason code here; :reason CODE explains any.")
-        elif wanted not in reasons.catalog():
-            self._app.flash(f"There is no reason code {plain(wanted)[:40]}; tab completes them.", "bad")
+        elif code and code not in reasons.catalog():
+            self._app.flash(f"There is no reason code {plain(code)[:40]}; tab completes them.", "bad")
         else:
-            self.show_runbook(wanted)
+            self._show_runbook(here if here is not None and code in ("", here.code) else Subject(code))
 
     command_reason = command_runbook
 
-    def show_runbook(self, code: str) -> None:
+    def _here(self) -> Subject | None:
+        return self._app.seen.subject_here() if self._app.seen is not None else None
+
+    def _show_runbook(self, subject: Subject) -> None:
         """Show one over this screen; the help key in it leads on to the keys."""
         from atlas_tui.screens.runbook import KEYS, RunbookScreen
 
@@ -64,7 +68,7 @@ class HelpCommands:
             if answer == KEYS:
                 self.command_keys()
 
-        self._app.push_screen(RunbookScreen(code, self._app.keymap), closed)
+        self._app.push_screen(RunbookScreen(subject, self._app.keymap), closed)
 
     def command_keys(self) -> None:
         """Search keys and commands."""

@@ -21,7 +21,6 @@ from atlas_tui.links import Link
 from atlas_tui.screens.copying import copy_json, copy_text
 from atlas_tui.screens.exports import Exports
 from atlas_tui.screens.list_filter import ListFilter
-from atlas_tui.screens.runbook import Subject, subject_of
 from atlas_tui.screens.scrolled import Composer, Scrolled
 from atlas_tui.widgets.columns import Column
 from atlas_tui.widgets.filter_line import FilterAccepted, FilterChanged, FilterClosed, FilterLine
@@ -148,9 +147,9 @@ class ListScreen(Exports, Generic[Row]):
         """Ages that read differently now."""
         self.table.refresh_ages(self.atlas.clock())
 
-    def reason_here(self) -> Subject | None:
-        """The reason of the row under the cursor."""
-        return subject_of(self.table.cursor_row)
+    def thing_here(self) -> Row | None:
+        """The row under the cursor."""
+        return self.table.cursor_row
 
     def set_filter(self, filter: ListFilter) -> None:
         """Show something else."""

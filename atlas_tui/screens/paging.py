@@ -18,7 +18,6 @@ from atlas_tui.links import Link
 from atlas_tui.screens.copying import copy_json
 from atlas_tui.screens.frame import AtlasScreen
 from atlas_tui.screens.prose import wrapped
-from atlas_tui.screens.runbook import code_of
 from atlas_tui.screens.scrolled import Scrolled
 from storage.errors import AtlasError, Forbidden, NotFound
 
@@ -72,9 +71,9 @@ class PageScreen(AtlasScreen):
         if subject is not None:
             self.ask("subject", lambda: self.read_subject(subject), self._take, self._failed)
 
-    def reason_here(self) -> str | None:
-        """The reason that the page explains."""
-        return code_of(self.read)
+    def thing_here(self) -> Any:
+        """What the page has read."""
+        return self.read
 
     def _take(self, read: Any) -> None:
         self.read, self._refusal = read, None

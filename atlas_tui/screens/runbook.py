@@ -1,13 +1,15 @@
 """The runbook of a reason code, over the screen it was asked for on: what it means, causes, who fixes it, steps, commands.
 
 Promise: it is read from the installed program alone, so it is there without a network and without a database; closing it leaves the screen
-behind as it was, the cursor on its row. A command is copied whole.
+behind as it was, the cursor on its row. A command is copied whole, for the connection and the run that the code was seen on.
 
 Must not know: where the code was seen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.app import ComposeResult
@@ -37,7 +39,20 @@ _WITHIN: Final = ("row", "detail", "default", "provider", "consent", "shared_pro
 _DEEP: Final = 3
 
 
-def code_of(thing: Any, deep: int = _DEEP) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The reason code that something is about.
+
+    Attributes:
+        code: The code.
+        names: What the words in capitals of its commands stand for here, as far as it is known: `CONNECTION`, `RUN`.
+    """
+
+    code: str
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+def subject_of(thing: Any, deep: int = _DEEP) -> Subject | None:
     """The reason code that a row or a page is about; None when it is about none.
 
     Args:
@@ -46,14 +61,27 @@ def code_of(thing: Any, deep: int = _DEEP) -> str | None:
     """
     code, reason = getattr(thing, "reason_code", None), getattr(thing, "reason", None)
     if isinstance(code, str) and code:
-        return code
+        return Subject(code, _names_of(thing))
     if isinstance(reason, Reason):
-        return reason.code
+        return Subject(reason.code, _names_of(thing))
     for place in (getattr(thing, name, None) for name in (_WITHIN if deep else ())):
         inside = place[0] if isinstance(place, tuple) and place else place
-        if inside is not None and (found := code_of(inside, deep - 1)) is not None:
+        if inside is not None and (found := subject_of(inside, deep - 1)) is not None:
             return found
     return None
+
+
+def _names_of(thing: Any) -> dict[str, str]:
+    from storage.connections import ConnectionRow
+    from storage.runs import RunRow
+
+    connection, run = getattr(thing, "connection_id", None) or getattr(thing, "only_connection_id", None), None
+    if isinstance(thing, ConnectionRow):
+        connection = thing.id
+    elif isinstance(thing, RunRow):
+        run = thing.id
+    known = {"CONNECTION": connection, "RUN": run}
+    return {word: str(number) for word, number in known.items() if isinstance(number, int)}
 
 
 class _Head(PaintedLines):
@@ -76,7 +104,7 @@ class RunbookScreen(ModalScreen[str | None]):
     """One runbook. Answers `KEYS` when the help key is pressed again, else None.
 
     Args:
-        code: The reason code.
+        subject: The reason code, and what its commands are about.
         keymap: Which keys help has.
     """
 
@@ -100,9 +128,13 @@ class RunbookScreen(ModalScreen[str | None]):
     RunbookScreen Scrolled { background: $panel; }
     """
 
-    def __init__(self, code: str, keymap: Keymap) -> None:
+    def __init__(self, subject: Subject, keymap: Keymap) -> None:
         super().__init__()
-        self.runbook = runbooks.of(code)
+        runbook = runbooks.of(subject.code)
+        filled = tuple(
+            " ".join(subject.names.get(word, word) for word in command.split()) for command in runbook.commands
+        )
+        self.runbook = replace(runbook, commands=filled)
         self._help_keys = keymap.get("help", ())
         again = [Binding(textual_key(key), "keys", "Keys", show=False) for key in self._help_keys]
         self._bindings = BindingsMap.merge([self._bindings, BindingsMap(again)])

@@ -19,7 +19,6 @@ from textual.widget import Widget
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, to_run
 from atlas_tui.screens.paging import PageScreen
-from atlas_tui.screens.runbook import code_of
 from atlas_tui.screens.runs import USUAL
 from atlas_tui.screens.scrolled import Scrolled
 from atlas_tui.screens.sections import section_line, turned
@@ -111,9 +110,9 @@ class SectionedPage(PageScreen, Generic[S]):
         """The rows of the open tab; None where it is lines."""
         return self.lists.get(self.section)
 
-    def reason_here(self) -> str | None:
-        """The reason of the row under the cursor while rows are seen; else the page's."""
-        return super().reason_here() if (rows := self.rows) is None else code_of(rows.cursor_row)
+    def thing_here(self) -> Any:
+        """The row under the cursor while rows are seen; else what the page has read."""
+        return super().thing_here() if (rows := self.rows) is None else rows.cursor_row
 
     def reload(self) -> None:
         """Read again; rows too while they are seen."""

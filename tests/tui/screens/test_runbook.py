@@ -8,7 +8,7 @@ from atlas_tui.cells import width_of
 from atlas_tui.keymap import resolve
 from atlas_tui.links import Link, View, to_connection
 from atlas_tui.screens.help import Help
-from atlas_tui.screens.runbook import RunbookScreen
+from atlas_tui.screens.runbook import RunbookScreen, Subject
 from storage import reasons, runbooks
 
 
@@ -33,13 +33,14 @@ async def test_help_on_a_row_with_a_code_is_its_runbook_and_esc_is_the_row_again
         titles = [section.title for section in runbook.sections]
         assert [text.index(title) for title in titles] == sorted(text.index(title) for title in titles)
         words = " ".join(text.split())
-        for item in (*runbook.causes, *runbook.steps, *runbook.commands, runbook.reason.sentence):
+        commands = [command.replace("CONNECTION", str(row)) for command in runbook.commands]
+        for item in (*runbook.causes, *runbook.steps, *commands, runbook.reason.sentence):
             assert item in words
         assert terminal.shows("provider_consent_revoked")
         assert terminal.shows("keys of this screen")
         assert all(width_of(line) <= 80 for line in terminal.display())
         await terminal.press("3")
-        assert terminal.app.clipboard == runbook.commands[2]
+        assert terminal.app.clipboard == commands[2] == f"atlas-tui consent link {row}"
         await terminal.press("escape")
         assert terminal.app.screen is behind
         assert behind.table.cursor_key == row
@@ -78,6 +79,6 @@ async def test_any_code_is_explained_by_name_and_one_that_is_none_is_refused(sma
 
 def test_every_runbook_fits_eighty_columns() -> None:
     for code in reasons.catalog():
-        screen = RunbookScreen(code, resolve({}))
+        screen = RunbookScreen(Subject(code), resolve({}))
         for width in (40, 76):
             assert all(sum(width_of(part.text) for part in line) <= width for line in screen.lines(width)), code
