@@ -51,12 +51,12 @@ def _service(label: str, example: str, parameters: str = "", *, host: bool = Fal
 _MAIL: Final = "smtp from to name cc bcc reply mode user pass port"
 _TEAMS: Final = "id pa powerautomate route routeid sig ver api-version wrap image"
 _ALL: Final[Mapping[str, Service]] = {
-    "mailtos": _service("e-mail", "mailtos://USER:PASSWORD@example.com?smtp=smtp.example.com&to=oncall@example.com", _MAIL, host=True),
+    "mailtos": _service("e-mail", "mailtos://USER:PASSWORD@example.com?to=oncall@example.com", _MAIL, host=True),
     "mailto": _service("e-mail, not encrypted", "mailto://mail.example.com?from=atlas@example.com&to=oncall@example.com", _MAIL, host=True),
-    "jsons": _service("webhook (JSON)", "jsons://USER:PASSWORD@hooks.example.com/atlas", "method", host=True, extras=True),
-    "json": _service("webhook (JSON), not encrypted", "json://127.0.0.1:8080/atlas", "method", host=True, extras=True),
-    "forms": _service("webhook (form)", "forms://hooks.example.com/atlas", "method", host=True, extras=True),
-    "form": _service("webhook (form), not encrypted", "form://127.0.0.1:8080/atlas", "method", host=True, extras=True),
+    "jsons": _service("webhook", "jsons://USER:PASSWORD@hooks.example.com/atlas", "method", host=True, extras=True),
+    "json": _service("webhook, not encrypted", "json://127.0.0.1:8080/atlas", "method", host=True, extras=True),
+    "forms": _service("web form", "forms://hooks.example.com/atlas", "method", host=True, extras=True),
+    "form": _service("web form, not encrypted", "form://127.0.0.1:8080/atlas", "method", host=True, extras=True),
     "workflows": _service("Teams", "workflows://HOST/WORKFLOW/SIGNATURE", _TEAMS, host=True),
     "slack": _service("Slack", "slack://TOKEN_A/TOKEN_B/TOKEN_C/#channel", "to image blocks footer timestamp mode"),
     "pagerduty": _service("PagerDuty", "pagerduty://INTEGRATION_KEY@API_KEY", "region severity class group"),

@@ -48,6 +48,7 @@ class AlertLogScreen(ListScreen[Delivery]):
     TOPICS = frozenset({Topic.ALERTS})
     FILTER_HINT: ClassVar[str] = "word  !word  status:failed  channel:x  rule:x  reason:x  tenant:x  since:1d"
     ORDER: ClassVar[str] = "newest first"
+    EXPORTED: ClassVar[str] = "the log of alerts"
     TEXTS = ListTexts(empty="Nothing was told yet.", empty_hint=":alerts shows who is told what.")
 
     def tab(self) -> View:

@@ -322,7 +322,7 @@ def test_what_no_run_tells_of_is_watched(alarm: Alarm) -> None:
 
 def test_an_address_is_sealed_and_shows_nowhere(one_alarm: Alarm) -> None:
     fleet, db, dana = one_alarm.fleet, one_alarm.fleet.db, one_alarm.fleet.dana
-    assert one_alarm.channel.address.label == "webhook (JSON), hooks.example.com"
+    assert one_alarm.channel.address.label == "webhook, hooks.example.com"
     moved = alert_channels.edit(
         db,
         dana,
