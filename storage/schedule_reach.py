@@ -24,6 +24,9 @@ from storage.states import ScheduleScope, TenantLifecycle
 COUNTED: Final = 10_000
 """How many connections are counted; more are said to be more."""
 
+IN_USE: Final = (TenantLifecycle.ONBOARDING.value, TenantLifecycle.ACTIVE.value)
+"""Tenants that schedules start something on; drafts and archived ones are passed over."""
+
 
 @dataclass(frozen=True, slots=True)
 class NextDue:
@@ -87,7 +90,7 @@ def count_usable(tx: Transaction, condition: ColumnElement[bool]) -> int:
         .where(
             condition,
             provider_connections.c.is_enabled,
-            tenants.c.lifecycle.in_([TenantLifecycle.ONBOARDING.value, TenantLifecycle.ACTIVE.value]),
+            tenants.c.lifecycle.in_(IN_USE),
         )
         .limit(COUNTED + 1)
         .subquery()
@@ -102,11 +105,13 @@ def next_for_tenant(db: Database, who: Principal, tenant_id: int) -> tuple[NextD
         NotFound: the tenant is not visible.
     """
     with db.read() as tx:
-        tenant = tx.run(select(tenants.c.workspace_id).where(tenants.c.id == tenant_id)).first()
+        tenant = tx.run(select(tenants.c.workspace_id, tenants.c.lifecycle).where(tenants.c.id == tenant_id)).first()
         if tenant is None:
             raise NotFound(f"Tenant {tenant_id} does not exist.")
         view = Capability.PROVIDER_VIEW
         authority(tx, who).require(tx, view, tenant.workspace_id, tenant_id, see=view, what=f"Tenant {tenant_id}")
+        if tenant.lifecycle not in IN_USE:
+            return ()
         rows = tx.run(
             select(schedules.c.id, schedules.c.name, schedules.c.type, schedules.c.next_due_at)
             .outerjoin(provider_connections, provider_connections.c.id == schedules.c.connection_id)

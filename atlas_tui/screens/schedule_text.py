@@ -8,6 +8,7 @@ Must not know: widgets, queries.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,6 +17,7 @@ from atlas_tui.schedule_words import SKIPPED, begun, due_words, jitter_words, rh
 from atlas_tui.screens.prose import Times, blank, field, heading, wrapped
 from storage.schedule_consequences import reached
 from storage.schedule_detail import SHOWN_BLOCKED, Firing, HeldUp, ScheduleDetail
+from storage.schedule_reach import NextDue
 from storage.schedules import Became, ScheduleRow, Tally
 
 STATE_WIDTH: Final = 5
@@ -63,6 +65,17 @@ def last_cell(row: ScheduleRow) -> Cell:
 
 def _few(number: int) -> str:
     return str(number) if number < 1000 else f"{number // 1000}k"
+
+
+def next_due_lines(found: Sequence[NextDue], times: Times, width: int) -> list[Line]:
+    """What is started by itself next on a tenant, a line for each operation; said as well when it is nothing."""
+    if not found:
+        return field("Next due", "nothing is started by itself on it", width, style="muted")
+    lines: list[Line] = []
+    for index, due in enumerate(found):
+        when = "not known yet" if due.at is None else f"{times.of_day(due.at)} ({ahead(due.at, times.now)})"
+        lines += field("" if index else "Next due", f"{due.label}: {when}, by {due.schedule_name}", width)
+    return lines
 
 
 def schedule_lines(detail: ScheduleDetail, times: Times, width: int, chosen: int | None = None) -> list[Line]:

@@ -35,9 +35,10 @@ from atlas_tui.screens.tenant_text import (
     connection_list,
     sheet_lines,
     tenant_lines,
+    with_overview,
 )
 from atlas_tui.widgets.virtual_table import VirtualTable
-from storage import audit_trail, collected, offboarding, tenant_detail
+from storage import audit_trail, offboarding, tenant_detail
 from storage.audit_filters import AuditQuery
 from storage.connections import ConnectionRow
 from storage.errors import AtlasError
@@ -110,7 +111,7 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
                 page = audit_trail.page(session.db, session.who, query, Place.first(), _ENTRIES)
                 return TenantRead(detail, section, page.rows)
             if section is Section.OVERVIEW:
-                return TenantRead(detail, section, collected.summary(session.db, session.who, id))
+                return with_overview(session, detail)
             if section is Section.COLLECTED:
                 return TenantRead(detail, section, read_collected(session, id))
             if section is Section.SHEET and detail.goodbye is not None:

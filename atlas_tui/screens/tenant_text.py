@@ -17,11 +17,13 @@ from atlas_tui.badges import badge, consent_badge, lifecycle_badge, verification
 from atlas_tui.cells import Cell, Line, Part, fit
 from atlas_tui.screens.collected_tab import glance_lines
 from atlas_tui.screens.prose import Times, blank, field, heading, wrapped
-from storage import collected, tenant_detail
+from atlas_tui.screens.schedule_text import next_due_lines
+from storage import collected, schedule_reach, tenant_detail
 from storage.collected import Summary
 from storage.connections import ConnectionRow
 from storage.consequences import count
 from storage.errors import AtlasError
+from storage.schedule_reach import NextDue
 from storage.states import TenantLifecycle
 from storage.tenant_detail import PermissionSummary, TenantDetail
 from storage.tenants import TenantRow
@@ -61,12 +63,14 @@ class TenantRead:
 
     Attributes:
         part: What the tab needs; of the Overview, and of the panel beside a list, what was collected.
+        next_due: What is started by itself next, of each operation; of the Overview and the panel.
     """
 
     detail: TenantDetail
     section: Section = Section.OVERVIEW
     part: Any = None
     refusal: AtlasError | None = None
+    next_due: tuple[NextDue, ...] = ()
 
     @property
     def summary(self) -> Summary | None:
@@ -96,7 +100,18 @@ def read_tenant(session: Session, tenant_id: int) -> TenantRead:
         NotFound: It is not visible.
     """
     detail = tenant_detail.get(session.db, session.who, tenant_id)
-    return TenantRead(detail, part=collected.summary(session.db, session.who, tenant_id))
+    return with_overview(session, detail)
+
+
+def with_overview(session: Session, detail: TenantDetail) -> TenantRead:
+    """Adds to a tenant what its Overview shows beyond it. Blocks; not for the event loop.
+
+    Raises:
+        NotFound: It is not visible.
+    """
+    id = detail.tenant.id
+    due = schedule_reach.next_for_tenant(session.db, session.who, id)
+    return TenantRead(detail, part=collected.summary(session.db, session.who, id), next_due=due)
 
 
 def tenant_lines(
@@ -128,8 +143,7 @@ def tenant_lines(
     lines += field("Time zone", tenant.time_zone, width)
     for index, line in enumerate(tenant.note.splitlines()):
         lines += field("" if index else "Note", line, width)
-    if detail.schedules:
-        lines += field("Schedules", f"{detail.schedules} enabled", width)
+    lines += next_due_lines(read.next_due, times, width)
     lines += field("Created", times.moment(tenant.created_at), width)
     if detail.runs:
         lines += [blank(), heading("Last run", "the Runs tab has them all")]
