@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from atlas_tui.cells import Line, Part
 from atlas_tui.command import Where
 from atlas_tui.exporting import Format
-from atlas_tui.links import Link, View, to_compliance_of, to_run
+from atlas_tui.links import Link, View, to_run
 from atlas_tui.screens.collected_page import CollectedPage
 from atlas_tui.screens.collected_reading import read_collector
 from atlas_tui.screens.compliance_text import SPANS, ComplianceRead, compliance_lines
@@ -54,14 +54,20 @@ class ComplianceScreen(CollectedPage):
         head: Line = (Part(f" Compliance of {self.read.collector.tenant.name}", "title"),)
         return [head, *compliance_lines(self.read, self.times, width, blocks=self.atlas.blocks)]
 
+    def offers(self, id: str) -> bool:
+        """Another span, where there is a trend."""
+        return id != "longer_trend" or (self.read is not None and bool(self.read.points))
+
+    def show_page(self) -> None:
+        """The page; whether there is a trend depends on it."""
+        super().show_page()
+        if self.is_mounted:
+            self.show_hints()
+
     def linked(self) -> Link | None:
         """The run that counted."""
         shown = None if self.read is None else self.read.snapshot
         return None if shown is None else to_run(shown.run_id)
-
-    def last(self, id: int) -> Link:
-        """The last count of a tenant."""
-        return to_compliance_of(id)
 
     def command_longer_trend(self) -> None:
         """More days."""

@@ -12,7 +12,7 @@ from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_run, to_tenant
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.copying import copy_text
-from atlas_tui.screens.inventory_columns import item_lines
+from atlas_tui.screens.inventory_columns import item_lines, kind_word
 from atlas_tui.screens.paging import PageScreen
 from storage import inventory
 from storage.states import Topic
@@ -30,8 +30,8 @@ class InventoryItemScreen(Acts, PageScreen):
         return View.TENANTS
 
     def crumb(self) -> str:
-        """Its name."""
-        return self.read.name if self.read is not None else ""
+        """Its kind; the name has a line of its own and may be long."""
+        return kind_word(self.read) if self.read is not None else ""
 
     def read_subject(self, id: int) -> Any:
         """The item."""

@@ -97,7 +97,7 @@ class PageScreen(AtlasScreen):
 
     def show_page(self) -> None:
         """Paint what was read."""
-        if not self.is_mounted:
+        if not self.is_whole:
             return
         if (refusal := self._refusal) is not None:
             self.page.show(lambda width: [(), *wrapped(str(refusal), width, indent=1, style="bad")], from_top=True)

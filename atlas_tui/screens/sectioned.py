@@ -132,7 +132,7 @@ class SectionedPage(PageScreen, Generic[S]):
 
     def show_page(self) -> None:
         """The tabs, and the open one."""
-        if not self.is_mounted:
+        if not self.is_whole:
             return
         self.page.display = self.rows is None
         for section, rows in self.lists.items():

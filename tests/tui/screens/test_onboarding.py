@@ -318,7 +318,7 @@ async def test_a_tenant_is_onboarded_from_its_menu_and_its_page_leads_back(north
         await command(terminal, "onboard newcomer")
         assert terminal.app.seen.VIEW is View.ONBOARDING, ":onboard NAME goes on with what is open"
         await command(terminal, "onboard nobody")
-        assert terminal.shows("There is no tenant nobody.")
+        assert terminal.shows("No tenant fits 'nobody'.")
 
 
 async def test_a_tenant_that_is_here_as_a_draft_is_gone_on_with_instead_of_refused(north: Any, dashboard: Any) -> None:
