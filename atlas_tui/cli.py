@@ -17,6 +17,7 @@ from typing import NoReturn
 from atlas_tui.arguments import (
     alerts,
     apps,
+    attention,
     audit,
     bulk,
     collected,
@@ -40,6 +41,7 @@ from atlas_tui.arguments.kinds import Parser, common_into, common_options
 from storage.errors import AtlasError
 
 _TOPICS = (
+    attention,
     reading,
     running,
     bulk,

@@ -30,11 +30,13 @@ ALLOWED: Final = frozenset(
         "alerts": "add_rule delete_channel delete_rule edit_rule enable_channel enable_rule list_channels list_deliveries list_rules"
         " send_test",
         "apps": "show_app",
+        "attention": "acknowledge expiry list_problems show_problem withdraw",
         "audit": "export list_entries show_entry verify",
         "bulk": "cancel_batch list_batches retry_batch show_batch start_batch",
         "connections": "add_connection change_connection edit_connection resolve take_away",
         "consent": "list_requests make_link revoke_link show_evidence",
         "credentials": "confirm_removed expiring promote remove roll_back show verify",
+        "handover": "handover",
         "members": "add_member change_member leave list_members remove_member show_member",
         "notifications": "list_notifications read",
         "outages": "list_outages",
