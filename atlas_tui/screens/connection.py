@@ -151,7 +151,7 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
 
     def show_page(self) -> None:
         """The top, the tabs, and the open one."""
-        if not self.is_mounted:
+        if not self.is_whole:
             return
         top = self.query_one("#summary", Scrolled)
         if self.read is None:

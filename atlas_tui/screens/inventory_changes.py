@@ -127,7 +127,7 @@ class InventoryChangesScreen(CollectedList[InventoryChange]):
         """The two syncs and the numbers stand where other lists have their order."""
         super().show_state()
         changes = self.changes
-        if not self.is_mounted or changes is None or changes.syncs.connection_id != self.filter.connection_id:
+        if not self.is_whole or changes is None or changes.syncs.connection_id != self.filter.connection_id:
             return
         left = [Segment(f"of {self.filter.title}" if self.filter.title else "", "strong")]
         left.append(Segment(f"/{self.filter.text}" if self.filter.text else "", "info"))

@@ -146,7 +146,7 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
 
     def show_page(self) -> None:
         """The tabs, and the open one."""
-        if not self.is_mounted:
+        if not self.is_whole:
             return
         if self.section is Section.SHEET and self.read is not None and self.read.section is Section.SHEET:
             # Restored meanwhile: what is read for this tab says so, what was read before it was opened does not.
