@@ -15,7 +15,7 @@ from sqlalchemy import Row, bindparam, insert, literal, or_, select, update
 from storage import audit, operations
 from storage.access import Authority, Principal, authority
 from storage.batch_selection import IDS_AT_ONCE, Chosen, Selection, choose
-from storage.batch_tallies import FAILED, members
+from storage.batch_tallies import RETRIED, members
 from storage.batches import find
 from storage.columns import Id
 from storage.connection_filters import ConnectionQuery
@@ -95,7 +95,7 @@ def retry_failed(db: Database, who: Principal, batch_id: int, *, ticket: str | N
                     members.batch_id == batch_id,
                     or_(
                         members["class"] == BatchClass.CANCELLED.value,
-                        operation_runs.c.outcome.in_([outcome.value for outcome in FAILED]),
+                        operation_runs.c.outcome.in_([outcome.value for outcome in RETRIED]),
                     ),
                 )
                 .order_by(members.connection_id)

@@ -20,8 +20,11 @@ from storage.states import BatchClass, RunOutcome, RunStatus
 
 members: Final = run_batch_members.c
 
-FAILED: Final = (RunOutcome.FAILED, RunOutcome.BLOCKED, RunOutcome.LOST, RunOutcome.CANCELLED)
-"""Outcomes of runs that did not do their job: what `retry_failed` starts again, with the connections that were never tried."""
+FAILED: Final = (RunOutcome.FAILED, RunOutcome.BLOCKED, RunOutcome.LOST)
+"""Outcomes of runs that did not do their job."""
+
+RETRIED: Final = (*FAILED, RunOutcome.CANCELLED)
+"""Outcomes of runs that `retry_failed` starts again, with the connections that were never tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,13 @@ class Tally:
 
     @property
     def failed(self) -> int:
-        """How many can be retried: runs that did not do their job, and connections that were cancelled before they were tried."""
-        return sum(self.outcomes.get(outcome, 0) for outcome in FAILED) + self.classes.get(BatchClass.CANCELLED, 0)
+        """How many runs did not do their job; those that somebody cancelled are not among them."""
+        return sum(self.outcomes.get(outcome, 0) for outcome in FAILED)
+
+    @property
+    def retryable(self) -> int:
+        """How many can be retried: runs that failed or were cancelled, and connections that were cancelled before they were tried."""
+        return sum(self.outcomes.get(outcome, 0) for outcome in RETRIED) + self.classes.get(BatchClass.CANCELLED, 0)
 
 
 def count(tx: Transaction, batch_ids: Collection[int]) -> dict[int, Tally]:

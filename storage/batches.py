@@ -151,7 +151,7 @@ def status(db: Database, who: Principal, batch_id: int) -> BatchStatus:
         now,
         None if over else expected_end(row.tally, now),
         may_cancel=allowed and not over and row.cancel_requested_at is None,
-        may_retry=allowed and row.tally.failed > 0,
+        may_retry=allowed and row.tally.retryable > 0,
         why_not=why_not,
     )
 

@@ -95,7 +95,7 @@ class BatchActs(AtlasScreen):
             return
         session, id = self.session, batch.row.id
         sentences = (
-            f"{in_words(batch.row.tally.failed, 'connection')} on which it failed, was blocked when it began, was cancelled or was "
+            f"{in_words(batch.row.tally.retryable, 'connection')} on which it failed, was blocked when it began, was cancelled or was "
             "lost are tried again, as a batch of their own.",
             "Each goes through the gate again: what is still blocked is left out and counted.",
         )

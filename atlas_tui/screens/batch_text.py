@@ -28,7 +28,8 @@ def batch_lines(read: BatchStatus, chosen: Count | None, times: Times, width: in
     row = read.row
     title = f" Batch #{row.id}  {row.label} of {in_words(row.member_count, 'connection')}"
     lines: list[Line] = [(Part(title, "title"),)]
-    lines += field("State", (*badge(*state(row), width=_STATE_WIDTH).parts, Part(progress(row))), width)
+    lines += field("State", badge(*state(row), width=_STATE_WIDTH), width)
+    lines += field("Progress", progress(row), width)
     lines += field("Ends", _end(read, times), width)
     lines += field("Started by", f"{row.initiator}, {times.since(row.created_at)}", width)
     if row.cancel_requested_at is not None:
