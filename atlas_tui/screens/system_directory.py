@@ -205,8 +205,8 @@ class SystemDirectoryScreen(SystemPlane, ListScreen[DirectoryRow]):
         self.show_state()
 
     def _no_rollup(self, error: AtlasError) -> None:
-        """The list says why, in its own place."""
-        self._rollup = None
+        """The list says why, in its own place; the counts are asked for again in a while."""
+        self._rollup, self._rollup_is_due = None, True
         self.show_state()
 
     def set_filter(self, filter: Any) -> None:
