@@ -25,8 +25,18 @@ from storage.errors import InvalidInput
 
 KEPT: Final = 50
 _FILTER_WORDS: Final = {
-    "connections": ("consent:", "verification:", "lifecycle:", "reason:", "tenant:", "type:", "cloud:", "problems:yes"),
-    "runs": ("status:", "outcome:failed", "outcome:", "reason:", "since:1h", "tenant:", "by:", "type:"),
+    "connections": (
+        "consent:",
+        "verification:",
+        "lifecycle:",
+        "reason:",
+        "tenant:",
+        "type:",
+        "cloud:",
+        "problems:yes",
+        "batch:",
+    ),
+    "runs": ("status:", "outcome:failed", "outcome:", "reason:", "since:1h", "tenant:", "by:", "type:", "batch:"),
     "audit": (
         "action:",
         "actor:",
