@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -21,10 +21,12 @@ from storage.access import Principal, authority, require_person
 from storage.attention_credentials import running_out
 from storage.attention_grouping import Group, group
 from storage.attention_installation import InstallationProblem, installation_problems
-from storage.attention_sources import COUNTED, Reach, symptoms
+from storage.attention_outages import told
+from storage.attention_sources import COUNTED, Reach
 from storage.attention_steps import NextStep, Steps
 from storage.database import Database, Transaction
 from storage.errors import NotFound
+from storage.outages import Outage
 from storage.pages import Page, Place, page_of
 from storage.reasons import FixBy
 from storage.schema import platform_apps, tenants, user_views
@@ -139,10 +141,11 @@ def overview(db: Database, who: Principal, query: AttentionQuery) -> Overview:
         if not rights.may_enter(query.workspace_id):
             raise NotFound(f"Workspace {query.workspace_id} does not exist.")
         reach = Reach(rights, query.workspace_id, query.tenant_id)
-        groups = group(symptoms(tx, reach), running_out(tx, reach), acknowledgements.acked_now(tx, query.workspace_id))
+        read = told(tx, reach)
+        groups = group(read.symptoms, running_out(tx, reach), acknowledgements.acked_now(tx, query.workspace_id))
         steps = Steps(tx, rights, query.workspace_id)
         names = _names(tx, query.workspace_id, groups)
-        found = [_problem(place, names, steps, query.looked_at) for place in groups]
+        found = [_in_outage(_problem(place, names, steps, query.looked_at), read.outage) for place in groups]
         if query.tenant_id is None:
             found += [
                 _of_installation(problem, steps, query.looked_at)
@@ -303,6 +306,13 @@ def _problem(place: Group, names: _Names, steps: Steps, looked_at: datetime | No
         next_step=steps.of(reason, set(place.tenants.values())),
         acknowledge_refusal=steps.may_acknowledge(() if app_id is not None else set(place.tenants.values())),
     )
+
+
+def _in_outage(problem: Problem, outage: Outage | None) -> Problem:
+    """The problem that an outage is says so: what it is, and since when it is one."""
+    if outage is None or problem.reason_code != outage.reason_code or problem.client_id or problem.platform_app_id:
+        return problem
+    return replace(problem, name=outage.headline, sentence=f"{outage.sentence} {outage.advice}", since=outage.since)
 
 
 def _name(place: Group, names: _Names, only: int | None) -> str:

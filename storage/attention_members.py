@@ -21,7 +21,8 @@ from storage.acknowledging import Terms, acknowledge, acknowledge_app, withdraw,
 from storage.attention import Problem, find
 from storage.attention_credentials import running_out
 from storage.attention_grouping import shared_by
-from storage.attention_sources import COUNTED, Kind, Reach, Symptom, symptoms
+from storage.attention_outages import told
+from storage.attention_sources import COUNTED, Kind, Reach, Symptom
 from storage.connections import ConnectionRow, rows_by_id
 from storage.database import Database, Transaction
 from storage.pages import Page, Place, SortKey, read_page
@@ -203,7 +204,7 @@ def _found(tx: Transaction, rights: Authority, workspace_id: int, problem: Probl
     """The connections of a problem, and where it shows on each."""
     client = problem.platform_app_id or problem.client_id
     reach = Reach(rights, workspace_id, client=client)
-    rows = symptoms(tx, reach, problem.reason_code).rows
+    rows = told(tx, reach, problem.reason_code).symptoms.rows
     elsewhere = shared_by(problem.reason_code, rows) if client is None else frozenset[int | str]()
     by_connection: dict[int, list[Symptom]] = {}
     for symptom in rows:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import leases, outages
+from storage import attention, attention_members, leases, outages
+from storage.attention import AttentionQuery
 from storage.failures import failure
 from storage.finishing import RunResult
 from storage.operations import CONNECTION_CHECK, INVENTORY_SYNC
@@ -155,3 +156,27 @@ def test_one_workload_that_fails_in_part_is_microsofts_too(sqlite_fleet: Any) ->
     found = current(fleet)
     assert found is not None
     assert found.kind is OutageKind.MICROSOFT
+
+
+def test_attention_tells_an_outage_once_however_it_strikes(fleet: Any) -> None:
+    connections = grown(fleet, 7)
+    for connection, reason in zip(
+        connections, ["network_dns"] * 4 + ["network_connect"] * 2 + ["secret_expired"], strict=True
+    ):
+        fleet.check(connection, fleet.failing_report(reason))
+    since = fleet.clock.time
+    fleet.clock.advance(minutes=3)
+    found = attention.overview(fleet.db, fleet.dana, AttentionQuery(fleet.north)).problems
+    by_reason = {problem.reason_code: problem for problem in found}
+    assert {"network_dns": 6, "secret_expired": 1}.items() <= {p.reason_code: p.connections for p in found}.items()
+    assert "network_connect" not in by_reason
+    outage = by_reason["network_dns"]
+    assert (outage.name, outage.since) == ("Probable local network problem", since)
+    assert "Look at the worker host" in outage.sentence
+    members = attention_members.connection_ids(fleet.db, fleet.dana, fleet.north, outage.id)
+    assert set(members) == set(connections[:-1])
+    for connection in connections[:3]:
+        fleet.check(connection)
+    found = attention.overview(fleet.db, fleet.dana, AttentionQuery(fleet.north)).problems
+    left = {p.reason_code: p.connections for p in found}
+    assert (left["network_dns"], left["network_connect"]) == (1, 2), "it is over, and what is left is told by itself"
