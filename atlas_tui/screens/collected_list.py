@@ -89,7 +89,7 @@ class CollectedList(Acts, ListScreen[Row], Generic[Row]):
     def set_filter(self, filter: ListFilter) -> None:
         """Show something else; of another tenant, read who collects for it."""
         before = self.whose
-        if filter.title != self.filter.title or filter.connection_id != before.connection_id:
+        if (filter.tenant_id, filter.connection_id) != (before.tenant_id, before.connection_id):
             self.collector = None
         super().set_filter(filter)
         self.show_texts()
