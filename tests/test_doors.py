@@ -106,13 +106,28 @@ def test_only_the_microsoft_provider_speaks_http_and_msal() -> None:
     network = {"httpx", "msal", "requests", "urllib3", "aiohttp", "http", "h11"}
     for room in ("storage", "tasks", "atlas_tui", "migrations"):
         for file, imports in _sources(room).items():
-            if not file.startswith("tasks/providers/microsoft/"):
+            # The sign of life is one GET to an address of the configuration's, and knows nothing else.
+            if not file.startswith("tasks/providers/microsoft/") and file != "tasks/ping.py":
                 assert _tops(imports) & network == set(), file
                 assert "urllib.request" not in imports, file
     outside = _loaded(
         "\n".join(f"import {m}" for m in _modules("tasks") if not m.startswith("tasks.providers.microsoft"))
     )
     assert "msal" not in outside
+
+
+def test_alerts_leave_by_one_module_and_figures_by_another() -> None:
+    only = {
+        "apprise": "tasks/alert_sending.py",
+        "smtplib": "tasks/alert_sending.py",
+        "prometheus_client": "tasks/metrics.py",
+    }
+    for room in ("storage", "tasks", "atlas_tui", "migrations"):
+        for file, imports in _sources(room).items():
+            for library, place in only.items():
+                assert library not in _tops(imports) or file == place, file
+    unasked = _loaded("import tasks.worker")
+    assert _tops(unasked) & {"apprise", "prometheus_client"} == set(), "they take a while, and few workers need them"
 
 
 def test_only_the_keyring_and_its_neighbours_touch_private_keys() -> None:
@@ -124,13 +139,14 @@ def test_only_the_keyring_and_its_neighbours_touch_private_keys() -> None:
                 assert "X25519PrivateKey" not in text, file
 
 
-def test_only_the_gateway_and_key_rotation_open_credentials() -> None:
+def test_only_the_gateway_key_rotation_and_alerts_open_credentials() -> None:
     callers = {
         file
         for file in _sources("tasks")
         if any(word in (ROOT / file).read_text(encoding="utf-8") for word in ("keyring.open(", "open_bytes("))
     }
-    assert callers <= {"tasks/keyring.py", "tasks/key_rotation.py", "tasks/providers/microsoft/gateway.py"}
+    may = {"tasks/keyring.py", "tasks/key_rotation.py", "tasks/alerting.py", "tasks/providers/microsoft/gateway.py"}
+    assert callers <= may
 
 
 def test_nothing_of_the_project_imports_the_simulator_and_it_imports_nothing_of_the_project() -> None:
