@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Row, and_, func, insert, select, update
 
-from storage import audit, credentials, reasons
+from storage import audit, credentials, shared_problems
 from storage.access import Principal, authority, who_may
 from storage.capabilities import Capability
 from storage.connection_edits import forget_identity
@@ -24,6 +24,7 @@ from storage.fields import read_guid, read_name, read_redirect_uri
 from storage.retired_keys import Reminder, open_reminders
 from storage.schema import credentials as credential_table
 from storage.schema import platform_apps, provider_connections, tenants
+from storage.shared_problems import AppProblem
 from storage.states import Cloud, ConnectionType, CredentialOwner, CredentialSlot, Topic
 
 
@@ -48,27 +49,6 @@ class PlatformApp:
     credentials: tuple[credentials.CredentialInfo, ...]
 
 
-SHARED_FROM: Final = 5
-"""The same reason on this many connections of one application is the application's problem (product rule "Connection type")."""
-
-
-@dataclass(frozen=True, slots=True)
-class SharedProblem:
-    """One reason that several of an app's connections have: one problem.
-
-    Attributes:
-        reason_code: the reason.
-        connections: how many enabled connections of the app have it.
-        sentence: what is wrong.
-        next_step: what to do about it.
-    """
-
-    reason_code: str
-    connections: int
-    sentence: str
-    next_step: str
-
-
 @dataclass(frozen=True, slots=True)
 class PlatformAppDetail:
     """Everything about one platform app that a person may see. Its connections: `connections.page` with `platform_app_id`.
@@ -79,7 +59,7 @@ class PlatformAppDetail:
         credential_changed_at: when a credential of it was stored or moved last.
         expires_at: when the credential in use ends; None when unknown or there is none.
         home_connection_id: the workspace's own connection of the app's home tenant, on which it is verified; None when there is none.
-        shared_problems: reasons that at least `SHARED_FROM` of its connections have, the most frequent first.
+        shared_problems: reasons that several of its connections have, the most frequent first.
         reminders: old keys that Microsoft may still accept: remove them there.
         may_manage: whether the principal may change it.
         who_may_manage: who could, when the principal may not; empty otherwise.
@@ -90,7 +70,7 @@ class PlatformAppDetail:
     credential_changed_at: datetime | None
     expires_at: datetime | None
     home_connection_id: int | None
-    shared_problems: tuple[SharedProblem, ...]
+    shared_problems: tuple[AppProblem, ...]
     reminders: tuple[Reminder, ...]
     may_manage: bool
     who_may_manage: str
@@ -219,7 +199,7 @@ def get(db: Database, who: Principal, app_id: int) -> PlatformAppDetail:
             credential_changed_at=row.credential_changed_at,
             expires_at=in_use[0].expires_at if in_use else None,
             home_connection_id=home_connection(tx, row),
-            shared_problems=_shared_problems(tx, app_id),
+            shared_problems=shared_problems.of_app(tx, app_id),
             reminders=open_reminders(tx, see(tx, who, CredentialOwner.PLATFORM_APP, app_id)),
             may_manage=may_manage,
             who_may_manage="" if may_manage else who_may(tx, manage, row.workspace_id),
@@ -261,23 +241,6 @@ def home_connection(tx: Transaction, app: Row[Any]) -> int | None:
         .order_by(provider_connections.c.is_default.desc(), provider_connections.c.id)
         .limit(1)
     ).scalar_one_or_none()
-
-
-def _shared_problems(tx: Transaction, app_id: int) -> tuple[SharedProblem, ...]:
-    reason, number = provider_connections.c.last_reason_code, func.count().label("number")
-    rows = tx.run(
-        select(reason, number)
-        .where(
-            provider_connections.c.platform_app_id == app_id,
-            provider_connections.c.is_enabled,
-            reason.is_not(None),
-        )
-        .group_by(reason)
-        .having(number >= SHARED_FROM)
-        .order_by(number.desc(), reason)
-    ).all()
-    found = [(row.number, reasons.find(row.last_reason_code)) for row in rows]
-    return tuple(SharedProblem(known.code, number, known.sentence, known.next_step) for number, known in found)
 
 
 def app_of(tx: Transaction, row: Row[Any]) -> PlatformApp:

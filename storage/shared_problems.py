@@ -5,6 +5,7 @@ Promise: one number says from how many on, for lists, pages and alerts alike. Wh
     SHARED_FROM                                 five
     shared_clients(clients) -> frozenset        which clients, of those that have one reason, are the problem themselves (pure)
     of_connection(db, who, connection_id)       what a connection shares with others, for its page
+    of_app(tx, app_id)                          what a platform app's connections share, for the app's page
 
 A client is the id of a platform app (int), or the client id of an app registration of its own (str) that several connections were given.
 Transient reasons are nobody's app: those are outages (`outages`).
@@ -24,8 +25,7 @@ from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import NotFound
-from storage.schema import connection_operations as co
-from storage.schema import platform_apps, tenants
+from storage.schema import connection_operations, platform_apps, tenants
 from storage.schema import provider_connections as pc
 from storage.states import TenantLifecycle, VerificationStatus
 
@@ -58,6 +58,23 @@ class SharedProblem:
     others: int
     platform_app_id: int | None
     app_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppProblem:
+    """One reason that several of an app's connections have: one problem.
+
+    Attributes:
+        reason_code: the reason.
+        connections: how many enabled connections of the app have it.
+        sentence: what is wrong.
+        next_step: what to do about it.
+    """
+
+    reason_code: str
+    connections: int
+    sentence: str
+    next_step: str
 
 
 def shared_clients(clients: Iterable[Client | None]) -> frozenset[Client]:
@@ -106,11 +123,39 @@ def of_connection(db: Database, who: Principal, connection_id: int) -> tuple[Sha
     return tuple(sorted(found, key=lambda problem: (-problem.others, problem.reason_code)))
 
 
+def of_app(tx: Transaction, app_id: int) -> tuple[AppProblem, ...]:
+    """Returns the problems that a platform app's connections share, the most widespread first. The caller has asked for authority."""
+    mine = (pc.c.platform_app_id == app_id, pc.c.is_enabled)
+    by_badge = select(pc.c.id, pc.c.last_reason_code.label("code")).where(
+        *mine, pc.c.last_reason_code.is_not(None), pc.c.verification_status.in_(_BAD)
+    )
+    by_operation = (
+        select(pc.c.id, connection_operations.c.last_reason_code.label("code"))
+        .join(connection_operations, connection_operations.c.connection_id == pc.c.id)
+        .where(*mine, connection_operations.c.last_reason_code.is_not(None), _FAILING)
+    )
+    either, number = union(by_badge, by_operation).subquery(), func.count().label("number")
+    rows = tx.run(
+        select(either.c.code, number)
+        .group_by(either.c.code)
+        .having(number >= SHARED_FROM)
+        .order_by(number.desc(), either.c.code)
+    )
+    found = [(row.number, reasons.find(row.code)) for row in rows]
+    return tuple(
+        AppProblem(known.code, number, known.sentence, known.next_step)
+        for number, known in found
+        if not known.is_transient
+    )
+
+
 def _reasons_of(tx: Transaction, row: Row[Any]) -> list[str]:
     """What is wrong with a connection: what its badge says, and what its operations failed for."""
     failing = tx.run(
-        select(co.c.last_reason_code).where(
-            co.c.connection_id == row.id, co.c.failing_since.is_not(None), co.c.last_reason_code.is_not(None)
+        select(connection_operations.c.last_reason_code).where(
+            connection_operations.c.connection_id == row.id,
+            connection_operations.c.failing_since.is_not(None),
+            connection_operations.c.last_reason_code.is_not(None),
         )
     ).scalars()
     codes = dict.fromkeys(failing.all())
@@ -129,8 +174,12 @@ def _count_others(tx: Transaction, row: Row[Any], code: str, visible: ColumnElem
     )
     by_badge = others.where(pc.c.last_reason_code == code, pc.c.verification_status.in_(_BAD)).limit(COUNTED + 1)
     by_operation = (
-        others.join(co, co.c.connection_id == pc.c.id)
-        .where(co.c.workspace_id == row.workspace_id, co.c.last_reason_code == code, _FAILING)
+        others.join(connection_operations, connection_operations.c.connection_id == pc.c.id)
+        .where(
+            connection_operations.c.workspace_id == row.workspace_id,
+            connection_operations.c.last_reason_code == code,
+            _FAILING,
+        )
         .limit(COUNTED + 1)
     )
     # Each part is cut by itself (SQLite has no LIMIT inside a UNION), and the union counts a connection once.
