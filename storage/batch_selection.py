@@ -57,8 +57,13 @@ class Selection:
         """The filter as people type it; empty when connections were named, or nothing was filtered."""
         if self.connection_ids is not None:
             return ""
-        problems = ["problems:yes"] if self.query.problems_only else []
-        return " ".join([*problems, *([self.query.text.strip()] if self.query.text.strip() else [])])
+        parts = [
+            self.query.text.strip(),
+            "problems:yes" if self.query.problems_only else "",
+            f"(of tenant {self.query.tenant_id})" if self.query.tenant_id is not None else "",
+            f"(but for {len(self.excepted)})" if self.excepted else "",
+        ]
+        return " ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)

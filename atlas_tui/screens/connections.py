@@ -15,9 +15,9 @@ from atlas_tui.links import Link, View, to_connection, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.connection_columns import USUAL, WIDE
 from atlas_tui.screens.connection_form import EditConnection, NewConnection
+from atlas_tui.screens.connection_query import query_of
 from atlas_tui.screens.connection_text import name_of, overview, summary
 from atlas_tui.screens.form_opening import open_form
-from atlas_tui.screens.list_filter import asked, sort_key
 from atlas_tui.screens.listing import ListScreen
 from atlas_tui.screens.prose import blank
 from atlas_tui.screens.scrolled import Composer
@@ -26,7 +26,7 @@ from atlas_tui.widgets.columns import Column
 from atlas_tui.widgets.pages import PageRequest
 from atlas_tui.widgets.table_messages import ListTexts
 from storage import connections
-from storage.connections import ConnectionDetail, ConnectionQuery, ConnectionRow
+from storage.connections import ConnectionDetail, ConnectionRow
 from storage.states import Topic
 
 if TYPE_CHECKING:
@@ -68,12 +68,7 @@ class ConnectionsScreen(Acts, ListScreen[ConnectionRow]):
 
     def read_page(self, session: Session, request: PageRequest, place: Place) -> Page[ConnectionRow]:
         """A page of connections."""
-        wanted, tenant_id = asked(request)
-        sort, descending = sort_key(request.sort, "tenant")
-        query = ConnectionQuery(
-            session.workspace.workspace_id, wanted.text, wanted.problems, tenant_id, sort, descending
-        )
-        return connections.page(session.db, session.who, query, place, request.limit)
+        return connections.page(session.db, session.who, query_of(session, request), place, request.limit)
 
     def read_panel(self, session: Session, key: int) -> ConnectionDetail:
         """What its page shows first."""

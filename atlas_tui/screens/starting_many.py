@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from atlas_tui.batch_words import dry_run_lines
 from atlas_tui.links import to_batch
-from atlas_tui.screens.list_filter import asked, sort_key
+from atlas_tui.screens.connection_query import query_of
 from atlas_tui.screens.starting import WHAT_A_WORKER_DOES
 from atlas_tui.widgets.confirm_name import Confirmed
 from atlas_tui.widgets.dry_run import DryRunQuestion
 from storage import batch_ending, batch_previews, batch_starting
 from storage.batch_previews import DryRun
 from storage.batch_selection import Selection
-from storage.connections import ConnectionQuery
 from storage.errors import AtlasError
 from storage.operations import Operation
 
@@ -41,13 +40,9 @@ SHORTEST_PAUSE: Final = 0.02
 
 def selection_of(session: Session, targets: Targets) -> Selection:
     """The connections that are meant, as storage takes them."""
-    workspace_id = session.workspace.workspace_id
     if not targets.all_in_filter or targets.request is None:
-        return Selection.named(workspace_id, targets.connection_ids)
-    wanted, tenant_id = asked(targets.request)
-    sort, descending = sort_key(targets.request.sort, "tenant")
-    query = ConnectionQuery(workspace_id, wanted.text, wanted.problems, tenant_id, sort, descending)
-    return Selection.found(query, targets.connection_ids)
+        return Selection.named(session.workspace.workspace_id, targets.connection_ids)
+    return Selection.found(query_of(session, targets.request), targets.connection_ids)
 
 
 class StartMany:

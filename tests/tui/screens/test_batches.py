@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage import batch_ending, leases
+from sqlalchemy import select
+
+from storage import batch_ending, dispatching, leases
 from storage.finishing import RunResult, finish
+from storage.schema import provider_connections, run_batch_members
 from storage.states import RunOutcome
 
 
@@ -84,7 +87,7 @@ async def test_a_batch_goes_on_without_being_watched_and_its_end_is_said(small_f
     async with dashboard(small_fleet) as terminal:
         await _start_all(terminal)
         await terminal.press("escape")
-        runs = leases.dispatch(small_fleet.db, "w1", 8)
+        runs = dispatching.dispatch(small_fleet.db, "w1", 8)
         for run_id in runs:
             claim = leases.claim(small_fleet.db, "w1", run_id)
             finish(small_fleet.db, claim.held, RunResult(RunOutcome.SUCCEEDED))
@@ -93,3 +96,23 @@ async def test_a_batch_goes_on_without_being_watched_and_its_end_is_said(small_f
         await terminal.wait_for(lambda: terminal.shows("Compliance snapshot of 5 connections:"))
         await terminal.press("l")
         assert terminal.shows("100 % (5/5)")
+
+
+async def test_all_in_this_filter_is_what_the_list_shows_but_for_what_was_unmarked(
+    small_fleet: Any, dashboard: Any
+) -> None:
+    async with dashboard(small_fleet) as terminal:
+        await terminal.press("slash")
+        await terminal.type("!tailspin")
+        await terminal.press("enter", "A", "space")  # all but the row under the cursor, Contoso
+        await terminal.press("x", "c")
+        await terminal.wait_for(lambda: terminal.shows("blocked, and left out:"))
+        await terminal.press("right", "enter")
+        await terminal.wait_for(lambda: terminal.shows("!tailspin (but for 1)"))
+        with small_fleet.db.read() as tx:
+            meant = set(tx.run(select(run_batch_members.c.connection_id)).scalars())
+            everything = set(tx.run(select(provider_connections.c.id)).scalars())
+        assert meant == everything - {
+            small_fleet.connection["Contoso Ltd"],
+            small_fleet.connection["Tailspin Toys"],
+        }
