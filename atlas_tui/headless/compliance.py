@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from atlas_tui.compliance_words import standing
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.naming import find_tenant
 from atlas_tui.headless.opening import Opened, opened
@@ -35,13 +36,14 @@ def _every_tenant(here: Opened, options: argparse.Namespace) -> int:
     if options.json:
         write_json([{**_line(row), "points": [_point(point) for point in row.points]} for row in rows])
     else:
-        head = ("ID", "TENANT", "TAKEN", "DEVICES", "COMPLIANT", "NONCOMPLIANT", "CHANGE")
+        head = ("ID", "TENANT", "TAKEN", "DEVICES", "COMPLIANT", "NONCOMPLIANT", "CHANGE", "STATE")
         write_table(head, [_cells(row) for row in rows])
     return exit_codes.OK
 
 
 def _line(row: TenantCompliance) -> dict[str, object]:
-    return {"tenant_id": row.tenant_id, "tenant_name": row.tenant_name, **_document(row.now)}
+    known = {"tenant_id": row.tenant_id, "tenant_name": row.tenant_name, **_document(row.now)}
+    return known | {"last_try": row.attempt}
 
 
 def _document(known: Compliance) -> dict[str, object]:
@@ -56,11 +58,13 @@ def _document(known: Compliance) -> dict[str, object]:
 def _cells(row: TenantCompliance) -> tuple[str, ...]:
     now, change = row.now.snapshot, row.now.difference
     name = (str(row.tenant_id), row.tenant_name)
+    state = standing(row)[1]
     if now is None:
-        return (*name, "-", "-", "-", "-", "-")
+        why = f" ({row.attempt.reason_code})" if row.attempt is not None and row.attempt.reason_code else ""
+        return (*name, "-", "-", "-", "-", "-", f"{state}{why}")
     moved = "-" if change is None else f"{change['noncompliant']:+,}"
     counts = (f"{now.total:,}", f"{now.counts['compliant']:,}", f"{now.counts['noncompliant']:,}")
-    return (*name, moment(now.taken_at), *counts, moved)
+    return (*name, moment(now.taken_at), *counts, moved, state)
 
 
 def _tenant(known: Compliance, as_json: bool) -> int:

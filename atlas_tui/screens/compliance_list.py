@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from atlas_tui.badges import badge
 from atlas_tui.cells import Cell, Line, Part, age_bucket, cell
 from atlas_tui.command import Where
+from atlas_tui.compliance_words import standing
 from atlas_tui.exporting import Format
 from atlas_tui.links import Link, View, to_compliance_of, to_run
 from atlas_tui.screens.acting import Acts, Targets
@@ -57,16 +59,8 @@ def _change(row: TenantCompliance, now: datetime) -> Cell:
 
 
 def _standing(row: TenantCompliance, now: datetime) -> Cell:
-    """Why there is nothing, or that something newer is not whole."""
-    if row.now.partial is not None:
-        return cell("! partial", "warn")
-    if row.now.snapshot is not None:
-        return cell("")
-    if row.attempt is None:
-        return cell("o never", "muted")
-    if row.attempt.reason_code is None:
-        return cell("o none", "muted")
-    return cell("o skipped", "muted") if row.attempt.is_skipped else cell("x failed", "bad")
+    glyph, word = standing(row)
+    return badge(glyph, word, _STANDING_WIDTH) if glyph else cell("")
 
 
 def _taken_at(row: TenantCompliance) -> datetime | None:
