@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ from typing import Any
 import pytest
 
 from atlas_tui.headless.following import Following, state_words
+from atlas_tui.headless.opening import opened
 from atlas_tui.headless.running import SHORT_NAMES
-from storage import access, finishing, leases, runs
+from atlas_tui.headless.waiting import wait_for
+from storage import access, dispatching, finishing, leases, runs
 from storage.database import Database, open_database
 from storage.feed import ChangeFeed
 from storage.operations import CONNECTION_CHECK
@@ -56,7 +59,7 @@ def a_worker(atlas: Any) -> Iterator[None]:
         db = open_database(str(atlas.database))
         try:
             while not over.wait(0.05):
-                for claim in filter(None, (leases.claim(db, "w1", id) for id in leases.dispatch(db, "w1", 1))):
+                for claim in filter(None, (leases.claim(db, "w1", id) for id in dispatching.dispatch(db, "w1", 1))):
                     leases.report_progress(db, claim.held, done=3, total=8, phase="items", steps=())
                     finishing.finish(db, claim.held, result_of(claim))
         finally:
@@ -108,6 +111,24 @@ def test_ctrl_c_stops_following_and_says_that_the_run_goes_on(atlas: Any, monkey
     run = atlas("runs", "--json").json[0]
     assert f"#{run['id']} goes on; follow it again: atlas-tui watch {run['id']}" in said.err
     assert run["status"] == "queued"
+
+
+def test_several_runs_are_waited_for_and_go_on_without_it(atlas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = [str(atlas.connection(name)) for name in ("Contoso", "Fabrikam")]
+    ids = [int(atlas("check", number, "--no-wait", "--json").json["run"]["id"]) for number in numbers]
+    terminal = FakeTerminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with opened(atlas.config, None) as here:
+        with monkeypatch.context() as patch:
+            patch.setattr(ChangeFeed, "poll", lambda feed: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                wait_for(here, ids, 60)
+        assert "What was started goes on" in terminal.getvalue()
+        with a_worker(atlas):
+            assert wait_for(here, ids, 60)
+        assert wait_for(here, ids, 0)
+    assert "0 of 2 runs ended" in terminal.getvalue()
+    assert terminal.getvalue().endswith("2 of 2 runs ended\r\x1b[K")
 
 
 def test_a_terminal_is_told_how_far_it_is_on_one_line_and_nobody_else(atlas: Any, monkeypatch: Any) -> None:

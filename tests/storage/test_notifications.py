@@ -76,7 +76,8 @@ def test_whoever_is_nobody_here_has_an_empty_inbox_and_marks_nothing(sqlite_flee
             notifications.mark_all_read(fleet.db, who)
 
 
-def test_what_one_may_not_see_any_more_is_not_told(fleet: Any) -> None:
+def test_what_one_may_not_see_any_more_is_not_told(sqlite_fleet: Any) -> None:
+    fleet = sqlite_fleet
     sam = fleet.add_member("sam", Role.OPERATOR, tenant_id=fleet.tenant["contoso"])
     check(fleet, "contoso", "sam")
     assert len(told(fleet, "sam")) == notifications.look(fleet.db, sam, 0).unread == 1
@@ -95,7 +96,8 @@ def test_what_one_may_not_see_any_more_is_not_told(fleet: Any) -> None:
     assert notifications.look(fleet.db, sam, 0) == notifications.Inbox(0, False, 0)
 
 
-def test_a_look_counts_what_is_unread_and_says_what_is_new_since(fleet: Any) -> None:
+def test_a_look_counts_what_is_unread_and_says_what_is_new_since(sqlite_fleet: Any) -> None:
+    fleet = sqlite_fleet
     first = notifications.look(fleet.db, fleet.dana)
     assert (first.unread, first.arrived, first.words) == (0, (), "0")
     check(fleet, "contoso")

@@ -202,7 +202,8 @@ def test_a_tenant_without_a_connection_has_no_health_and_says_so(sqlite_fleet: A
     assert (detail.row.default, detail.permissions, detail.runs) == (None, None, ())
 
 
-def test_runs_of_all_workspaces_are_read_but_neither_cancelled_nor_retried(fleet: Any) -> None:
+def test_runs_of_all_workspaces_are_read_but_neither_cancelled_nor_retried(sqlite_fleet: Any) -> None:
+    fleet = sqlite_fleet
     first, second = (fleet.check(fleet.connection[name]).id for name in ("contoso", "fabrikam"))
     pat = fleet.people["pat"]
     seen = system_runs.page(fleet.db, pat, SystemRunQuery(), Place.first()).rows
