@@ -80,7 +80,7 @@ def identity_of_staff(session: Session) -> list[Segment]:
         Segment("ATLAS", "title", 6),
         Segment("SYSTEM PLANE", "strong"),
         Segment(f"{session.who.label}/{roles}", priority=2),
-        Segment("read-only", "warn", 4),
+        Segment("read-only", "warn", 1),
     ]
     if not session.db.is_sqlite:
         words.append(Segment(session.db.kind, "muted", 5))
