@@ -7,7 +7,7 @@ what ran last. Knows no badge: a row may fail while all three badges are content
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -162,20 +162,41 @@ def note_completed(tx: Transaction, run: Row[Any]) -> None:
 
 
 def note_blocked(tx: Transaction, connection: Row[Any], operation_type: str, reason_code: str) -> None:
-    """Writes down that a schedule could not start an operation. The same reason again keeps its time; another one begins anew.
+    """Writes down that a schedule could not start an operation, as `note_each_blocked` does of several connections."""
+    note_each_blocked(tx, [(connection, reason_code)], operation_type)
+
+
+def note_each_blocked(tx: Transaction, blocked: Sequence[tuple[Row[Any], str]], operation_type: str) -> None:
+    """Writes down on which connections a schedule could not start an operation.
+
+    The same reason again keeps its time; another one begins anew.
 
     Args:
-        tx: a write transaction that holds the connection's lock.
-        connection: its row, as `gate.lock_connection` returned it.
+        tx: a write transaction that holds the connections' locks.
+        blocked: their rows, as `gate.lock_connections` returned them, each with the reason code.
         operation_type: what could not start.
-        reason_code: why.
     """
-    values = {"blocked_reason_code": reason_code, "blocked_since": tx.now()}
-    statement = _insert(tx, connection.id, operation_type, connection.workspace_id, connection.tenant_id, values)
+    if not blocked:
+        return
+    now = tx.now()
+    statement = (sqlite if tx.is_sqlite else postgresql).insert(connection_operations)
     kept, new = connection_operations.c, statement.excluded
     since = case((kept.blocked_reason_code == new.blocked_reason_code, kept.blocked_since), else_=new.blocked_since)
     later = {"blocked_reason_code": new.blocked_reason_code, "blocked_since": since}
-    tx.run(statement.on_conflict_do_update(index_elements=["connection_id", "type"], set_=later))
+    tx.run(
+        statement.on_conflict_do_update(index_elements=["connection_id", "type"], set_=later),
+        [
+            {
+                "connection_id": connection.id,
+                "type": operation_type,
+                "workspace_id": connection.workspace_id,
+                "tenant_id": connection.tenant_id,
+                "blocked_reason_code": reason_code,
+                "blocked_since": now,
+            }
+            for connection, reason_code in blocked
+        ],
+    )
     tx.touch(Topic.ATTENTION, Topic.CONNECTIONS)
 
 

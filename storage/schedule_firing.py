@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, literal, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Row, and_, delete, insert, literal, literal_column, or_, select, update
 
 from storage import audit, breakers, connection_operations, operations
 from storage.access import WORKER
@@ -64,7 +64,8 @@ def fire_due(db: Database, *, limit: int = 100) -> int:
     return sum(db.write(lambda tx, row=row: _fire(tx, row.id, row.next_due_at)) for row in due)  # type: ignore[misc]
 
 
-_ENABLED: Final = schedules.c.is_enabled
+_ENABLED: Final = literal_column("schedules.is_enabled", Boolean())
+"""Word for word as in the partial index: compared with 1, as SQLite's dialect would write it, the index is not used."""
 
 
 def _fire(tx: Transaction, schedule_id: int, seen: datetime | None) -> int:
@@ -237,7 +238,8 @@ def _lock(tx: Transaction, statement: Any, *, read: bool = False) -> Row[Any] | 
 
 
 def _next_connections(tx: Transaction, schedule: Row[Any], after: int, chunk: int) -> Sequence[int]:
-    condition = connections_of(ScheduleScope(schedule.scope_kind), schedule.workspace_id, target_of(schedule))
+    kind = ScheduleScope(schedule.scope_kind)
+    condition = connections_of(kind, schedule.workspace_id, target_of(schedule), by_id=True)
     return tx.run(select(pc.c.id).where(condition, pc.c.id > after).order_by(pc.c.id).limit(chunk)).scalars().all()
 
 
@@ -253,6 +255,7 @@ def _start(
     origin = Origin(RunCause.SCHEDULE, run_after=True, schedule_id=schedule.id)
     results = start_each_in(tx, WORKER, free, operation, origin, _begins(firing, [row.id for row in free]))
     found: list[tuple[Became, str | None]] = []
+    blocked: list[tuple[Row[Any], str]] = []
     for row in connections:
         if (skipped := _skipped(row)) is not None:
             found.append((skipped, None))
@@ -260,7 +263,8 @@ def _start(
         what, why = (Became.BLOCKED, breakers.BREAKER_OPEN) if row.id in held_back else _became(results.get(row.id))
         found.append((what, why))
         if why is not None:
-            connection_operations.note_blocked(tx, row, operation.type, why)
+            blocked.append((row, why))
+    connection_operations.note_each_blocked(tx, blocked, operation.type)
     return found
 
 

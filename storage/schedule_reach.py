@@ -50,15 +50,19 @@ class NextDue:
         return operations.find(self.type).label
 
 
-def connections_of(kind: ScheduleScope, workspace_id: int, target_id: int | None) -> ColumnElement[bool]:
+def connections_of(
+    kind: ScheduleScope, workspace_id: int, target_id: int | None, *, by_id: bool = False
+) -> ColumnElement[bool]:
     """Makes the condition on `provider_connections` that a schedule reaches one.
 
     Args:
         kind: what the schedule reaches.
         workspace_id: whose it is.
         target_id: which tag, tenant or connection.
+        by_id: they are wanted in the order of their ids, a few at a time: an index of the workspace would give all of them to be sorted.
     """
-    mine = provider_connections.c.workspace_id == workspace_id
+    workspace = provider_connections.c.workspace_id
+    mine = (workspace + 0 if by_id else workspace) == workspace_id
     match kind:
         case ScheduleScope.WORKSPACE:
             return mine
