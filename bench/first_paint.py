@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.figures import Aim, Figure, Section, timed
 from bench.fleets import Fleets
 from bench.subjects import READY
-from bench.terminal import Terminal, dashboard, this_python
+from bench.terminal import PROBLEMS, Terminal, dashboard, this_python
 
 NAME = "first-paint"
 SIZE = (80, 24)
@@ -23,8 +23,8 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
             "floor": _shown(this_python("-m", "bench.subjects", "bare", "--sqlalchemy"), READY)[-1],
             "list": _shown(this_python("-m", "bench.subjects", "list", "--database", str(small.path)), "+ enabled")[-1],
         }
-        taken["frame"], taken["small"] = _shown(dashboard(small.config), "ATLAS", "+ enabled")
-        taken["large"] = _shown(dashboard(large.config), "+ enabled")[-1]
+        taken["frame"], taken["small"] = _shown(dashboard(small.config), "ATLAS", PROBLEMS)
+        taken["large"] = _shown(dashboard(large.config), PROBLEMS)[-1]
         if number >= 0:
             for name, seconds in taken.items():
                 samples[name].append(seconds)

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from bench.figures import Aim, Figure, Section, counted, timed
 from bench.fleets import BulkFleet, Fleets
-from bench.terminal import Terminal, dashboard, this_python
+from bench.terminal import PROBLEMS, Terminal, dashboard, this_python
 from storage import connections
 from storage.connections import ConnectionQuery
 from storage.database import Transaction
@@ -103,6 +103,9 @@ def _subjects(fleets: Fleets, size: tuple[int, int], large: int, *, quick: bool)
         for kind, count in wanted:
             subject = Subject(kind, fleets.of(count), size)
             stack.enter_context(subject.terminal)
+            if kind == "dashboard":
+                subject.terminal.until(lambda lines: any(PROBLEMS in line for line in lines))
+                subject.terminal.send(b"2")
             subject.terminal.until(lambda lines: any("+ enabled" in line for line in lines))
             subjects.append(subject)
         for subject in subjects:

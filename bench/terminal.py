@@ -26,6 +26,9 @@ ROOT: Final = Path(__file__).parents[1]
 QUIET: Final = 0.06
 """Seconds without a byte after which an answer counts as complete."""
 
+PROBLEMS: Final = " reasons, "
+"""What the first screen says above its rows once they are there, of a fleet that has problems."""
+
 _ENVIRONMENT: Final = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIMATIONS": "none"}
 """True colour: the most bytes a colour can take."""
 

@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from atlas_tui.badges import BADGE_WIDTH, consent_badge, verification_badge
 from atlas_tui.cells import Cell, Line, Part, age_bucket, cell
-from atlas_tui.command import Where
+from atlas_tui.command import Command, Where
 from atlas_tui.commands import REGISTRY
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_connection, to_platform_app
@@ -58,7 +58,7 @@ class ProblemScreen(Acts, ListScreen[Affected]):
     """The page."""
 
     VIEW = View.PROBLEM
-    PLACES = (Where.LIST, Where.PROBLEM, Where.PROBLEM_ACTION)
+    PLACES = (Where.LIST, Where.PROBLEM)
     TOPICS = frozenset({Topic.ATTENTION, Topic.CONNECTIONS, Topic.RUNS})
     FILTER_HINT: ClassVar[str] = "word  !word  acked:yes  !acked:yes"
     TEXTS = ListTexts(empty="No connection has it.", empty_hint="Esc goes back.")
@@ -196,6 +196,10 @@ class ProblemScreen(Acts, ListScreen[Affected]):
         return Link(View.CONNECTIONS, filter=f"reason:{self.problem.reason_code}")
 
     # Acting
+
+    def all_commands(self) -> tuple[Command, ...]:
+        """What can be done about the problem, too."""
+        return (*super().all_commands(), REGISTRY["acknowledge"], REGISTRY["unacknowledge"])
 
     def targets(self) -> Targets:
         """The marked connections, or the one under the cursor."""

@@ -197,7 +197,9 @@ def test_without_a_terminal_the_demo_says_so(tmp_path: Path) -> None:
 
 
 def test_a_check_is_started_by_a_key_and_its_badge_and_report_change_on_the_screen(terminal: Terminal) -> None:
-    terminal.until(lambda screen: "Adatum Government" in screen and "workers 1" in screen, "list and worker")
+    terminal.until(lambda screen: "NEXT STEP" in screen and "workers 1" in screen, "what needs attention, and a worker")
+    terminal.press("2")
+    terminal.until(lambda screen: "Adatum Government" in screen, "the list of connections")
     terminal.filter("contoso")
     terminal.until(lambda screen: "Contoso Ltd" in screen and "Adatum" not in screen, "filtered list")
     before = terminal.row("Contoso Ltd").split()
@@ -231,7 +233,9 @@ def test_a_check_is_started_by_a_key_and_its_badge_and_report_change_on_the_scre
 
 
 def test_an_expired_secret_is_shown_with_its_reason(terminal: Terminal) -> None:
-    terminal.until(lambda screen: "Adatum Government" in screen and "workers 1" in screen, "list and worker")
+    terminal.until(lambda screen: "NEXT STEP" in screen and "workers 1" in screen, "what needs attention, and a worker")
+    terminal.press("2")
+    terminal.until(lambda screen: "Adatum Government" in screen, "the list of connections")
     terminal.filter("reason:secret_expired")
     terminal.until(lambda screen: "Tailspin Toys" in screen and "Adatum" not in screen, "filtered list")
     assert "blocked" in terminal.row("Tailspin Toys")

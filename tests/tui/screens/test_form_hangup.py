@@ -55,7 +55,7 @@ def test_a_dropped_line_loses_no_letter(small_fleet: Any, way: str) -> None:
         ignore_sighup=False,
     )
     try:
-        child.expect("Contoso")
+        child.expect("NEXT STEP")
         child.send("4")
         child.expect("TENANT +CONNECTION")
         child.send("N")

@@ -23,11 +23,12 @@ def pictured(small_fleet: Any) -> Any:
 @pytest.mark.parametrize(
     ("size", "keys"),
     [
-        pytest.param((80, 24), (), id="connections-80x24"),
-        pytest.param((160, 48), ("j",), id="connections-160x48"),
-        pytest.param((80, 24), ("j", "enter", "]"), id="connection-80x24"),
+        pytest.param((80, 24), (), id="attention-80x24"),
+        pytest.param((80, 24), ("2",), id="connections-80x24"),
+        pytest.param((160, 48), ("2", "j"), id="connections-160x48"),
+        pytest.param((80, 24), ("2", "j", "enter", "]"), id="connection-80x24"),
         pytest.param((80, 24), ("3", "enter"), id="run-80x24"),
-        pytest.param((80, 24), ("j", "e"), id="connection-form-80x24"),
+        pytest.param((80, 24), ("2", "j", "e"), id="connection-form-80x24"),
     ],
 )
 def test_the_screen_looks_as_it_did(
