@@ -1,4 +1,4 @@
-"""Who works on a run: dispatch, claim, beat, progress, defer and release.
+"""Who works on a run: claim, beat, progress, defer and release.
 
 Promise: a run is held by at most one worker at a time, proven by its fence; whoever lost the lease cannot write about the run any more.
 Losing every message in every queue loses nothing, because the run's row is the queue. Functions here are for workers: they ask for no
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, func, literal, or_, select, tuple_, update
+from sqlalchemy import Row, and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import operations
@@ -22,15 +22,12 @@ from storage.credential_slots import sealed_for
 from storage.database import Database, Transaction
 from storage.failures import clean_text
 from storage.gate import find_obstacle, lock_connection
-from storage.schema import ACTIVE_RUN, operation_runs, platform_apps, run_steps
+from storage.schema import operation_runs, platform_apps, run_steps
 from storage.sealing import SealedCredential
 from storage.starting import context_of
 from storage.states import Cloud, ConnectionType, RunCause, RunOutcome, RunStatus, StepStatus, Topic
 
 LEASE: Final = timedelta(seconds=15)
-HINT_AGAIN_AFTER: Final = timedelta(seconds=5)
-SLOTS_PER_TENANT: Final = 2
-"""A tenant with several connections may not take a worker for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,65 +95,6 @@ class StepProgress:
     ended_at: datetime | None = None
     reason_code: str | None = None
     sentence: str = ""
-
-
-def dispatch(db: Database, worker_id: str, free_slots: int) -> list[int]:
-    """Takes runs that are ready, for this worker's free slots only, soonest priority first.
-
-    A run that was given to a worker and not claimed within five seconds is given again: the hint was lost.
-
-    Args:
-        db: the database.
-        worker_id: this process.
-        free_slots: how many runs it can begin now.
-    """
-    if free_slots <= 0:
-        return []
-    return db.write(lambda tx: _dispatch(tx, worker_id, free_slots))
-
-
-def _dispatch(tx: Transaction, worker_id: str, free_slots: int) -> list[int]:
-    now = tx.now()
-    order = (operation_runs.c.priority, operation_runs.c.queued_at, operation_runs.c.id)
-    hinted = operation_runs.c.dispatched_at >= now - HINT_AGAIN_AFTER
-    # Literals, word for word as in the partial indexes, so that a prepared statement uses them too.
-    queued = operation_runs.c.status == literal("queued", literal_execute=True)
-    busy = (
-        select(operation_runs.c.tenant_id, func.count().label("n"))
-        .where(ACTIVE_RUN, or_(operation_runs.c.status == RunStatus.RUNNING.value, hinted))
-        .group_by(operation_runs.c.tenant_id)
-        .subquery()
-    )
-    may_go = (
-        queued,
-        or_(operation_runs.c.not_before.is_(None), operation_runs.c.not_before <= now),
-        or_(operation_runs.c.dispatched_at.is_(None), ~hinted),
-    )
-    place = func.row_number().over(partition_by=operation_runs.c.tenant_id, order_by=order)
-    candidates = (
-        select(operation_runs.c.id, (place + func.coalesce(busy.c.n, 0)).label("slot"))
-        .outerjoin(busy, busy.c.tenant_id == operation_runs.c.tenant_id)
-        .where(*may_go)
-        .subquery()
-    )
-    # Asked again of the row that is locked: PostgreSQL looks once more at a row that another dispatcher has just changed, but only with
-    # the conditions on that row itself, not with those inside the subquery.
-    ready = (
-        select(operation_runs.c.id)
-        .join(candidates, candidates.c.id == operation_runs.c.id)
-        .where(*may_go, candidates.c.slot <= SLOTS_PER_TENANT)
-        .order_by(*order)
-        .limit(free_slots)
-    )
-    if not tx.is_sqlite:
-        ready = ready.with_for_update(key_share=True, skip_locked=True, of=operation_runs)
-    rows = tx.run(
-        update(operation_runs)
-        .where(operation_runs.c.id.in_(ready.scalar_subquery() if tx.is_sqlite else ready))
-        .values(dispatched_at=now, dispatched_to=worker_id)
-        .returning(operation_runs.c.id)
-    ).scalars()
-    return sorted(rows)
 
 
 def claim(db: Database, worker_id: str, run_id: int) -> Claim | None:

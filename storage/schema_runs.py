@@ -101,6 +101,12 @@ operation_runs = Table(
         postgresql_where=text("status = 'running'"),
     ),
     Index(
+        "ix_run_hinted",
+        "dispatched_at",
+        sqlite_where=text("status = 'queued' AND dispatched_at IS NOT NULL"),
+        postgresql_where=text("status = 'queued' AND dispatched_at IS NOT NULL"),
+    ),
+    Index(
         "ix_run_unfinished",
         "workspace_id",
         "id",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from storage import leases
+from storage import dispatching
 from storage.database import Database
 from storage.feed import ChangeFeed
 from storage.states import Topic
@@ -114,7 +114,7 @@ class Dispatcher:
             free = self._slots.free()
             self._look = False
             try:
-                ready = leases.dispatch(self._db, self._worker_id, free)
+                ready = dispatching.dispatch(self._db, self._worker_id, free)
             except BaseException:
                 self._look = True
                 raise

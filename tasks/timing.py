@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storage import alert_queue
-from storage.leases import HINT_AGAIN_AFTER, LEASE
+from storage.dispatching import HINT_AGAIN_AFTER
+from storage.leases import LEASE
 
 
 @dataclass(frozen=True, slots=True)

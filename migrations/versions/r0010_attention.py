@@ -61,6 +61,7 @@ _COLUMNS: Final = (
 )
 _INDEXES: Final = (
     ("ix_operation_runs_completed", "operation_runs (workspace_id, completed_at, id) WHERE status = 'completed'"),
+    ("ix_run_hinted", "operation_runs (dispatched_at) WHERE status = 'queued' AND dispatched_at IS NOT NULL"),
     ("ix_run_batches_open", "run_batches (id) WHERE completed_at IS NULL"),
     (
         "uq_acknowledgements_connection",

@@ -22,6 +22,7 @@ from sqlalchemy import create_engine, func, insert, make_url, select, text, upda
 from storage import (
     connection_changes,
     credentials,
+    dispatching,
     finishing,
     leases,
     member_changes,
@@ -279,7 +280,7 @@ class Fleet:
 
     def take(self, worker: str = "w1", slots: int = 8) -> list[leases.Claim]:
         """Dispatches and claims whatever is ready."""
-        claims = [leases.claim(self.db, worker, run_id) for run_id in leases.dispatch(self.db, worker, slots)]
+        claims = [leases.claim(self.db, worker, run_id) for run_id in dispatching.dispatch(self.db, worker, slots)]
         return [claim for claim in claims if claim is not None]
 
     def begin(self, connection_id: int, operation: str = CONNECTION_CHECK, **more: Any) -> leases.Claim:

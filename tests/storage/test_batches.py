@@ -16,6 +16,7 @@ from storage import (
     batch_starting,
     batches,
     connections,
+    dispatching,
     leases,
     member_changes,
     runs,
@@ -198,7 +199,7 @@ def test_cancelling_ends_what_waits_asks_what_runs_and_leaves_what_is_others(fle
     batch = _start(fleet, CONNECTION_CHECK, _all(fleet))
     batch_starting.advance(fleet.db, batch, limit=4)  # contoso attaches; fabrikam, wingtip and a start
     running = fleet.unfinished(fleet.connection["fabrikam"])[0].id
-    leases.dispatch(fleet.db, "w1", 8)
+    dispatching.dispatch(fleet.db, "w1", 8)
     claim = leases.claim(fleet.db, "w1", running)
     with pytest.raises(Forbidden):
         batch_ending.cancel_rest(fleet.db, fleet.people["rita"], batch)

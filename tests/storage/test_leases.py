@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from storage import cancelling, connection_changes, leases, reaping
+from storage import cancelling, connection_changes, dispatching, leases, reaping
 from storage.errors import InvalidInput
 from storage.finishing import LeaseLost, RunResult
 from storage.leases import StepProgress
@@ -18,16 +18,16 @@ from storage.states import RunOutcome, StepStatus
 
 def test_a_hint_is_given_again_when_nobody_claims_it(fleet: Any) -> None:
     run = fleet.start(fleet.connection["contoso"]).run.id
-    assert leases.dispatch(fleet.db, "w1", 4) == [run]
-    assert leases.dispatch(fleet.db, "w2", 4) == []
+    assert dispatching.dispatch(fleet.db, "w1", 4) == [run]
+    assert dispatching.dispatch(fleet.db, "w2", 4) == []
     fleet.clock.advance(seconds=5.1)
-    assert leases.dispatch(fleet.db, "w2", 4) == [run]
+    assert dispatching.dispatch(fleet.db, "w2", 4) == [run]
 
 
 def test_a_worker_without_free_slots_takes_nothing(fleet: Any) -> None:
     fleet.start(fleet.connection["contoso"])
-    assert leases.dispatch(fleet.db, "w1", 0) == []
-    assert leases.dispatch(fleet.db, "w1", -1) == []
+    assert dispatching.dispatch(fleet.db, "w1", 0) == []
+    assert dispatching.dispatch(fleet.db, "w1", -1) == []
 
 
 def test_two_workers_with_the_same_hint_claim_once(fleet: Any) -> None:
@@ -42,14 +42,14 @@ def test_a_tenant_with_many_connections_does_not_take_the_worker_for_itself(flee
     for _ in range(4):
         fleet.start(fleet.add_connection("contoso"))
     fleet.start(fleet.connection["fabrikam"])
-    given = leases.dispatch(fleet.db, "w1", 8)
+    given = dispatching.dispatch(fleet.db, "w1", 8)
     tenants = [fleet.run_row(run).tenant_id for run in given]
-    assert tenants.count(fleet.tenant["contoso"]) == leases.SLOTS_PER_TENANT
+    assert tenants.count(fleet.tenant["contoso"]) == dispatching.SLOTS_PER_TENANT
     assert tenants.count(fleet.tenant["fabrikam"]) == 1
     claims = [leases.claim(fleet.db, "w1", run) for run in given]
-    assert leases.dispatch(fleet.db, "w2", 8) == []
+    assert dispatching.dispatch(fleet.db, "w2", 8) == []
     fleet.finish(claims[0])
-    assert len(leases.dispatch(fleet.db, "w2", 8)) == 1
+    assert len(dispatching.dispatch(fleet.db, "w2", 8)) == 1
 
 
 def test_a_claim_carries_all_that_the_work_needs(fleet: Any) -> None:

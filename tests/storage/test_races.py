@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from storage import audit_chain, connection_changes, leases, member_changes, reaping, starting, tenants
+from storage import audit_chain, connection_changes, dispatching, member_changes, reaping, starting, tenants
 from storage.errors import AtlasError, Conflict
 from storage.operations import CONNECTION_CHECK
 from storage.schema import memberships, operation_runs
@@ -134,4 +134,4 @@ def test_starting_and_disabling_at_once_leaves_nothing_queued_on_a_disabled_conn
         ),
     )
     assert fleet.unfinished(connection) == []
-    assert leases.dispatch(fleet.db, "w1", 4) == []
+    assert dispatching.dispatch(fleet.db, "w1", 4) == []

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select
 
-from storage import cancelling, connection_changes, finishing, leases, reaping, starting
+from storage import cancelling, connection_changes, dispatching, finishing, leases, reaping, starting
 from storage.errors import Conflict
 from storage.operations import CATALOG, CONNECTION_CHECK, INVENTORY_SYNC
 from storage.schema import notifications, operation_runs
@@ -105,7 +105,7 @@ class RunProtocol(RuleBasedStateMachine):
     @rule(worker=WORKERS, slots=st.integers(1, 4))
     def dispatch_and_claim(self, worker: str, slots: int) -> None:
         """A worker takes no more than it has slots."""
-        given = leases.dispatch(self.fleet.db, worker, slots)
+        given = dispatching.dispatch(self.fleet.db, worker, slots)
         assert len(given) <= slots
         for run_id in given:
             claim = leases.claim(self.fleet.db, worker, run_id)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from storage import audit_trail, cancelling, leases, operations, reasons, starting
+from storage import audit_trail, cancelling, dispatching, leases, operations, reasons, starting
 from storage.errors import Conflict, InvalidInput, NotFound
 from storage.operations import CATALOG, CONNECTION_CHECK, DIRECTORY_SYNC, INVENTORY_SYNC
 from storage.schema import audit_entries, credentials, operation_runs, provider_connections, tenants
@@ -371,8 +371,8 @@ def test_what_a_person_waits_for_goes_first(fleet: Any) -> None:
     fleet.sweep()
     fleet.clock.advance(minutes=2)
     person = fleet.start(fleet.connection["contoso"]).run
-    assert leases.dispatch(fleet.db, "w1", 1) == [person.id]
-    assert leases.dispatch(fleet.db, "w1", 1) == [run]
+    assert dispatching.dispatch(fleet.db, "w1", 1) == [person.id]
+    assert dispatching.dispatch(fleet.db, "w1", 1) == [run]
 
 
 def test_cancelling_while_waiting_leaves_the_active_run_alone(fleet: Any) -> None:

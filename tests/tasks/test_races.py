@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, func, select, text
 
-from storage import audit_chain, cancelling, finishing, leases, reaping, starting
+from storage import audit_chain, cancelling, dispatching, finishing, leases, reaping, starting
 from storage.database import open_database
 from storage.errors import AtlasError, Conflict
 from storage.finishing import LeaseLost, RunResult
@@ -124,10 +124,10 @@ def test_ready_runs_are_dealt_out_once_each(fleet: Any) -> None:
     runs = [fleet.start(fleet.connection()) for _ in range(12)]
     for _ in range(10):
         fleet.forget_hints()
-        answers = all_at_once(*[partial(leases.dispatch, fleet.db, str(n), 3) for n in range(6)])
+        answers = all_at_once(*[partial(dispatching.dispatch, fleet.db, str(n), 3) for n in range(6)])
         dealt = [run for answer in answers for run in answer]
         assert len(dealt) == len(set(dealt)), answers
-        dealt += leases.dispatch(fleet.db, "the rest", 12)
+        dealt += dispatching.dispatch(fleet.db, "the rest", 12)
         assert sorted(dealt) == runs
 
 
@@ -135,8 +135,8 @@ def test_a_tenant_gets_no_more_than_its_share_in_one_go(fleet: Any) -> None:
     tenant = fleet.tenant()
     for _ in range(4):
         fleet.start(fleet.connection(tenant_id=tenant))
-    assert len(leases.dispatch(fleet.db, "w", 8)) == leases.SLOTS_PER_TENANT
-    assert leases.dispatch(fleet.db, "w", 8) == []
+    assert len(dispatching.dispatch(fleet.db, "w", 8)) == dispatching.SLOTS_PER_TENANT
+    assert dispatching.dispatch(fleet.db, "w", 8) == []
 
 
 def test_two_sweeps_take_a_dead_workers_run_once(fleet: Any) -> None:
@@ -284,7 +284,7 @@ def _do_something(
     if action == 0:
         starting.start(fleet.db, fleet.who, connection, CONNECTION_CHECK)
     elif action == 1:
-        for run_id in leases.dispatch(fleet.db, str(worker), 2):
+        for run_id in dispatching.dispatch(fleet.db, str(worker), 2):
             claim = leases.claim(fleet.db, str(worker), run_id)
             if claim is not None:
                 claims[connection] = (worker, claim)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from storage import leases, rollups, starting, workers
+from storage import dispatching, rollups, starting, workers
 from storage.operations import COMPLIANCE_SNAPSHOT, CONNECTION_CHECK, DIRECTORY_SYNC
 from storage.schema import badge_count_deltas, provider_connections
 
@@ -151,7 +151,7 @@ def test_losing_the_queue_loses_no_run(sqlite_fleet: Any, start_worker: Any) -> 
 
 def test_a_hint_that_was_lost_is_given_again(fleet: Any, start_worker: Any) -> None:
     run_id = fleet.start(fleet.connection())
-    assert leases.dispatch(fleet.db, "a worker that died with the hint", 1) == [run_id]
+    assert dispatching.dispatch(fleet.db, "a worker that died with the hint", 1) == [run_id]
     start_worker(fleet)
 
     fleet.let_hints_age()
