@@ -114,6 +114,7 @@ class RunDetail:
     failures: tuple[Failure, ...]
     retry_of_id: int | None
     follow_up_of_id: int | None
+    schedule_id: int | None
     deferrals: int
     ticket: str | None
     worker_id: str | None
@@ -316,6 +317,7 @@ def detail_in(tx: Transaction, run_id: int, why_not: str) -> RunDetail:
         failures=tuple(msgspec.convert(row.failures or [], list[Failure])),
         retry_of_id=row.retry_of_id,
         follow_up_of_id=row.follow_up_of_id,
+        schedule_id=row.schedule_id,
         deferrals=row.deferrals,
         ticket=row.ticket,
         worker_id=row.worker_id,
