@@ -253,7 +253,7 @@ def lock(tx: Transaction, who: Principal, channel_id: int) -> Row[Any]:
         NotFound, Forbidden: not visible, or not allowed.
     """
     statement = select(alert_channels).where(alert_channels.c.id == channel_id)
-    row = tx.run(statement if tx.is_sqlite else statement.with_for_update()).first()
+    row = tx.run(statement if tx.is_sqlite else statement.with_for_update(key_share=True)).first()
     if row is None:
         raise NotFound(f"Alert channel {channel_id} does not exist.")
     authority(tx, who).require(tx, Capability.ALERT_MANAGE, row.workspace_id, what=f"Alert channel {channel_id}")

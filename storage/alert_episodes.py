@@ -32,11 +32,11 @@ SETTLES: Final = timedelta(minutes=15)
 OUTAGE: Final = "outage"
 """The subject of transient trouble that many tenants have at once."""
 
-OUTAGE_ENDS: Final = timedelta(minutes=30)
-"""An outage of which nothing was heard for so long is over."""
-
 SOLVED: Final = "!solved"
 OVER: Final = "#"
+_UNHEARD: Final = (DeliveryStatus.SUPPRESSED.value, DeliveryStatus.FAILED.value)
+"""What was part of an outage that is over, or could not be delivered: when it goes on, it is told after all."""
+
 _d = alert_deliveries.c
 
 
@@ -84,7 +84,7 @@ def begin(tx: Transaction, rules: Sequence[Listener], event: Event, now: datetim
         if not matches(rule.conditions, event):
             continue
         values = _values(rule, event, now)
-        if is_transient and _joins_outage(tx, rule, now):
+        if is_transient and has_outage(tx, rule.id):
             values |= {"status": DeliveryStatus.SUPPRESSED.value}
         else:
             values |= {"next_try_at": rule.hours.send_at(now, gathers=is_transient)}
@@ -94,7 +94,8 @@ def begin(tx: Transaction, rules: Sequence[Listener], event: Event, now: datetim
         if known is None:
             continue
         tx.run(delete(alert_deliveries).where(_d.rule_id == rule.id, _d.subject_key == event.subject + SOLVED))
-        if known.reason_code != event.reason_code:
+        never_told = known.status in _UNHEARD and values["status"] == DeliveryStatus.QUEUED.value
+        if known.reason_code != event.reason_code or never_told:
             end(tx, known)
             _insert(tx, values)
 
@@ -147,14 +148,13 @@ def end(tx: Transaction, row: Row[Any]) -> None:
     tx.touch(Topic.ALERTS)
 
 
-def open_outage(tx: Transaction, rule: Listener, told: Row[Any], tenants: int, now: datetime) -> None:
+def open_outage(tx: Transaction, rule: Listener, told: Row[Any], now: datetime) -> None:
     """Writes down that a rule's message tells of trouble that many tenants have, so that more of the same is not sent.
 
     Args:
         tx: the transaction that claims the message.
         rule: whose.
         told: one of the deliveries that are in the message.
-        tenants: how many tenants were affected so far.
         now: the database's clock.
     """
     _insert(
@@ -165,10 +165,9 @@ def open_outage(tx: Transaction, rule: Listener, told: Row[Any], tenants: int, n
             "channel_id": rule.channel_id,
             "subject_key": OUTAGE,
             "status": DeliveryStatus.SUPPRESSED.value,
-            "next_try_at": now,
             "reason_code": told.reason_code,
             "created_at": now,
-            "document": {"tenants": tenants},
+            "document": {"outage": True},
         },
     )
 
@@ -176,37 +175,6 @@ def open_outage(tx: Transaction, rule: Listener, told: Row[Any], tenants: int, n
 def has_outage(tx: Transaction, rule_id: int) -> bool:
     """Says whether a rule has told of an outage that goes on."""
     return _open_row(tx, rule_id, OUTAGE) is not None
-
-
-def end_outages(tx: Transaction, now: datetime) -> int:
-    """Ends outages of which nothing was heard for long. Returns how many."""
-    quiet = tx.run(
-        select(alert_deliveries)
-        .where(
-            _d.status == DeliveryStatus.SUPPRESSED.value,
-            _d.next_try_at < now - OUTAGE_ENDS,
-            _d.subject_key == OUTAGE,
-        )
-        .order_by(_d.id)
-        .limit(100)
-    ).all()
-    for row in quiet:
-        end(tx, row)
-        tx.run(update(alert_deliveries).where(_d.id == row.id).values(next_try_at=None))
-    return len(quiet)
-
-
-def _joins_outage(tx: Transaction, rule: Listener, now: datetime) -> bool:
-    outage = _open_row(tx, rule.id, OUTAGE)
-    if outage is None:
-        return False
-    # Written at most once a minute, since hundreds of runs end at the same time then.
-    tx.run(
-        update(alert_deliveries)
-        .where(_d.id == outage.id, _d.next_try_at < now - timedelta(minutes=1))
-        .values(next_try_at=now)
-    )
-    return True
 
 
 def _values(rule: Listener, event: Event, now: datetime) -> dict[str, Any]:
@@ -239,4 +207,4 @@ def _insert(tx: Transaction, values: dict[str, Any]) -> bool:
 
 def _open_row(tx: Transaction, rule_id: int, subject: str) -> Row[Any] | None:
     statement = select(alert_deliveries).where(_d.rule_id == rule_id, _d.subject_key == subject)
-    return tx.run(statement if tx.is_sqlite else statement.with_for_update()).first()
+    return tx.run(statement if tx.is_sqlite else statement.with_for_update(key_share=True)).first()

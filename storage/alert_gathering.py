@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Row, func, literal, select, update
+from sqlalchemy import Row, literal, select, update
 
-from storage import reasons
-from storage.alert_episodes import OVER, SETTLES, SOLVED, Listener, end, has_outage, open_outage
+from storage import outages, reasons
+from storage.alert_episodes import OUTAGE, OVER, SOLVED, Listener, end, has_outage, open_outage
 from storage.database import Transaction
 from storage.schema import alert_deliveries, tenants
 from storage.states import DeliveryStatus, TenantLifecycle, Topic
-
-OUTAGE_FROM: Final = 5
-"""So many tenants with transient trouble within `SETTLES` are one outage."""
 
 _d = alert_deliveries.c
 
@@ -81,21 +78,27 @@ def grouped_by_outage(tx: Transaction, rule: Listener, rows: Sequence[Row[Any]],
     if has_outage(tx, rule.id):
         _drop(tx, part)
         return [row for row in rows if row not in part]
-    count = tx.run(
-        select(func.count(_d.tenant_id.distinct())).where(
-            _d.rule_id == rule.id,
-            _d.created_at >= now - SETTLES,
-            _d.reason_code.in_(transient),
-            _d.subject_key.not_like(f"%{SOLVED}%"),
-        )
-    ).scalar_one()
-    if count < OUTAGE_FROM:
+    outage = outages.current_in(tx, rule.workspace_id, None)
+    part = [row for row in part if outage is not None and outage.covers(row.reason_code, row.created_at)]
+    if outage is None or not part:
         return rows
-    open_outage(tx, rule, part[0], count, now)
-    told = {**(part[0].document or {}), "outage": count}
+    open_outage(tx, rule, part[0], now)
+    told = {
+        **(part[0].document or {}),
+        "outage": outage.tenants_affected,
+        "outage_sentence": outage.sentence,
+        "outage_advice": outage.advice,
+    }
     tx.run(update(alert_deliveries).where(_d.id == part[0].id).values(document=told))
     fresh = tx.run(select(alert_deliveries).where(_d.id == part[0].id)).one()
     return [fresh if row.id == fresh.id else row for row in rows]
+
+
+def end_outages(tx: Transaction, rule: Listener) -> None:
+    """Ends the outage that a rule has told of once there is none any more, so that trouble after it is told again."""
+    row = tx.run(select(alert_deliveries).where(_d.rule_id == rule.id, _d.subject_key == OUTAGE)).first()
+    if row is not None and outages.current_in(tx, rule.workspace_id, None) is None:
+        end(tx, row)
 
 
 def _drop(tx: Transaction, rows: Sequence[Row[Any]]) -> None:

@@ -214,7 +214,7 @@ def _claim(tx: Transaction, worker_id: str, lease: timedelta, number: str) -> Me
     if channel is None:
         return True  # deleted this moment, and its deliveries with it
     together = _due(now).where(*_together(first)).limit(MOST_IN_ONE)
-    rows: Sequence[Row[Any]] = tx.run(together if tx.is_sqlite else together.with_for_update()).all()
+    rows: Sequence[Row[Any]] = tx.run(together if tx.is_sqlite else together.with_for_update(key_share=True)).all()
     if not rows or rows[0].fence != first.fence:
         return True  # another worker was faster
     rule_name = ""
@@ -284,7 +284,7 @@ def _due(now: datetime) -> Any:
 
 def _lock_channel(tx: Transaction, channel_id: int) -> Row[Any] | None:
     statement = select(alert_channels).where(alert_channels.c.id == channel_id)
-    return tx.run(statement if tx.is_sqlite else statement.with_for_update()).first()
+    return tx.run(statement if tx.is_sqlite else statement.with_for_update(key_share=True)).first()
 
 
 def _together(first: Row[Any]) -> Sequence[ColumnElement[bool]]:

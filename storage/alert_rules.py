@@ -201,7 +201,7 @@ def lock(tx: Transaction, who: Principal, rule_id: int) -> Row[Any]:
         NotFound, Forbidden: not visible, or not allowed.
     """
     statement = selected().where(alert_rules.c.id == rule_id)
-    row = tx.run(statement if tx.is_sqlite else statement.with_for_update(of=alert_rules)).first()
+    row = tx.run(statement if tx.is_sqlite else statement.with_for_update(of=alert_rules, key_share=True)).first()
     if row is None:
         raise NotFound(f"Alert rule {rule_id} does not exist.")
     authority(tx, who).require(tx, Capability.ALERT_MANAGE, row.workspace_id, what=f"Alert rule {rule_id}")

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from sqlalchemy import Row, Text, cast, exists, literal, or_, select
 
-from storage.alert_episodes import OVER, SOLVED, Listener, begin, end, end_outages, listeners, solve
+from storage.alert_episodes import OVER, SOLVED, Listener, begin, end, listeners, solve
+from storage.alert_gathering import end_outages
 from storage.alert_matching import Event, fact_time
 from storage.attention_installation import queue_stuck_since
 from storage.database import Database, Transaction
@@ -62,8 +63,8 @@ def watch(db: Database) -> int:
             db.write(lambda tx, rule=rule: _watch_hosts(tx, rule))  # type: ignore[misc]
         if AlertEvent.QUEUE_STUCK in events:
             db.write(lambda tx, rule=rule: _watch_queue(tx, rule))  # type: ignore[misc]
-    if rules:
-        db.write(lambda tx: end_outages(tx, tx.now()))
+        if AlertEvent.RUN in events:
+            db.write(lambda tx, rule=rule: end_outages(tx, rule))  # type: ignore[misc]
     return len(rules)
 
 

@@ -58,11 +58,7 @@ def compose(message: Message) -> Words:
         named = ", ".join(f"{count} {code}" for code, count in rest.most_common(8))
         parts.append(f"And {len(message.items) - NAMED} more: {named}.")
     if message.outage:
-        parts.insert(
-            0,
-            f"{message.outage} tenants have transient trouble at once: probably Microsoft or the local network, not the tenants."
-            "\nMore of the same is not sent until it is over.",
-        )
+        parts.insert(0, f"{_outage(message)}\nMore of the same is not sent until it is over.")
     origin = f"Workspace {_name(message.workspace)}" + (f", rule {_name(message.rule)}" if message.rule else "")
     parts.append(f"-- \n{origin}\nDelivery {message.message_id}; the same number again is the same message.")
     return Words(
@@ -77,6 +73,11 @@ def compose(message: Message) -> Words:
             "alerts": entries,
         },
     )
+
+
+def _outage(message: Message) -> str:
+    facts = next((item.facts for item in message.items if item.facts.get("outage_sentence")), {})
+    return f"{facts.get('outage_sentence', '')} {facts.get('outage_advice', '')}".strip()
 
 
 def _subject(message: Message) -> str:
