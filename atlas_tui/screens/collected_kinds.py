@@ -5,6 +5,7 @@ Must not know: widgets, queries.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +46,11 @@ DIRECTORY: Final = Kind("Directory", operations.DIRECTORY_SYNC, "x, d counts the
 KINDS: Final = (COMPLIANCE, INVENTORY, ROLES, DIRECTORY)
 """In the order in which pages show them."""
 
+_PAGES: Final[Mapping[str, Callable[[int], Link]]] = {
+    COMPLIANCE.operation: to_compliance_of,
+    ROLES.operation: to_roles_of,
+    DIRECTORY.operation: to_directory_of,
+}
 _BY_OPERATION: Final = {kind.operation: kind for kind in KINDS}
 _DID_SOMETHING: Final = (RunOutcome.SUCCEEDED, RunOutcome.PARTIALLY_SUCCEEDED)
 
@@ -60,9 +66,7 @@ def page_of(kind: Kind, tenant_id: int, name: str, connection_id: int | None = N
     """
     if kind is INVENTORY:
         return to_inventory(tenant_id=tenant_id, connection_id=connection_id, title=name)
-    return {COMPLIANCE.title: to_compliance_of, ROLES.title: to_roles_of, DIRECTORY.title: to_directory_of}[kind.title](
-        tenant_id
-    )
+    return _PAGES[kind.operation](tenant_id)
 
 
 def kind_of_run(detail: RunDetail) -> Kind | None:

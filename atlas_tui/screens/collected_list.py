@@ -43,6 +43,13 @@ class CollectedList(Acts, ListScreen[Row], Generic[Row]):
         """The connection that collected a row."""
         raise NotImplementedError
 
+    def thing_here(self) -> Any:
+        """The row; of an empty list how the last try ended, for its runbook."""
+        row = super().thing_here()
+        if row is not None or self.collector is None:
+            return row
+        return self.collector.attempts.get(self.KIND.operation)
+
     # Whose it is
 
     @property

@@ -7,9 +7,12 @@ Must not know: what was collected.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_tenant
 from atlas_tui.screens.acting import Acts, Targets
+from atlas_tui.screens.collected_kinds import Kind
 from atlas_tui.screens.collected_reading import Collector
 from atlas_tui.screens.copying import copy_text
 from atlas_tui.screens.exports import PAGE_ROWS, Exports
@@ -24,6 +27,8 @@ class CollectedPage(Acts, Exports, PageScreen):
         keymap: Which keys the commands have.
     """
 
+    KIND: ClassVar[Kind]
+
     def __init__(self, keymap: Keymap) -> None:
         super().__init__(keymap)
         self.run_id: int | None = None
@@ -33,6 +38,10 @@ class CollectedPage(Acts, Exports, PageScreen):
     def collector(self) -> Collector | None:
         """Who collects; None while the page is being read."""
         return None if self.read is None else self.read.collector
+
+    def thing_here(self) -> Any:
+        """How the last try ended, for its runbook."""
+        return None if self.collector is None else self.collector.attempts.get(self.KIND.operation)
 
     def tab(self) -> View:
         """Tenants."""

@@ -12,6 +12,7 @@ from atlas_tui.cells import Line, Part
 from atlas_tui.command import Where
 from atlas_tui.exporting import Format
 from atlas_tui.links import Link, View, to_run
+from atlas_tui.screens.collected_kinds import COMPLIANCE
 from atlas_tui.screens.collected_page import CollectedPage
 from atlas_tui.screens.collected_reading import read_collector
 from atlas_tui.screens.compliance_text import SPANS, ComplianceRead, compliance_lines
@@ -30,6 +31,7 @@ class ComplianceScreen(CollectedPage):
     VIEW = View.TENANT_COMPLIANCE
     PLACES = (Where.DETAIL, Where.TENANT_COMPLIANCE)
     TOPICS = frozenset({Topic.RUNS, Topic.CONNECTIONS})
+    KIND = COMPLIANCE
 
     days = SPANS[1]
 

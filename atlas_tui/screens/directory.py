@@ -50,6 +50,7 @@ class DirectoryScreen(CollectedPage):
     VIEW = View.TENANT_DIRECTORY
     PLACES = (Where.DETAIL, Where.TENANT_DIRECTORY)
     TOPICS = frozenset({Topic.RUNS, Topic.CONNECTIONS})
+    KIND = DIRECTORY
     EXPORTED = "every count"
 
     def read_subject(self, id: int) -> DirectoryRead:

@@ -14,6 +14,7 @@ from atlas_tui.cells import Line, Part
 from atlas_tui.command import Where
 from atlas_tui.exporting import Format
 from atlas_tui.links import Link, View, to_run
+from atlas_tui.screens.collected_kinds import ROLES
 from atlas_tui.screens.collected_page import CollectedPage
 from atlas_tui.screens.collected_reading import read_collector
 from atlas_tui.screens.copying import copy_json
@@ -46,6 +47,7 @@ class RolesScreen(CollectedPage, SectionedPage[Section]):
     VIEW = View.TENANT_ROLES
     PLACES = (Where.DETAIL, Where.TENANT_ROLES)
     TOPICS = frozenset({Topic.RUNS, Topic.CONNECTIONS})
+    KIND = ROLES
     FIRST = Section.FINDINGS
     EXPORTED = "all assignments of this report"
 

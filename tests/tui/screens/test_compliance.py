@@ -12,6 +12,7 @@ import pytest
 from atlas_tui.cells import width_of
 from atlas_tui.charset import shows_blocks
 from atlas_tui.links import View, to_connection
+from atlas_tui.screens.runbook import RunbookScreen
 from atlas_tui.widgets.plot import plot
 from atlas_tui.widgets.sparkline import sparkline
 from storage import finishing
@@ -149,6 +150,9 @@ async def test_a_page_without_a_count_says_why_and_what_this_reader_may_do(small
         await open_typed(terminal, ":compliance @contoso")
         assert terminal.shows("Last try     o skipped")
         assert terminal.shows("The tenant has no Intune licence.")
+        await terminal.press("question_mark")
+        assert isinstance(terminal.app.screen, RunbookScreen), "of the last try's reason"
+        await terminal.press("escape")
         await open_typed(terminal, ":compliance @adventure")
         assert terminal.shows("Never collected.")
         assert terminal.shows("Next step    x, s takes a compliance snapshot.")
