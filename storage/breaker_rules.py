@@ -82,7 +82,7 @@ class BreakerState:
         failures: sign-in failures in a row that counted.
         opened_at: since when it is open; None while it is closed.
         open_until: when a probe is due.
-        is_probed: a run is on its way that shows whether signing in works again.
+        is_probed: a run is queued or running that will show whether signing in works again.
     """
 
     failures: int = 0

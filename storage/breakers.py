@@ -10,12 +10,12 @@ The rules are in `breaker_rules`; `connection_operations.note_blocked` says what
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import audit
@@ -24,9 +24,9 @@ from storage.breaker_rules import BreakerState, SignIn, read_sign_in
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import NotFound
-from storage.schema import circuit_breakers, operation_runs, platform_apps
+from storage.schema import ACTIVE_RUN, circuit_breakers, operation_runs, platform_apps
 from storage.schema import provider_connections as pc
-from storage.states import RunOutcome, RunStatus, Topic
+from storage.states import RunOutcome, Topic
 
 BREAKER_OPEN: Final = "breaker_open"
 """The reason code of a scheduled start that an open breaker held back."""
@@ -42,7 +42,7 @@ class OpenBreaker:
         reason_code: why the last of them failed.
         opened_at: since when it is open.
         open_until: from when a scheduled run may probe; it may be over.
-        probe_run_id: the unfinished run that probes; None when there is none.
+        probe_run_id: the run that is queued or running, whoever wanted it, and shows whether signing in works; None when there is none.
     """
 
     connection_id: int
@@ -121,26 +121,6 @@ def open_in(tx: Transaction, clause: ColumnElement[bool], workspace_id: int, lim
     return tuple(found for row in rows if (found := _open(row)) is not None)
 
 
-def note_started(tx: Transaction, runs: Mapping[int, int]) -> None:
-    """Writes down that runs are on their way that will show whether signing in works.
-
-    Args:
-        tx: a write transaction that holds the connections' locks.
-        runs: the run of each connection.
-    """
-    opened = tx.run(
-        select(circuit_breakers.c.connection_id).where(
-            circuit_breakers.c.connection_id.in_(sorted(runs)), circuit_breakers.c.opened_at.is_not(None)
-        )
-    ).scalars()
-    for connection_id in opened.all():
-        tx.run(
-            update(circuit_breakers)
-            .where(circuit_breakers.c.connection_id == connection_id)
-            .values(probe_run_id=runs[connection_id])
-        )
-
-
 def note_completed(tx: Transaction, run: Row[Any]) -> None:
     """Counts how a run ended. Called by `completing.complete` only, which holds the connection's lock.
 
@@ -184,7 +164,6 @@ def _write(tx: Transaction, run: Row[Any], state: BreakerState) -> None:
         "reason_code": run.reason_code,
         "opened_at": state.opened_at,
         "open_until": state.open_until,
-        "probe_run_id": None,
         "updated_at": run.completed_at,
     }
     tx.run(
@@ -223,15 +202,13 @@ def _changed_since() -> ColumnElement[bool]:
 
 
 def _query() -> Select[Any]:
-    probing = and_(
-        operation_runs.c.id == circuit_breakers.c.probe_run_id, operation_runs.c.status != RunStatus.COMPLETED.value
-    )
+    active = and_(operation_runs.c.connection_id == circuit_breakers.c.connection_id, ACTIVE_RUN)
     return (
         select(circuit_breakers, operation_runs.c.id.label("probing_id"), _changed_since().label("is_void"))
         .select_from(circuit_breakers)
         .join(pc, pc.c.id == circuit_breakers.c.connection_id)
         .outerjoin(platform_apps, platform_apps.c.id == pc.c.platform_app_id)
-        .outerjoin(operation_runs, probing)
+        .outerjoin(operation_runs, active)
     )
 
 

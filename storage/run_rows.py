@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Row, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage import audit, breakers, connection_operations, operations
+from storage import audit, connection_operations, operations
 from storage.access import Principal
 from storage.database import Transaction
 from storage.fields import read_ticket
@@ -138,7 +138,6 @@ def make_each(
     made = {row.connection_id: row for row in rows}
     _note_on_connections(tx, [c for c in connections if c.id in made], operation, now)
     connection_operations.clear_blocked(tx, list(made), operation.type)
-    breakers.note_started(tx, {connection_id: row.id for connection_id, row in made.items()})
     if origin.schedule_id is None:  # of a schedule's runs the trail tells once, when it fires
         for row in rows:
             audit_start(tx, who, row, origin)

@@ -119,7 +119,15 @@ def test_one_scheduled_probe_goes_when_its_time_is_over_and_each_failed_one_doub
     probe = scheduled(fleet, connection)
     cancelling.cancel(fleet.db, fleet.dana, probe.run.id)
     assert may(fleet, connection), "a probe that was cancelled proved nothing, so another may go"
-    fleet.finish(leases.claim(fleet.db, "w1", scheduled(fleet, connection).run.id))
+    probe = scheduled(fleet, connection)
+    fleet.finish(leases.claim(fleet.db, "w1", probe.run.id), fleet.failing_report("throttled"))
+    (again,) = fleet.unfinished(connection)
+    assert (again.status, may(fleet, connection)) == ("waiting", True), "what waits for its time is no probe yet"
+    assert scheduled(fleet, connection).run.id == again.id
+    fleet.clock.advance(hours=1)
+    fleet.sweep()
+    assert not may(fleet, connection)
+    fleet.finish(leases.claim(fleet.db, "w1", again.id))
     assert breaker(fleet, connection) is None
     actions = [e.action for e in audit_trail.of_connection(fleet.db, fleet.dana, connection)]
     assert actions.count("breaker.close") == 1
