@@ -46,7 +46,10 @@ class Rhythm:
         """As people say it: `At 02:00 every day`, `Every 6 h`."""
         if self.cron is None:
             return f"Every {_span(self.interval_minutes or 0, ' ')}"
-        return CronSim(self.cron, datetime(2026, 1, 1, tzinfo=UTC)).explain()
+        try:
+            return CronSim(self.cron, datetime(2026, 1, 1, tzinfo=UTC)).explain()
+        except CronSimError:
+            return self.cron  # stored by another program: a worker disables its schedule, and pages show it as it is
 
 
 def _span(minutes: int, between: str) -> str:

@@ -389,13 +389,20 @@ def test_offboarding_stops_a_tenants_schedules_and_only_a_person_starts_them_aga
 def test_a_schedule_that_can_never_be_due_is_disabled_and_holds_up_no_other(sqlite_fleet: Any) -> None:
     fleet = sqlite_fleet
     broken, good = make(fleet, "Broken"), make(fleet, "Good")
+    worse = make(fleet, "Worse")
     fleet.write(update(table).where(table.c.id == broken).values(time_zone="Mars/Olympus"))
+    fleet.write(update(table).where(table.c.id == worse).values(cron="every now and then"))
     fleet.clock.advance(hours=1)
     assert schedule_firing.fire_due(fleet.db) == 1
-    assert (row_of(fleet, broken).is_enabled, len(firings(fleet, good))) == (False, 1)
-    (entry,) = fleet.rows(select(audit_entries).where(audit_entries.c.action == "schedule.disable"))
-    assert b"not known here" in bytes(entry.canonical)
-    assert schedule_detail.get(fleet.db, fleet.dana, broken).due == ()
+    assert [row_of(fleet, key).is_enabled for key in (broken, worse, good)] == [False, False, True]
+    assert len(firings(fleet, good)) == 1
+    told = fleet.rows(select(audit_entries.c.canonical).where(audit_entries.c.action == "schedule.disable"))
+    assert [b"not known here" in bytes(told[0].canonical), b"cron cannot read it" in bytes(told[1].canonical)] == [
+        True
+    ] * 2
+    for key in (broken, worse):
+        assert schedule_detail.get(fleet.db, fleet.dana, key).due == ()
+    assert schedule_detail.get(fleet.db, fleet.dana, worse).row.rule.rhythm.words == "every now and then"
 
 
 def test_another_workspaces_schedules_are_its_own(sqlite_fleet: Any) -> None:
