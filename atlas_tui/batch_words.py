@@ -64,8 +64,13 @@ class Count:
     in_connections: bool = False
 
 
-def dry_run_lines(run: DryRun) -> list[str]:
-    """What a bulk start would meet, a line for each class."""
+def dry_run_lines(run: DryRun, most: int | None = None) -> list[str]:
+    """What a bulk start would meet, a line for each class.
+
+    Args:
+        run: the dry run, complete or not.
+        most: reasons that have a line of their own; the rest are summed up. None for all of them.
+    """
     lines = []
     for name, words in _WOULD.items():
         number = run.classes.get(name, 0)
@@ -74,7 +79,11 @@ def dry_run_lines(run: DryRun) -> list[str]:
         ask = f" {run.who_may}" if name is BatchClass.NOT_PERMITTED else ""
         lines.append(f"{number:>7,}  {words}{ask}")
         if name is BatchClass.BLOCKED:
-            lines += [f"{n:>13,}  {code}" for code, n in run.blocked_by.items()]
+            reasons = list(run.blocked_by.items())
+            shown = len(reasons) if most is None or len(reasons) <= most else most - 1
+            lines += [f"{n:>13,}  {code}" for code, n in reasons[:shown]]
+            if reasons[shown:]:
+                lines.append(f"{sum(n for _, n in reasons[shown:]):>13,}  for {len(reasons) - shown} other reasons")
     if not run.is_complete:
         lines.append(f"{run.total - run.seen:>7,}  still to be looked at")
     return lines

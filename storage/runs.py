@@ -115,6 +115,7 @@ class RunDetail:
     retry_of_id: int | None
     follow_up_of_id: int | None
     schedule_id: int | None
+    batch_id: int | None
     deferrals: int
     ticket: str | None
     worker_id: str | None
@@ -318,6 +319,7 @@ def detail_in(tx: Transaction, run_id: int, why_not: str) -> RunDetail:
         retry_of_id=row.retry_of_id,
         follow_up_of_id=row.follow_up_of_id,
         schedule_id=row.schedule_id,
+        batch_id=row.batch_id,
         deferrals=row.deferrals,
         ticket=row.ticket,
         worker_id=row.worker_id,

@@ -107,7 +107,11 @@ def cancel_batch(options: argparse.Namespace) -> int:
         title = f"Cancel the rest of batch {row.id} ({row.label})"
         confirm(Consequences(title, sentences, hurts=True), str(row.id), yes=options.yes)
         batch_ending.cancel_rest(here.db, here.who, row.id, ticket=options.ticket)
-        _carry_on(here, row.id)
+        try:
+            _carry_on(here, row.id)
+        except KeyboardInterrupt:
+            _say(f"Batch {row.id} is cancelled all the same, by the workers; see: atlas-tui bulk show {row.id}")
+            return exit_codes.INTERRUPTED
         return _tell(batches.status(here.db, here.who, row.id), options.json)
 
 

@@ -147,6 +147,8 @@ def _origin(detail: RunDetail, width: int) -> list[Line]:
         lines += field("Retry of", f"#{detail.retry_of_id}", width)
     if detail.follow_up_of_id is not None:
         lines += field("Follows", f"#{detail.follow_up_of_id}", width)
+    if detail.batch_id is not None:
+        lines += field("Batch", f"#{detail.batch_id} started it (:batch {detail.batch_id})", width)
     if detail.schedule_id is not None:
         lines += field("Schedule", f"#{detail.schedule_id} started it (:schedules)", width)
     attempts = f"attempt {detail.row.attempt}" if detail.row.attempt else "not taken up yet"

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from atlas_tui.screens.frame import AtlasScreen
     from atlas_tui.session import Session
 
+REASONS_SHOWN: Final = 6
+"""Reasons that have a line in the question, which must fit 24 lines; the page has them all."""
+
 LOOK_SECONDS: Final = 0.2
 """How long the dry run goes on before it says how far it is."""
 
@@ -86,7 +89,7 @@ class StartMany:
         def take(found: DryRun | None) -> None:
             if found is None or self._question.is_answered:
                 return
-            self._question.show(dry_run_lines(found), may_start=found.is_complete and found.will_run > 0)
+            self._question.show(dry_run_lines(found, REASONS_SHOWN), may_start=found.is_complete and found.will_run > 0)
             if not found.is_complete:
                 self._look(steps)
 
