@@ -1,4 +1,4 @@
-"""What is wrong with the installation itself: nobody works, or nothing that waits is taken up.
+"""What is wrong with the installation itself: nobody works, nothing that waits is taken up, or alerts do not arrive.
 
 Promise: a few short looks at indexes. While no worker runs, the queue is not called stuck: that says the same twice. Must not know:
 connections, reasons of theirs.
@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import exists, func, or_, select
 
 from storage.database import Transaction
-from storage.schema import operation_runs, workers
+from storage.schema import alert_channels, operation_runs, workers
 from storage.workers import ALIVE_WITHIN
 
 STUCK_AFTER: Final = timedelta(minutes=10)
@@ -36,14 +36,27 @@ class InstallationProblem:
 def installation_problems(tx: Transaction, workspace_id: int) -> tuple[InstallationProblem, ...]:
     """Returns what is wrong with the installation, as far as it concerns a workspace. The caller has asked for authority."""
     now = tx.now()
+    silent = _silent_channels(tx, workspace_id)
     alive = select(workers.c.id).where(workers.c.stopped_at.is_(None), workers.c.beat_at >= now - ALIVE_WITHIN)
     if tx.run(alive.limit(1)).first() is None:
         last = tx.run(
             select(func.max(func.coalesce(workers.c.stopped_at, workers.c.beat_at, type_=workers.c.beat_at.type)))
         )
-        return (InstallationProblem("no_worker_running", last.scalar_one_or_none()),)
+        return (InstallationProblem("no_worker_running", last.scalar_one_or_none()), *silent)
     waits_since = queue_stuck_since(tx, workspace_id, now)
-    return () if waits_since is None else (InstallationProblem("queue_stuck", waits_since),)
+    return silent if waits_since is None else (InstallationProblem("queue_stuck", waits_since), *silent)
+
+
+def _silent_channels(tx: Transaction, workspace_id: int) -> tuple[InstallationProblem, ...]:
+    """Why alerts do not arrive: each reason once, since when nothing did."""
+    c = alert_channels.c
+    rows = tx.run(
+        select(c.last_reason_code, func.min(c.last_delivered_at, type_=c.last_delivered_at.type).label("since"))
+        .where(c.workspace_id == workspace_id, c.is_enabled, c.last_reason_code.is_not(None))
+        .group_by(c.last_reason_code)
+        .order_by(c.last_reason_code)
+    ).all()
+    return tuple(InstallationProblem(row.last_reason_code, row.since) for row in rows)
 
 
 def queue_stuck_since(

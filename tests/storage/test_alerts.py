@@ -17,6 +17,7 @@ from storage import (
     alert_queue,
     alert_rules,
     alert_watching,
+    attention,
     audit_trail,
     offboarding,
     resealing,
@@ -433,3 +434,19 @@ def test_an_alert_goes_out_after_it_happened_within_its_digest_and_never_in_quie
     at = hours.send_at(now)
     assert now < at <= now + timedelta(minutes=max(1, digest)) + timedelta(hours=25)
     assert hours.not_quiet(at) == at
+
+
+def test_a_channel_that_fails_asks_for_attention_until_something_arrives(one_alarm: Alarm) -> None:
+    fleet = one_alarm.fleet
+    query = attention.AttentionQuery(fleet.north)
+    one_alarm.rule("problem")
+    breaks(fleet, "contoso")
+    one_alarm.send(fail="alert_channel_refused")
+    assert "alert_channel_refused" in {
+        problem.reason_code for problem in attention.overview(fleet.db, fleet.dana, query).problems
+    }
+    fleet.clock.advance(minutes=1)
+    assert len(one_alarm.send()) == 1
+    assert "alert_channel_refused" not in {
+        problem.reason_code for problem in attention.overview(fleet.db, fleet.dana, query).problems
+    }
