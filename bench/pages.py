@@ -8,7 +8,8 @@ from typing import Any
 from bench.figures import Aim, Figure, Section, Spread, timed
 from bench.fleets import BulkFleet, Fleets
 from bench.sampling import interleaved
-from storage import connections, sqlite_file
+from storage import attention, connections, sqlite_file
+from storage.attention import AttentionQuery
 from storage.connections import SORTS, ConnectionQuery
 from storage.feed import ChangeFeed
 from storage.pages import Page, Place
@@ -84,6 +85,7 @@ _MEANINGS = {
     "reason": "`reason:secret_expired`.",
     **{f"sort {sort}": f"The first page sorted by {sort}." for sort in SORTS if sort != "tenant"},
     **{f"sort {sort}, deep": f"A page from the middle, sorted by {sort}." for sort in SORTS if sort != "tenant"},
+    "attention": "Everything that needs a human, grouped; three in ten connections of this fleet have a problem, which is very many.",
     "counts": "All badge counts of the workspace, for the line above the list.",
     "feed": "Asking the change feed when nothing changed, which the dashboard does three times a second.",
 }
@@ -111,6 +113,7 @@ def _asks(fleet: BulkFleet) -> dict[str, Ask]:
         "word": asked(Place.first(), "contoso vineyards"),
         "rare": asked(Place.first(), f"{middle}"),
         "reason": asked(Place.first(), "reason:secret_expired"),
+        "attention": lambda: attention.overview(fleet.db, fleet.who, AttentionQuery(fleet.workspace_id)),
         "counts": lambda: connections.counts(fleet.db, fleet.who, fleet.workspace_id),
     }
     for sort in SORTS:

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 COUNT_AGAIN_AFTER: Final = timedelta(seconds=15)
 """While another screen is seen, the number on the tab is counted at most this often."""
 
+SHORTEST_STEP: Final = 12
+LONGEST_STEP: Final = 30
+"""Cells of the column of next steps."""
+
 _SHOWN: Final = 12
 
 
@@ -77,7 +81,10 @@ class AttentionScreen(ProblemActs, ListScreen[Problem]):
         """Those that fit; the mark of what is new only while something is."""
         found = self._found
         marks_new = found is not None and found.new > 0
-        return columns(acknowledged=self._shows_acknowledged, marks_new=marks_new)
+        shown = () if found is None else (*found.problems, *found.acknowledged)
+        longest = max((len(problem.next_step.words) for problem in shown), default=0)
+        step_width = min(LONGEST_STEP, max(SHORTEST_STEP, longest))
+        return columns(acknowledged=self._shows_acknowledged, marks_new=marks_new, step_width=step_width)
 
     @property
     def _shows_acknowledged(self) -> bool:
@@ -166,7 +173,9 @@ class AttentionScreen(ProblemActs, ListScreen[Problem]):
     def _counted(self, event: PageRead) -> None:
         self._take_count()
         columns = self.columns(self.is_wide)
-        if [column.title for column in columns] != [column.title for column in self.table.columns]:
+        if [(column.title, column.width) for column in columns] != [
+            (column.title, column.width) for column in self.table.columns
+        ]:
             self.table.set_columns(columns)
         self.show_state()
 
@@ -205,6 +214,16 @@ class AttentionScreen(ProblemActs, ListScreen[Problem]):
         return [*left, Segment(f"{acked:,} acknowledged (/acked)", "muted", 1)] if acked else left
 
     # Commands
+
+    def command_actions(self) -> None:
+        """The menu of one problem, which is always about all of its connections."""
+        selection = self.table.selection
+        if selection.all_in_filter or len(selection.keys) > 1:
+            self.atlas.flash(
+                "One problem at a time, with all its connections: take the marks away first (esc).", "warn"
+            )
+        else:
+            super().command_actions()
 
     def command_only_new(self) -> None:
         """Only what is new, or all."""

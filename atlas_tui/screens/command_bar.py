@@ -34,6 +34,7 @@ _FILTER_WORDS: Final = {
         "type:",
         "cloud:",
         "problems:yes",
+        "acked:yes",
         "batch:",
     ),
     "runs": ("status:", "outcome:failed", "outcome:", "reason:", "since:1h", "tenant:", "by:", "type:", "batch:"),
@@ -59,6 +60,9 @@ _FILTER_WORDS: Final = {
     "system": ("workspace:", "verification:", "consent:", "permissions:missing", "archived:yes"),
     "system-runs": ("status:", "outcome:failed", "outcome:", "reason:", "since:1h", "tenant:", "by:", "type:"),
     "batches": ("state:open", "type:", "by:", "since:7d"),
+    "attention": ("who:us", "who:customer", "new", "acked", "reason:"),
+    "expiry": ("bucket:", "owner:app", "kind:", "slot:staged"),
+    "handover": ("since:8h", "since:24h", "since:7d"),
     "inbox": ("unread:yes", "kind:", "outcome:failed", "since:1d"),
 }
 _OUTCOMES: Final = frozenset({"succeeded", "failed", "blocked", "cancelled", "lost"})

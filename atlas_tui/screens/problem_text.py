@@ -53,12 +53,13 @@ def _since(problem: Problem, now: datetime) -> Cell:
     return cell("-" if problem.since is None else age_bucket(now - problem.since))
 
 
-def columns(*, acknowledged: bool, marks_new: bool) -> tuple[Column[Problem], ...]:
+def columns(*, acknowledged: bool, marks_new: bool, step_width: int) -> tuple[Column[Problem], ...]:
     """The columns of the list.
 
     Args:
         acknowledged: It counts what somebody has acknowledged.
         marks_new: Something in it is new: there is a column for the mark.
+        step_width: Cells of the longest next step; what it leaves is the reason's.
     """
 
     def count(problem: Problem, now: datetime) -> Cell:
@@ -73,12 +74,12 @@ def columns(*, acknowledged: bool, marks_new: bool) -> tuple[Column[Problem], ..
         return cell(problem.next_step.words, "" if problem.next_step.is_mine else "muted")
 
     return (
-        Column("reason", "REASON", _reason, 24, share=3),
+        Column("reason", "REASON", _reason, 24, share=1),
         Column("fix_by", "FIX BY", _fix_by, 9),
         Column("connections", "ACKED" if acknowledged else "CONNS", count, 7, align="right"),
         Column("since", "SINCE", _since, 5, align="right", age_of=lambda problem: problem.since),
         *((Column("new", "", new, 1),) if marks_new else ()),
-        Column("step", "NEXT STEP", step, 24, share=1),
+        Column("step", "NEXT STEP", step, step_width),
     )
 
 

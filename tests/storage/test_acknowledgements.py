@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select, update
 
 from storage import (
     acknowledgement_sweep,
@@ -25,7 +25,7 @@ from storage.connections import ConnectionQuery
 from storage.errors import Conflict, InvalidInput
 from storage.pages import Place
 from storage.schema import acknowledgements as table
-from storage.schema import workers
+from storage.schema import credentials, workers
 
 CODE = "secret_invalid"
 
@@ -179,6 +179,22 @@ def test_disabling_ends_it_and_an_app_is_solved_when_nothing_of_it_shows_the_rea
     broken.set_connection(broken.connection["wingtip"], verification_status="healthy")
     assert acknowledgement_sweep.sweep(broken.db).ended == 2
     assert ends(broken) == [(CODE, "system:worker", "disabled"), (CODE, "system:worker", "solved")]
+
+
+def test_a_credential_that_runs_out_is_acknowledged_with_its_holder_and_solved_by_another_one(
+    sqlite_fleet: Any,
+) -> None:
+    db, dana, app, code = sqlite_fleet.db, sqlite_fleet.dana, sqlite_fleet.app, "secret_expiring"
+    contoso, soon = sqlite_fleet.connection["contoso"], sqlite_fleet.clock.time + timedelta(days=3)
+    owned = or_(credentials.c.platform_app_id == app, credentials.c.connection_id == contoso)
+    sqlite_fleet.write(update(credentials).where(owned).values(expires_at=soon))
+    acknowledging.acknowledge(db, dana, [contoso], code)
+    acknowledging.acknowledge_app(db, dana, app, code)
+    assert code not in {p.reason_code for p in overview(sqlite_fleet).problems}
+    assert [p.acknowledged for p in overview(sqlite_fleet).acknowledged] == [1, 1]
+    assert acknowledgement_sweep.sweep(db).ended == 0
+    sqlite_fleet.write(update(credentials).where(owned).values(expires_at=soon + timedelta(days=90)))
+    assert acknowledgement_sweep.sweep(db).ended == 2
 
 
 def test_a_leavers_acknowledgements_have_another_owner(broken: Any) -> None:
