@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Boolean, ColumnElement, Row, and_, delete, insert, literal, literal_column, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Row, and_, delete, literal, literal_column, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import audit, breakers, connection_operations, operations
 from storage.access import WORKER
@@ -36,6 +37,10 @@ CHUNK: Final = 200
 
 KEPT: Final = 100
 """Firings of a schedule that are kept to be looked at; what they started is kept with the runs."""
+
+
+_ENABLED: Final = literal_column("schedules.is_enabled", Boolean())
+"""Word for word as in the partial index: compared with 1, as SQLite's dialect would write it, the index is not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,6 @@ def fire_due(db: Database, *, limit: int = 100) -> int:
     return sum(db.write(lambda tx, row=row: _fire(tx, row.id, row.next_due_at)) for row in due)  # type: ignore[misc]
 
 
-_ENABLED: Final = literal_column("schedules.is_enabled", Boolean())
-"""Word for word as in the partial index: compared with 1, as SQLite's dialect would write it, the index is not used."""
-
-
 def _fire(tx: Transaction, schedule_id: int, seen: datetime | None) -> int:
     statement = select(schedules).where(schedules.c.id == schedule_id, _ENABLED)
     if not tx.is_sqlite:
@@ -94,8 +95,10 @@ def _fire(tx: Transaction, schedule_id: int, seen: datetime | None) -> int:
     if not _move(tx, row, next_due_at=following, last_due_at=seen):
         return 0
     spread = spread_until(rule, now, row.jitter_minutes) - now
-    tx.run(
-        insert(schedule_firings).values(
+    dialect = sqlite if tx.is_sqlite else postgresql
+    fired = tx.run(
+        dialect.insert(schedule_firings)
+        .values(
             schedule_id=schedule_id,
             workspace_id=row.workspace_id,
             due_at=seen,
@@ -103,7 +106,11 @@ def _fire(tx: Transaction, schedule_id: int, seen: datetime | None) -> int:
             counts={"classes": {}, "reasons": {}, "by": None, "spread_seconds": int(spread.total_seconds())},
             created_at=now,
         )
-    )
+        .on_conflict_do_nothing(index_elements=["schedule_id", "due_at"])
+        .returning(schedule_firings.c.id)
+    ).first()
+    if fired is None:
+        return 0  # it was fired for this very time before the clock was set back
     _note(tx, "schedule.fire", row, {"name": row.name, "type": row.type, "due": f"{seen:%Y-%m-%d %H:%M:%S}Z"})
     return 1
 

@@ -166,6 +166,9 @@ def test_due_times_that_no_worker_saw_fire_once_together(sqlite_fleet: Any) -> N
     entries = fleet.rows(select(audit_entries).where(audit_entries.c.action == "schedule.fire"))
     assert [(entry.actor, entry.target_id) for entry in entries] == [("system:worker", str(schedule))]
     assert fleet.count(audit_entries, audit_entries.c.action == "run.start") == 0, "one entry a firing, not one a run"
+    fleet.write(update(table).where(table.c.id == schedule).values(next_due_at=due))
+    assert schedule_firing.fire_due(fleet.db) == 0, "a clock that is set back brings no due time a second time"
+    assert row_of(fleet, schedule).next_due_at == due + timedelta(hours=9)
 
 
 def test_a_due_time_that_nobody_saw_before_the_quiet_hours_waits_for_their_end(sqlite_fleet: Any) -> None:
