@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bench.figures import Aim, Figure, Section, Spread, timed
@@ -43,7 +44,7 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
         feed = ChangeFeed(fleet.db)
         feeds.append(feed)
         named = _asks(fleet)
-        named["raw"] = lambda raw=raw, fleet=fleet: raw.execute(_RAW, (fleet.workspace_id,)).fetchall()
+        named["raw"] = partial(_raw_page, raw, fleet.workspace_id)
         named["feed"] = feed.poll
         asks |= {(name, fleet.count): ask for name, ask in named.items()}
     try:
@@ -72,6 +73,10 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
         tuple(figures),
         (f"The large database was filled in {large.seconds:.0f} s.", *_slow(samples, small, large)),
     )
+
+
+def _raw_page(raw: Any, workspace_id: int) -> object:
+    return raw.execute(_RAW, (workspace_id,)).fetchall()
 
 
 _MEANINGS = {
