@@ -132,11 +132,6 @@ class SchedulesScreen(ScheduleActs, ListScreen[ScheduleRow]):
         row = self.table.cursor_row
         return None if row is None else to_runs_of(row.id)
 
-    def command_linked_audit(self) -> None:
-        """What the audit trail tells of it."""
-        if (row := self.table.cursor_row) is not None:
-            self.atlas.navigation.go(Link(View.AUDIT, filter=f"target:schedule:{row.id}"))
-
     def command_new_schedule(self) -> None:
         """Make one, in a form."""
         open_form(self.atlas, NewSchedule(self.session.workspace.workspace_id))
