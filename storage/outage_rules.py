@@ -90,14 +90,14 @@ class Finding:
         reason_code: the most frequent reason.
         affected: the latest failed sign of each tenant.
         tried: how many tenants ran meanwhile.
-        anything_succeeds: some tenant's run did meanwhile.
+        anything_answers: Microsoft was reached for some tenant meanwhile, whatever it answered.
     """
 
     kind: OutageKind
     reason_code: str
     affected: tuple[Sign, ...]
     tried: int
-    anything_succeeds: bool
+    anything_answers: bool
 
 
 def kind_of(reason_code: str | None) -> OutageKind | None:
@@ -141,8 +141,16 @@ def detect(signs: Sequence[Sign], now: datetime) -> Finding | None:
     if len(found) < FEWEST_TENANTS or len(found) < SMALLEST_SHARE * tried:
         return None
     code, _ = min(Counter(str(s.reason_code) for s in found).items(), key=lambda item: (-item[1], item[0]))
-    succeeds = any(sign.succeeded and not sign.failed for sign in recent)
-    return Finding(kind, code, tuple(found), tried, succeeds)
+    return Finding(kind, code, tuple(found), tried, any(_is_answered(sign) for sign in recent))
+
+
+def _is_answered(sign: Sign) -> bool:
+    """Whether Microsoft was reached: it did what was asked, or refused. What a credential is worth is partly seen here already."""
+    if sign.succeeded or sign.reason_code is None:
+        return sign.succeeded
+    if kind_of(sign.reason_code) is OutageKind.MICROSOFT:
+        return True
+    return reasons.find(sign.reason_code).category in (Category.CONSENT, Category.PERMISSION)
 
 
 def _affected(recent: Sequence[Sign]) -> dict[int, Sign]:
@@ -177,11 +185,11 @@ def since_of(beginnings: Iterable[datetime]) -> datetime:
     return ordered[min(FEWEST_TENANTS, len(ordered)) - 1]
 
 
-def headline_of(kind: OutageKind, *, anything_succeeds: bool) -> str:
+def headline_of(kind: OutageKind, *, anything_answers: bool) -> str:
     """Names an outage in a few words. A network that lets some through need not be ours."""
     if kind is OutageKind.MICROSOFT:
         return "Probable Microsoft problem"
-    return "Probable network problem" if anything_succeeds else "Probable local network problem"
+    return "Probable network problem" if anything_answers else "Probable local network problem"
 
 
 def detail_of(kind: OutageKind, reason_code: str, affected: int, tried: int) -> str:

@@ -244,7 +244,7 @@ def _as_outage(tx: Transaction, found: Finding) -> Outage:
         affected,
         found.tried,
         last_good,
-        outage_rules.headline_of(found.kind, anything_succeeds=found.anything_succeeds),
+        outage_rules.headline_of(found.kind, anything_answers=found.anything_answers),
         outage_rules.detail_of(found.kind, found.reason_code, affected, found.tried),
         outage_rules.advice_of(found.kind, found.reason_code),
     )

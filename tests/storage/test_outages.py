@@ -14,7 +14,7 @@ from storage.attention import AttentionQuery
 from storage.failures import failure
 from storage.finishing import RunResult
 from storage.operations import CONNECTION_CHECK, INVENTORY_SYNC
-from storage.outage_rules import FEWEST_TENANTS, HOLD, WINDOW, OutageKind, Sign, detect
+from storage.outage_rules import FEWEST_TENANTS, HOLD, WINDOW, OutageKind, Sign, detect, headline_of
 from storage.outages import Outage
 from storage.states import RunOutcome
 
@@ -54,6 +54,17 @@ def many(count: int, minutes_ago: float, reason: str | None = None, *, first: in
 def test_what_is_an_outage(signs: list[Sign], kind: OutageKind | None) -> None:
     found = detect(signs, NOON)
     assert (None if found is None else found.kind) is kind
+
+
+@pytest.mark.parametrize(
+    ("others", "is_local"),
+    [([], True), (many(1, 1, first=20), False), (many(1, 1, "throttled", first=20), False),
+     (many(1, 1, "consent_required", first=20), False), (many(1, 1, "secret_expired_local", first=20), True)],
+)  # fmt: skip
+def test_a_network_that_lets_anybody_through_need_not_be_ours(others: list[Sign], is_local: bool) -> None:
+    found = detect(many(9, 1, "network_connect") + others, NOON)
+    assert found is not None
+    assert ("local" in headline_of(found.kind, anything_answers=found.anything_answers)) is is_local
 
 
 _SIGNS = st.builds(
