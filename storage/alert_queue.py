@@ -35,6 +35,7 @@ MOST_TRIES: Final = 12
 MOST_IN_ONE: Final = 200
 
 KEPT: Final = timedelta(days=30)
+LONGEST_EPISODE: Final = timedelta(days=365)
 _FIRST_WAIT: Final = timedelta(seconds=30)
 _LONGEST_WAIT: Final = timedelta(hours=1)
 _d = alert_deliveries.c
@@ -177,15 +178,20 @@ def failed(db: Database, message: Message, reason_code: str) -> datetime | None:
 
 
 def prune(db: Database, *, chunk: int = 500) -> int:
-    """Deletes the record of what was over `KEPT` ago. Returns how many rows."""
+    """Deletes the record of what was over `KEPT` ago, and what has gone on for `LONGEST_EPISODE`. Returns how many rows.
+
+    What goes on for so long is told again, if it does: most of it is of tenants that left.
+    """
 
     def work(tx: Transaction) -> int:
+        now = tx.now()
+        is_over = _d.rule_id.is_(None) | _d.subject_key.contains(OVER) | (_d.created_at < now - LONGEST_EPISODE)
         over = (
             select(_d.id)
             .where(
-                _d.created_at < tx.now() - KEPT,
+                _d.created_at < now - KEPT,
                 _d.status.notin_([DeliveryStatus.QUEUED.value, DeliveryStatus.SENDING.value]),
-                _d.rule_id.is_(None) | _d.subject_key.contains(OVER),
+                is_over,
             )
             .order_by(_d.id)
             .limit(chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -240,6 +241,24 @@ def test_a_dead_workers_message_goes_out_under_its_number_and_the_dead_write_not
     assert alert_queue.failed(fleet.db, first, "alert_channel_refused") is None
     assert alert_queue.delivered(fleet.db, second)
     assert alarm.told() == [("Fabrikam", "secret_expired", False)]
+
+
+def test_many_workers_at_once_send_each_message_once(alarm: Alarm) -> None:
+    fleet = alarm.fleet
+    for number in range(10):
+        alarm.rule("problem", name=f"Rule {number}")
+    breaks(fleet, "contoso")
+
+    def work(worker: str) -> list[str]:
+        sent = []
+        while message := alert_queue.claim(fleet.db, worker):
+            assert alert_queue.delivered(fleet.db, message)
+            sent.append(message.rule)
+        return sent
+
+    with ThreadPoolExecutor(4) as pool:
+        sent = [rule for rules in pool.map(work, ("w1", "w2", "w3", "w4")) for rule in rules]
+    assert sorted(sent) == [f"Rule {number}" for number in range(10)]
 
 
 def test_a_message_is_tried_again_with_longer_waits_and_given_up_visibly(alarm: Alarm) -> None:

@@ -8,7 +8,7 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email import message_from_bytes
 from email.header import decode_header, make_header
@@ -16,6 +16,7 @@ from email.message import Message as Mail
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from sqlalchemy import update
@@ -277,6 +278,25 @@ def test_a_sign_of_life_is_given_while_the_database_hears_the_worker_and_never_l
     assert [record.getMessage() for record in caplog.records] == ["ping_failed", "ping_arrives_again"]
     assert CANARY not in caplog.text
     assert len(sink.requests) == 4
+
+
+def test_a_worker_gives_its_sign_of_life_and_its_figures_as_configured(
+    sqlite_fleet: Any, start_worker: Callable[..., Any], sink: Sink
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    worker = msgspec.structs.replace(
+        sqlite_fleet.settings.worker, heartbeat_url=f"http://127.0.0.1:{sink.port}/beat", metrics_port=port
+    )
+    fleet = replace(sqlite_fleet, settings=msgspec.structs.replace(sqlite_fleet.settings, worker=worker))
+    started = start_worker(fleet)
+    fleet.wait_until(lambda: sink.requests, "a sign of life")
+    fleet.wait_until(lambda: started.worker._telling.metrics_port, "the endpoint")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        assert "atlas_workers 1.0" in answer.read().decode()
+    started.stop()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics")
 
 
 def test_the_figures_name_nobody_and_their_labels_are_few(sqlite_fleet: Any) -> None:
