@@ -34,6 +34,8 @@ GOOD = 'database = "a.db"\n'
         (GOOD + "[worker]\nslots = true", "worker.slots"),
         (GOOD + "[worker]\nslots = 1.5", "worker.slots"),
         (GOOD + "[worker]\nspeed = 1", "worker.speed"),
+        (GOOD + "[worker]\nrequests_per_second = 0", "worker.requests_per_second"),
+        (GOOD + "[worker]\nrequests_per_second = 2001", "worker.requests_per_second"),
         (GOOD + "[worker]\ngrace_seconds = -1", "worker.grace_seconds"),
         (GOOD + "[worker]\ngrace_seconds = nan", "worker.grace_seconds"),
         (GOOD + "[worker]\ngrace_seconds = inf", "worker.grace_seconds"),
