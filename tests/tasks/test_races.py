@@ -198,7 +198,7 @@ def test_a_finish_and_a_sweep_do_not_both_happen(fleet: Any) -> None:
         )
 
         run = fleet.run(claim.held.run_id)
-        if finished is None:
+        if finished is RunOutcome.FAILED:
             assert (reaped, run.outcome, fleet.notifications_of(run.id)) == (0, "failed", 1)
         else:
             assert isinstance(finished, LeaseLost)
