@@ -100,8 +100,8 @@ def running(app: AtlasApp, *, in_workspace: bool = True) -> list[Segment]:
     if inbox is not None and inbox.unread:
         segments.append(Segment(f"unread {inbox.words}", "info", 3))
     if standing is not None:
-        if standing.outage is not None and in_workspace:
-            # The banner says more, but makes room for every message.
+        if standing.outage is not None and in_workspace and app.notice is not None:
+            # The banner says more, but a message stands where it was.
             segments.append(Segment("outage", "warn", 2))
         if standing.alive:
             segments.append(Segment(f"workers {standing.alive}", priority=3))
