@@ -162,7 +162,6 @@ def _create(
     rights = authority(tx, who)
     if not _may_start_some(tx, rights, operation, workspace_id, chosen.ids):
         rights.require(tx, operation.capability, workspace_id, what=f"Workspace {workspace_id}")
-        # Held for the whole workspace by now: somebody gave it between two statements.
     batch_id: int = tx.run(
         insert(run_batches)
         .values(
