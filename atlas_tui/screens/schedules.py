@@ -14,6 +14,7 @@ from atlas_tui.command import Where
 from atlas_tui.exporting import Format
 from atlas_tui.links import Link, View, to_schedule
 from atlas_tui.schedule_words import record_of, short
+from atlas_tui.screens.copying import copy_json
 from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.list_filter import asked
 from atlas_tui.screens.listing import ListScreen
@@ -131,6 +132,11 @@ class SchedulesScreen(ScheduleActs, ListScreen[ScheduleRow]):
         """Its runs."""
         row = self.table.cursor_row
         return None if row is None else to_runs_of(row.id)
+
+    def command_copy_json(self) -> None:
+        """Copy the row as the command line writes it."""
+        if (row := self.table.cursor_row) is not None:
+            copy_json(self.atlas, record_of(row))
 
     def command_new_schedule(self) -> None:
         """Make one, in a form."""

@@ -52,7 +52,11 @@ async def test_the_list_and_the_page_say_what_is_started_when_and_what_became_of
         await terminal.press("j", "enter")
         assert terminal.app.seen.VIEW is View.CONNECTION
         assert terminal.app.seen.subject == became.held_up[0].connection_id
-        await terminal.press("escape", "l")
+        await terminal.press("escape", "a")
+        assert terminal.app.seen.VIEW is View.AUDIT
+        await terminal.wait_for(lambda: terminal.shows("schedule told to run"))
+        await open_schedules(terminal)
+        await terminal.press("enter", "l")
         assert terminal.app.seen.VIEW is View.RUNS
         assert terminal.app.seen.filter.text == f"schedule:{row.id}"
 
@@ -71,6 +75,12 @@ async def test_the_form_says_when_it_will_be_due_while_it_is_typed(small_fleet: 
         await terminal.press("ctrl+s")
         await terminal.wait_for(lambda: terminal.app.seen.VIEW is View.SCHEDULE)
         await terminal.wait_for(lambda: terminal.shows("(0 7 * * MON)"))
+        await terminal.press("e", "down", *["backspace"] * 11)
+        await terminal.type("every 6h")
+        await terminal.wait_for(lambda: terminal.shows("Every 6 h. Due "))
+        await terminal.press("ctrl+s")
+        await terminal.wait_for(lambda: terminal.app.seen.VIEW is View.SCHEDULE)
+        await terminal.wait_for(lambda: terminal.shows("Rhythm       Every 6 h"))
     assert names(small_fleet) == ["Daily check", "Weekly"]
 
 
