@@ -216,7 +216,9 @@ def _work_chunk(tx: Transaction, held: HeldFiring, chunk: int) -> bool:
     firing = _lock(tx, select(schedule_firings).where(_guard(held)))
     if schedule is None or firing is None:
         return False
-    reached = _next_connections(tx, schedule, firing.last_connection_id, chunk)
+    # Whoever disables a schedule wants no more of it, also of what was just begun; what a person told to run goes on.
+    is_wanted = schedule.is_enabled or firing.counts["by"] is not None
+    reached = _next_connections(tx, schedule, firing.last_connection_id, chunk) if is_wanted else ()
     found = _start(tx, schedule, firing, operations.find(schedule.type), reached)
     is_done = len(reached) < chunk
     counts = dict(firing.counts)
