@@ -41,16 +41,16 @@ class StatusLine(PaintedLines):
         self.repaint()
 
     def compose_lines(self, width: int, height: int) -> list[Line]:
-        """The segments that fit, two blanks apart."""
+        """The segments that fit, two blanks apart; at least one between left and right."""
         left, right = [s for s in self._left if s.text], [s for s in self._right if s.text]
-        while _length(left) + _length(right) + 4 > width:
+        while _length(left) + _length(right) + 3 > width:
             droppable = [segment for segment in (*left, *right) if segment.priority > 0]
             if not droppable:
                 break
             least = max(droppable, key=lambda segment: segment.priority)
             (left if any(segment is least for segment in left) else right).remove(least)
         ending = _joined(right)
-        room = max(0, width - _length(right) - 4)
+        room = max(0, width - _length(right) - 3)
         parts: list[Part] = [Part(" ")]
         for index, segment in enumerate(left):
             gap = "  " if index else ""
@@ -59,7 +59,7 @@ class StatusLine(PaintedLines):
                 break
             room -= len(gap) + width_of(text)
             parts.extend((Part(gap), Part(text, segment.style)))
-        return [(*parts, Part(" " * (room + 2)), *ending, Part(" "))]
+        return [(*parts, Part(" " * (room + 1)), *ending, Part(" "))]
 
 
 def _joined(segments: Sequence[Segment]) -> list[Part]:
