@@ -48,7 +48,9 @@ class AcknowledgeProblem(Form):
     def __init__(
         self, problem_id: int, connection_ids: tuple[int, ...] | None = None, names: Sequence[str] = ()
     ) -> None:
-        super().__init__("problem.acknowledge", f"problem:{problem_id}", "Acknowledge or snooze")
+        # Of some connections only it is another form: a draft of it must not be gone on with for all of them.
+        name = "problem.acknowledge" if connection_ids is None else "problem.acknowledge-some"
+        super().__init__(name, f"problem:{problem_id}", "Acknowledge or snooze")
         self._problem_id, self._connection_ids, self._names = problem_id, connection_ids, names
 
     def load(self, session: Session) -> Loaded:

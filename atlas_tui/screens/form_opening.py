@@ -130,8 +130,12 @@ def choose_draft(atlas: AtlasApp) -> None:
         ]
 
         def go(id: str | None) -> None:
-            if id is not None and (form := form_of(found[int(id)])) is not None:
+            if id is None:
+                return
+            if (form := form_of(found[int(id)])) is not None:
                 open_form(atlas, form)
+            else:
+                atlas.flash("This draft is gone on with where it was begun: open the same form there.", "warn")
 
         atlas.push_screen(Menu("Go on with which draft?", items), go)
 
