@@ -79,11 +79,12 @@ def collected_lines(read: CollectedRead, at: int, times: Times, width: int, *, b
         found, shown_run_id = _found(kind, read.summary, times, width, blocks=blocks)
         marker = ">" if index == at else " "
         head = Part(fit(f"{marker}{kind.title}", LABEL_WIDTH), "strong")
-        # The words of a kind stand beside its name; what there is to be said about its last try, below.
-        first, *more = found or [(Part(" " * LABEL_WIDTH), Part("nothing yet", "muted"))]
-        lines.append((head, *first[1:]))
-        lines += more
-        lines += state_lines(kind, read.collector, shown_run_id, times, width)
+        found += state_lines(kind, read.collector, shown_run_id, times, width)
+        if not found or found[0][0].text.strip():
+            # What begins with a label of its own stands below the kind's name, everything else beside it.
+            found = [(Part(" " * LABEL_WIDTH), Part("nothing yet", "muted")), *found]
+        first, *more = found
+        lines += [(head, *first[1:]), *more]
         lines.append(blank())
     return lines
 

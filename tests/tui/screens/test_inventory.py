@@ -53,7 +53,7 @@ async def test_a_tenants_list_leads_to_what_changed_and_to_an_item_and_the_run(s
     async with dashboard(synced) as terminal:
         await open_typed(terminal, ":tenants contoso")
         await terminal.press("enter", "]", "]")
-        assert terminal.shows(">Compliance   nothing yet")
+        assert terminal.shows(">Compliance   Never collected.")
         assert terminal.shows("2 items, synced <1m ago")
         assert terminal.shows("1 added, 1 removed, 1 changed by the last sync")
         await terminal.press("j", "enter")

@@ -67,7 +67,7 @@ async def test_the_page_has_tabs_with_runs_and_the_trail(small_fleet: Any, dashb
         await terminal.press("]")
         assert terminal.shows("dedicated, #")
         await terminal.press("]")
-        assert terminal.shows(">Compliance   nothing yet")
+        assert terminal.shows(">Compliance   Never collected.")
         await terminal.press("]")
         assert terminal.shows(f"#{run}")
         await terminal.press("enter")
