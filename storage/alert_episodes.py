@@ -19,7 +19,7 @@ from sqlalchemy import Row, delete, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import reasons
-from storage.alert_hours import Hours
+from storage.alert_hours import GATHER, Hours
 from storage.alert_matching import Conditions, Event, fact_time, from_stored, matches
 from storage.alert_rule_fields import hours_of
 from storage.database import Transaction
@@ -42,30 +42,40 @@ _d = alert_deliveries.c
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A rule that is enabled, with a channel that is."""
+    """A rule that is enabled, with a channel that is.
+
+    Attributes:
+        sent_at: when something last arrived at the channel; None when nothing has.
+    """
 
     id: int
     workspace_id: int
     channel_id: int
     conditions: Conditions
     hours: Hours
+    sent_at: datetime | None = None
+
+    def send_at(self, now: datetime, *, gathers: bool) -> datetime:
+        """Returns when something that happens now goes out: what follows a message within a minute is gathered, however urgent."""
+        follows = self.sent_at is not None and now - self.sent_at < GATHER
+        return self.hours.send_at(now, gathers=gathers or follows)
 
 
 def listeners(tx: Transaction, workspace_id: int | None = None) -> tuple[Listener, ...]:
     """Returns the rules that listen, by number: of a workspace, or all there are. One look into an index when there is none."""
     statement = (
-        select(alert_rules)
+        select(alert_rules, alert_channels.c.last_delivered_at)
         .join(alert_channels, alert_channels.c.id == alert_rules.c.channel_id)
         .where(alert_rules.c.is_enabled, alert_channels.c.is_enabled)
         .order_by(alert_rules.c.id)
     )
     if workspace_id is not None:
         statement = statement.where(alert_rules.c.workspace_id == workspace_id)
-    found = (listener_of(row) for row in tx.run(statement).all())
+    found = (listener_of(row, row.last_delivered_at) for row in tx.run(statement).all())
     return tuple(one for one in found if one is not None)
 
 
-def listener_of(row: Row[Any]) -> Listener | None:
+def listener_of(row: Row[Any], sent_at: datetime | None = None) -> Listener | None:
     """Makes the listener of a rule's row; None when a newer program wrote conditions that this one cannot read.
 
     What an alert cannot be told of must not keep a run from ending.
@@ -74,7 +84,7 @@ def listener_of(row: Row[Any]) -> Listener | None:
         conditions = from_stored(row.conditions)
     except msgspec.ValidationError:
         return None
-    return Listener(row.id, row.workspace_id, row.channel_id, conditions, hours_of(row, conditions))
+    return Listener(row.id, row.workspace_id, row.channel_id, conditions, hours_of(row, conditions), sent_at)
 
 
 def begin(tx: Transaction, rules: Sequence[Listener], event: Event, now: datetime) -> None:
@@ -87,7 +97,7 @@ def begin(tx: Transaction, rules: Sequence[Listener], event: Event, now: datetim
         if is_transient and has_outage(tx, rule.id):
             values |= {"status": DeliveryStatus.SUPPRESSED.value}
         else:
-            values |= {"next_try_at": rule.hours.send_at(now, gathers=is_transient)}
+            values |= {"next_try_at": rule.send_at(now, gathers=is_transient)}
         if _insert(tx, values):
             continue
         known = _open_row(tx, rule.id, event.subject)

@@ -66,7 +66,9 @@ class Alarm:
         return sent
 
     def told(self, messages: list[alert_queue.Message] | None = None) -> list[tuple[str, str, bool]]:
-        """Who, what and whether it is over, of what is sent now."""
+        """Who, what and whether it is over, of what is sent within the next minute."""
+        if messages is None:
+            self.fleet.clock.advance(minutes=1)
         return [
             (
                 str(item.facts.get("app") or item.facts.get("tenant") or item.facts.get("host")),
@@ -132,38 +134,41 @@ def test_what_comes_and_goes_is_one_alert_and_another_reason_is_another(alarm: A
     assert alarm.told() == [("Contoso", "consent_required", False)]
 
 
-def test_a_run_and_the_badge_it_darkens_are_one_alert_and_a_lost_run_another(alarm: Alarm) -> None:
-    fleet = alarm.fleet
-    alarm.rule("problem", "run")
-    alarm.rule("run_lost", name="Lost")
+def test_a_run_and_the_badge_it_darkens_are_one_alert_and_a_lost_run_another(one_alarm: Alarm) -> None:
+    fleet = one_alarm.fleet
+    one_alarm.rule("problem", "run")
+    one_alarm.rule("run_lost", name="Lost")
     syncs(fleet, "contoso", "secret_expired")
     (follow_up,) = fleet.take()
     fleet.finish(follow_up, fleet.failing_report("secret_expired"))
     assert fleet.truth(fleet.connection["contoso"]).last_reason_code == "secret_expired"
-    assert alarm.told() == [("Contoso", "secret_expired", False)]
+    assert one_alarm.told() == [("Contoso", "secret_expired", False)]
     claim = fleet.begin(fleet.connection["fabrikam"], INVENTORY_SYNC)
     for _ in range(3):
         fleet.clock.advance(seconds=20)
         fleet.sweep()
         fleet.take()
     assert fleet.run_row(claim.held.run_id).outcome == "lost"
-    assert sorted(alarm.told()) == [("Fabrikam", "attempts_exhausted", False)] * 2
+    assert sorted(one_alarm.told()) == [("Fabrikam", "attempts_exhausted", False)] * 2
 
 
-def test_a_platform_apps_credential_is_told_as_the_apps_and_rules_narrow_by_reason_tenant_and_tag(alarm: Alarm) -> None:
-    fleet = alarm.fleet
+def test_a_platform_apps_credential_is_told_as_the_apps_and_rules_narrow_by_reason_tenant_and_tag(
+    one_alarm: Alarm,
+) -> None:
+    fleet = one_alarm.fleet
     second = fleet.add_connection("tailspin", client_id=None)
-    alarm.rule("problem", name="App", categories=["credential"])
-    alarm.rule("problem", name="Gold", tags=("gold",))
-    alarm.rule("problem", name="Fabrikam", tenants=(fleet.tenant["fabrikam"],), reasons=["consent_required"])
+    one_alarm.rule("problem", name="App", categories=["credential"])
+    one_alarm.rule("problem", name="Gold", tags=("gold",))
+    one_alarm.rule("problem", name="Fabrikam", tenants=(fleet.tenant["fabrikam"],), reasons=["consent_required"])
     breaks(fleet, "wingtip")
     fleet.check(second, fleet.failing_report("secret_expired"))
-    assert alarm.told() == [("North's app", "secret_expired", False)]
+    assert one_alarm.told() == [("North's app", "secret_expired", False)]
     breaks(fleet, "contoso", "consent_required")
     breaks(fleet, "fabrikam", "missing_permission")
     breaks(fleet, "fabrikam", "consent_required")
-    messages = alarm.send()
-    assert [(message.rule, told) for message, told in zip(messages, alarm.told(messages), strict=True)] == [
+    fleet.clock.advance(minutes=1)
+    messages = one_alarm.send()
+    assert [(message.rule, told) for message, told in zip(messages, one_alarm.told(messages), strict=True)] == [
         ("Gold", ("Contoso", "consent_required", False)),
         ("Fabrikam", ("Fabrikam", "consent_required", False)),
     ]
@@ -215,6 +220,19 @@ def test_quiet_hours_hold_back_and_a_digest_gathers(one_alarm: Alarm) -> None:
     assert one_alarm.told([message]) == [("Contoso", "secret_expired", False), ("Fabrikam", "secret_expired", False)]
 
 
+def test_an_urgent_rule_sends_at_once_and_what_follows_within_a_minute_together(one_alarm: Alarm) -> None:
+    fleet = one_alarm.fleet
+    one_alarm.rule("problem")
+    breaks(fleet, "contoso")
+    (first,) = one_alarm.send()
+    for name in ("fabrikam", "wingtip"):
+        breaks(fleet, name, "consent_required")
+    assert one_alarm.send() == []
+    fleet.clock.advance(minutes=1)
+    (rest,) = one_alarm.send()
+    assert (len(first.items), len(rest.items)) == (1, 2)
+
+
 def test_what_is_solved_before_it_was_sent_is_never_sent(one_alarm: Alarm) -> None:
     fleet = one_alarm.fleet
     one_alarm.rule("problem", is_urgent=False, digest_minutes=60)
@@ -261,49 +279,49 @@ def test_many_workers_at_once_send_each_message_once(alarm: Alarm) -> None:
     assert sorted(sent) == [f"Rule {number}" for number in range(10)]
 
 
-def test_a_message_is_tried_again_with_longer_waits_and_given_up_visibly(alarm: Alarm) -> None:
-    fleet = alarm.fleet
-    alarm.rule("problem")
+def test_a_message_is_tried_again_with_longer_waits_and_given_up_visibly(one_alarm: Alarm) -> None:
+    fleet = one_alarm.fleet
+    one_alarm.rule("problem")
     breaks(fleet, "contoso")
     numbers, waits = set(), []
     for _ in range(alert_queue.MOST_TRIES):
-        (message,) = alarm.send(fail="alert_channel_unreachable")
+        (message,) = one_alarm.send(fail="alert_channel_unreachable")
         numbers.add(message.message_id)
-        (row,) = alarm.log()
+        (row,) = one_alarm.log()
         waits.append(None if row.next_try_at is None else row.next_try_at - fleet.clock.time)
         fleet.clock.advance(hours=1)
     assert len(numbers) == 1
     assert waits[:3] == [timedelta(seconds=30), timedelta(seconds=60), timedelta(seconds=120)]
     assert (waits[-2], waits[-1]) == (timedelta(hours=1), None)
     assert (row.status.value, row.failure) == ("failed", "alert_channel_unreachable")
-    detail = alert_channels.get(fleet.db, fleet.people["rita"], alarm.channel.id)
+    detail = alert_channels.get(fleet.db, fleet.people["rita"], one_alarm.channel.id)
     assert detail.channel.last_reason_code == "alert_channel_unreachable"
     assert not detail.may_manage
     assert "dana" in detail.who_may_manage
 
 
 def test_nothing_goes_out_for_disabled_rules_and_channels_disabled_connections_and_tenants_that_left(
-    alarm: Alarm,
+    one_alarm: Alarm,
 ) -> None:
-    fleet, db, dana = alarm.fleet, alarm.fleet.db, alarm.fleet.dana
-    rule = alarm.rule("problem", "run", is_urgent=False)
+    fleet, db, dana = one_alarm.fleet, one_alarm.fleet.db, one_alarm.fleet.dana
+    rule = one_alarm.rule("problem", "run", is_urgent=False)
     breaks(fleet, "contoso")
     alert_rules.set_enabled(db, dana, rule.id, False)
     fleet.clock.advance(minutes=2)
-    assert alarm.told() == []
+    assert one_alarm.told() == []
     breaks(fleet, "fabrikam")
     alert_rules.set_enabled(db, dana, rule.id, True)
-    alert_channels.set_enabled(db, dana, alarm.channel.id, False)
+    alert_channels.set_enabled(db, dana, one_alarm.channel.id, False)
     breaks(fleet, "fabrikam")
-    assert [row.about for row in alarm.log()] == ["Contoso"]
-    alert_channels.set_enabled(db, dana, alarm.channel.id, True)
+    assert [row.about for row in one_alarm.log()] == ["Contoso"]
+    alert_channels.set_enabled(db, dana, one_alarm.channel.id, True)
     breaks(fleet, "fabrikam")
     offboarding.offboard(db, dana, fleet.tenant["fabrikam"])
     assert fleet.one(select(rule_table.c.id)) == rule.id
     fleet.clock.advance(minutes=2)
-    assert alarm.told() == []
+    assert one_alarm.told() == []
     assert TenantLifecycle.ARCHIVED.value in {row[0] for row in fleet.rows(select(tenants.c.lifecycle))}
-    assert {row.status.value for row in alarm.log()} == {"suppressed"}
+    assert {row.status.value for row in one_alarm.log()} == {"suppressed"}
 
 
 def test_what_no_run_tells_of_is_watched(alarm: Alarm) -> None:
