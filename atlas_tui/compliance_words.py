@@ -18,8 +18,8 @@ def standing(row: TenantCompliance) -> tuple[str, str]:
         return "!", "partial"
     if row.now.snapshot is not None:
         return "", ""
-    if row.attempt is None:
+    if row.last_run is None:
         return "o", "never"
-    if row.attempt.reason_code is None:
+    if row.last_run.reason_code is None:
         return "o", "none"
-    return ("o", "skipped") if row.attempt.is_skipped else ("x", "failed")
+    return ("o", "skipped") if row.last_run.is_skipped else ("x", "failed")

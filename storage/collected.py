@@ -12,15 +12,15 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from storage import attempts, compliance, directory, inventory_difference, roles
+from storage import compliance, directory, inventory_difference, last_runs, roles
 from storage import tenants as tenant_reads
 from storage.access import Principal
-from storage.attempts import Attempt
 from storage.capabilities import Capability
 from storage.compliance import Compliance, TrendPoint
 from storage.database import Database, Transaction
 from storage.directory import DirectoryCounts
 from storage.inventory_difference import InventoryChanges
+from storage.last_runs import LastRun
 from storage.roles import LatestRoles
 from storage.schema import inventory_items, provider_connections
 from storage.states import Provider
@@ -41,7 +41,7 @@ class Summary:
         points: the trend of the last two weeks, of the tenant.
         roles: the last reports of administrator roles.
         directory: the last two counts, newest first.
-        attempts: the last try of each operation, by its type.
+        last_runs: the last run of each operation, by its type.
     """
 
     tenant_id: int
@@ -52,7 +52,7 @@ class Summary:
     points: tuple[TrendPoint, ...]
     roles: LatestRoles
     directory: tuple[DirectoryCounts, ...]
-    attempts: Mapping[str, Attempt]
+    last_runs: Mapping[str, LastRun]
 
 
 def summary(db: Database, who: Principal, tenant_id: int, connection_id: int | None = None) -> Summary:
@@ -78,19 +78,19 @@ def summary(db: Database, who: Principal, tenant_id: int, connection_id: int | N
             compliance.points_in(tx, [tenant_id])[tenant_id],
             roles.latest_in(tx, tenant_id, connection_id),
             directory.history_in(tx, tenant_id, connection_id, limit=2),
-            attempts.of_tenant(tx, tenant_id, connection_id),
+            last_runs.of_tenant(tx, tenant_id, connection_id),
         )
 
 
-def tries(db: Database, who: Principal, tenant_id: int) -> Mapping[str, Attempt]:
-    """Returns the last try of each operation on a tenant, by its type.
+def last_runs_of(db: Database, who: Principal, tenant_id: int) -> Mapping[str, LastRun]:
+    """Returns the last run of each operation on a tenant, by its type.
 
     Raises:
         NotFound: the tenant is not visible.
     """
     with db.read() as tx:
         tenant_reads.require(tx, who, tenant_id, Capability.PROVIDER_VIEW)
-        return attempts.of_tenant(tx, tenant_id)
+        return last_runs.of_tenant(tx, tenant_id)
 
 
 def _items(tx: Transaction, tenant_id: int, connection_id: int | None) -> int:

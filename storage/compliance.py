@@ -14,14 +14,14 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, String, func, select, type_coerce
 
-from storage import attempts, operations, resolver
+from storage import last_runs, operations, resolver
 from storage import tenants as tenant_reads
 from storage.access import Principal
-from storage.attempts import Attempt
 from storage.capabilities import Capability
 from storage.compliance_publishing import STATES
 from storage.database import Database, Transaction
 from storage.errors import InvalidInput
+from storage.last_runs import LastRun
 from storage.pages import Page, Place
 from storage.schema import compliance_snapshots, tenants
 from storage.tenants import TenantQuery
@@ -99,7 +99,7 @@ class TenantCompliance:
     Attributes:
         now: the last whole snapshot and the one before, and a newer one that is not whole.
         points: a sparkline: the days of the last two weeks that have a whole snapshot, oldest first.
-        attempt: the last try, where there is no whole snapshot.
+        last_run: the last run, where there is no whole snapshot.
         connection_id: the tenant's default connection; None when it has none.
     """
 
@@ -107,7 +107,7 @@ class TenantCompliance:
     tenant_name: str
     now: Compliance
     points: tuple[TrendPoint, ...]
-    attempt: Attempt | None = None
+    last_run: LastRun | None = None
     connection_id: int | None = None
 
 
@@ -188,7 +188,7 @@ def of_workspace(
         points = points_in(tx, ids)
         known = _newest(tx, ids)
         without = [tenant_id for tenant_id in ids if known[tenant_id].snapshot is None]
-        tried = attempts.of_tenants(tx, without, operations.COMPLIANCE_SNAPSHOT)
+        tried = last_runs.of_tenants(tx, without, operations.COMPLIANCE_SNAPSHOT)
         default = resolver.default_ids(tx, ids)
     rows = tuple(
         TenantCompliance(row.id, row.name, known[row.id], points[row.id], tried.get(row.id), default.get(row.id))

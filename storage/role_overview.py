@@ -1,7 +1,7 @@
 """Administrator roles of a whole workspace: every tenant in a line, with what its last whole report found.
 
 Promise: a page costs a bounded number of questions, whatever the reports hold. A tenant without a report is there too, with how the last
-try to make one ended.
+scan ended.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, exists, func, select
 
-from storage import attempts, filters, operations, resolver
+from storage import filters, last_runs, operations, resolver
 from storage.access import Principal, authority
-from storage.attempts import Attempt
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import NotFound
+from storage.last_runs import LastRun
 from storage.pages import Page, Place, SortKey, read_page
 from storage.role_finding_codes import CODES
 from storage.schema import role_findings, role_reports, tenants
@@ -57,7 +57,7 @@ class TenantRoles:
         counts: its counts: `assignments`, `privileged`, `findings` …
         findings: how often each kind of finding is in it, the weightiest kind first.
         added, removed: assignments that came and went since the report before; None when it is compared with none.
-        attempt: how the last scan ended, where there is no whole report.
+        last_run: how the last scan ended, where there is no whole report.
         connection_id: the tenant's default connection; None when it has none.
     """
 
@@ -70,7 +70,7 @@ class TenantRoles:
     findings: Mapping[str, int]
     added: int | None
     removed: int | None
-    attempt: Attempt | None
+    last_run: LastRun | None
     connection_id: int | None
 
 
@@ -135,7 +135,7 @@ def _lines(tx: Transaction, found: Sequence[Row[Any]]) -> list[TenantRoles]:
     wanted = [report_id for report_id in report_of.values() if report_id is not None]
     reports = {row.id: row for row in tx.run(select(role_reports).where(_R.id.in_(wanted))).all()}
     findings = _count_findings(tx, wanted)
-    tried = attempts.of_tenants(tx, [one for one in ids if report_of[one] is None], operations.ADMIN_ROLES_SCAN)
+    tried = last_runs.of_tenants(tx, [one for one in ids if report_of[one] is None], operations.ADMIN_ROLES_SCAN)
     default = resolver.default_ids(tx, ids)
     lines = []
     for row in found:

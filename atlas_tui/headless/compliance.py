@@ -43,7 +43,7 @@ def _every_tenant(here: Opened, options: argparse.Namespace) -> int:
 
 def _line(row: TenantCompliance) -> dict[str, object]:
     known = {"tenant_id": row.tenant_id, "tenant_name": row.tenant_name, **_document(row.now)}
-    return known | {"last_try": row.attempt}
+    return known | {"last_run": row.last_run}
 
 
 def _document(known: Compliance) -> dict[str, object]:
@@ -60,7 +60,7 @@ def _cells(row: TenantCompliance) -> tuple[str, ...]:
     name = (str(row.tenant_id), row.tenant_name)
     state = standing(row)[1]
     if now is None:
-        why = f" ({row.attempt.reason_code})" if row.attempt is not None and row.attempt.reason_code else ""
+        why = f" ({row.last_run.reason_code})" if row.last_run is not None and row.last_run.reason_code else ""
         return (*name, "-", "-", "-", "-", "-", f"{state}{why}")
     moved = "-" if change is None else f"{change['noncompliant']:+,}"
     counts = (f"{now.total:,}", f"{now.counts['compliant']:,}", f"{now.counts['noncompliant']:,}")

@@ -44,11 +44,11 @@ class CollectedList(Acts, ListScreen[Row], Generic[Row]):
         raise NotImplementedError
 
     def thing_here(self) -> Any:
-        """The row; of an empty list how the last try ended, for its runbook."""
+        """The row; of an empty list how the last run ended, for its runbook."""
         row = super().thing_here()
         if row is not None or self.collector is None:
             return row
-        return self.collector.attempts.get(self.KIND.operation)
+        return self.collector.last_runs.get(self.KIND.operation)
 
     # Whose it is
 

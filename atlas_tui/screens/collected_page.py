@@ -40,8 +40,8 @@ class CollectedPage(Acts, Exports, PageScreen):
         return None if self.read is None else self.read.collector
 
     def thing_here(self) -> Any:
-        """How the last try ended, for its runbook."""
-        return None if self.collector is None else self.collector.attempts.get(self.KIND.operation)
+        """How the last run ended, for its runbook."""
+        return None if self.collector is None else self.collector.last_runs.get(self.KIND.operation)
 
     def tab(self) -> View:
         """Tenants."""

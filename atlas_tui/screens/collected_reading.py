@@ -1,4 +1,4 @@
-"""Whoever collects for a tenant, read beside what was collected: which connection, whether it may start, how its last tries ended.
+"""Whoever collects for a tenant, read beside what was collected: which connection, whether it may start, how its last runs ended.
 
 Must not know: widgets.
 """
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from storage import collected, connections, tenant_detail
-from storage.attempts import Attempt
 from storage.connections import ConnectionDetail
+from storage.last_runs import LastRun
 from storage.tenant_detail import CallToCreate
 from storage.tenants import TenantRow
 
@@ -26,13 +26,13 @@ class Collector:
     Attributes:
         connection: The connection that would; None when the tenant has none.
         call_to_create: What to do about that.
-        attempts: How the last try of each operation ended, by its type.
+        last_runs: How the last run of each operation ended, by its type.
     """
 
     tenant: TenantRow
     connection: ConnectionDetail | None
     call_to_create: CallToCreate | None
-    attempts: Mapping[str, Attempt]
+    last_runs: Mapping[str, LastRun]
 
     @property
     def connection_id(self) -> int | None:
@@ -57,5 +57,5 @@ def read_collector(session: Session, tenant_id: int, connection_id: int | None =
         detail.tenant,
         None if wanted is None else connections.get(session.db, session.who, wanted),
         detail.call_to_create,
-        collected.tries(session.db, session.who, tenant_id),
+        collected.last_runs_of(session.db, session.who, tenant_id),
     )

@@ -48,8 +48,8 @@ def read_collected(session: Session, tenant_id: int, connection_id: int | None =
         NotFound: The tenant, or the connection, is not visible.
     """
     summary = collected.summary(session.db, session.who, tenant_id, connection_id)
-    # Of a connection, its own tries; another one's say nothing about it.
-    collector = replace(read_collector(session, tenant_id, connection_id), attempts=summary.attempts)
+    # Of a connection, its own runs; another one's say nothing about it.
+    collector = replace(read_collector(session, tenant_id, connection_id), last_runs=summary.last_runs)
     return CollectedRead(collector, summary)
 
 

@@ -1,4 +1,4 @@
-"""What pages say where nothing was collected, or where the last try did not work: why, and the next step that the reader may take.
+"""What pages say where nothing was collected, or where the last run did not work: why, and the next step that the reader may take.
 
 Promise: nothing is called an error that is none: what the tenant has no licence for was skipped. What the reader may not start is not
 offered as their step; it names who may.
@@ -16,8 +16,8 @@ from atlas_tui.screens.connection_text import reader_of
 from atlas_tui.screens.prose import Times, field
 from atlas_tui.screens.why import next_step
 from storage import reasons
-from storage.attempts import Attempt
 from storage.connections import ConnectionDetail
+from storage.last_runs import LastRun
 from storage.states import RunOutcome, RunStatus
 
 
@@ -31,12 +31,12 @@ def state_lines(kind: Kind, collector: Collector, shown_run_id: int | None, time
         times: How moments are shown.
         width: Cells.
     """
-    connection, attempt = collector.connection, collector.attempts.get(kind.operation)
+    connection, last_run = collector.connection, collector.last_runs.get(kind.operation)
     if connection is None:
         return [] if shown_run_id is not None else _without_connection(collector, width)
     lines = _running(kind, connection, width)
-    if attempt is not None and attempt.run_id != shown_run_id and (attempt.reason_code or shown_run_id is None):
-        return [*lines, *attempt_lines(attempt, connection, times, width)]
+    if last_run is not None and last_run.run_id != shown_run_id and (last_run.reason_code or shown_run_id is None):
+        return [*lines, *last_run_lines(last_run, connection, times, width)]
     if shown_run_id is None and not lines:
         lines += field("", "Never collected.", width, style="warn")
         lines += field("Next step", first_step(kind, connection), width, style="strong")
@@ -45,7 +45,7 @@ def state_lines(kind: Kind, collector: Collector, shown_run_id: int | None, time
 
 def empty_hint(kind: Kind, collector: Collector) -> tuple[str, str]:
     """The same for a list without rows: what is so, and the next step, each one line."""
-    connection, attempt = collector.connection, collector.attempts.get(kind.operation)
+    connection, last_run = collector.connection, collector.last_runs.get(kind.operation)
     if connection is None:
         return (
             "Nothing was collected: the tenant has no connection.",
@@ -53,25 +53,25 @@ def empty_hint(kind: Kind, collector: Collector) -> tuple[str, str]:
         )
     if connection.row.active_run_type == kind.operation:
         return "Nothing was collected yet.", f"#{connection.row.active_run_id} is on its way."
-    if attempt is None:
+    if last_run is None:
         return "Never collected.", first_step(kind, connection)
-    if attempt.reason_code is None:
-        return "Nothing is there.", f"Run #{attempt.run_id} found nothing."
-    word = "skipped" if attempt.is_skipped else "the last try did not work"
-    return f"Nothing was collected: {word} ({attempt.reason_code}).", attempt.reason_sentence or ""
+    if last_run.reason_code is None:
+        return "Nothing is there.", f"Run #{last_run.run_id} found nothing."
+    word = "skipped" if last_run.is_skipped else "the last run did not work"
+    return f"Nothing was collected: {word} ({last_run.reason_code}).", last_run.reason_sentence or ""
 
 
-def attempt_lines(attempt: Attempt, connection: ConnectionDetail, times: Times, width: int) -> list[Line]:
-    """How the last try ended, and what to do about it."""
-    shown = badge("o", "skipped", 11) if attempt.is_skipped else run_badge(RunStatus.COMPLETED, attempt.outcome)
-    when = Part(f"#{attempt.run_id}, {times.ago(attempt.at)} ago  ", "muted")
-    lines = field("Last try", (*shown.parts, when, Part(attempt.reason_code or "")), width)
-    if attempt.reason_code is None:
+def last_run_lines(last_run: LastRun, connection: ConnectionDetail, times: Times, width: int) -> list[Line]:
+    """How the last run ended, and what to do about it."""
+    shown = badge("o", "skipped", 11) if last_run.is_skipped else run_badge(RunStatus.COMPLETED, last_run.outcome)
+    when = Part(f"#{last_run.run_id}, {times.ago(last_run.at)} ago  ", "muted")
+    lines = field("Last run", (*shown.parts, when, Part(last_run.reason_code or "")), width)
+    if last_run.reason_code is None:
         return lines
-    style = "" if attempt.is_skipped or attempt.outcome is RunOutcome.PARTIALLY_SUCCEEDED else "bad"
-    lines += field("", attempt.reason_sentence or "", width, style=style)
-    step = next_step(reasons.find(attempt.reason_code), reader_of(connection))
-    return lines + field("Next step", step, width, style="muted" if attempt.is_skipped else "strong")
+    style = "" if last_run.is_skipped or last_run.outcome is RunOutcome.PARTIALLY_SUCCEEDED else "bad"
+    lines += field("", last_run.reason_sentence or "", width, style=style)
+    step = next_step(reasons.find(last_run.reason_code), reader_of(connection))
+    return lines + field("Next step", step, width, style="muted" if last_run.is_skipped else "strong")
 
 
 def first_step(kind: Kind, connection: ConnectionDetail) -> str:

@@ -105,8 +105,8 @@ class ComplianceListScreen(Acts, ListScreen[TenantCompliance]):
 
     def _trend(self, row: TenantCompliance, now: datetime) -> Cell:
         """The last two weeks; where nothing was counted, why."""
-        if row.attempt is not None and not row.points:
-            return cell(row.attempt.reason_code or "", "muted")
+        if row.last_run is not None and not row.points:
+            return cell(row.last_run.reason_code or "", "muted")
         return cell(trend_cell(row.points, now.date(), blocks=self.atlas.blocks), "info")
 
     def key_of(self, row: TenantCompliance) -> int:
@@ -170,7 +170,7 @@ class ComplianceListScreen(Acts, ListScreen[TenantCompliance]):
                 **({} if snapshot is None else snapshot.counts),
                 "noncompliant_change": None if difference is None else difference["noncompliant"],
                 "newer_is_partial": known.partial is not None,
-                "last_try": None if found["attempt"] is None else found["attempt"].reason_code,
+                "last_run_reason": None if found["last_run"] is None else found["last_run"].reason_code,
             }
 
     CSV_COLUMNS: ClassVar[tuple[str, ...]] = (
@@ -181,5 +181,5 @@ class ComplianceListScreen(Acts, ListScreen[TenantCompliance]):
         *STATES,
         "noncompliant_change",
         "newer_is_partial",
-        "last_try",
+        "last_run_reason",
     )

@@ -57,11 +57,11 @@ def _findings(row: TenantRoles, now: datetime) -> Cell:
         return Cell((Part("! ", "warn"), Part(", ".join(words))))
     if row.report_id is not None:
         return Cell((Part("+ ", "ok"), Part("nothing found")))
-    if row.attempt is None:
+    if row.last_run is None:
         return cell("o never scanned", "muted")
-    if row.attempt.is_skipped:
-        return cell(f"o skipped ({row.attempt.reason_code})", "muted")
-    return Cell((Part("x ", "bad"), Part(f"{row.attempt.reason_code or 'no report'}")))
+    if row.last_run.is_skipped:
+        return cell(f"o skipped ({row.last_run.reason_code})", "muted")
+    return Cell((Part("x ", "bad"), Part(f"{row.last_run.reason_code or 'no report'}")))
 
 
 def _age(row: TenantRoles, now: datetime) -> Cell:
@@ -149,7 +149,7 @@ class RolesListScreen(Acts, ListScreen[TenantRoles]):
     def records(self, session: Session, request: PageRequest, format: Format) -> Iterator[Mapping[str, Any]]:
         """A tenant a line."""
         for found in super().records(session, request, format):
-            attempt = found["attempt"]
+            last_run = found["last_run"]
             counts = found["counts"]
             yield {
                 "tenant_id": found["tenant_id"],
@@ -160,5 +160,5 @@ class RolesListScreen(Acts, ListScreen[TenantRoles]):
                 **{code: found["findings"].get(code, 0) for code in CODES},
                 "added": found["added"],
                 "removed": found["removed"],
-                "last_try": None if attempt is None else attempt.reason_code,
+                "last_run_reason": None if last_run is None else last_run.reason_code,
             }

@@ -35,7 +35,7 @@ KEYS: Final = "keys"
 """What the screen answers when the keys of the screen behind are wanted."""
 
 
-_WITHIN: Final = ("row", "detail", "default", "provider", "consent", "shared_problems", "failures", "attempt")
+_WITHIN: Final = ("row", "detail", "default", "provider", "consent", "shared_problems", "failures", "last_run")
 _DEEP: Final = 3
 
 

@@ -71,11 +71,11 @@ def test_the_list_marks_what_is_not_whole_and_says_why_there_is_nothing(collecti
     assert contoso.now.partial is not None
     assert (contoso.now.snapshot.total, contoso.now.partial.total) == (9, 3)
     assert [point.total for point in contoso.points] == [8, 9]
-    assert contoso.attempt is None, "there is a snapshot"
-    assert fabrikam.attempt is not None
-    assert fabrikam.attempt.is_skipped
-    assert (fabrikam.now.snapshot, fabrikam.attempt.reason_code) == (None, "not_licensed_intune")
-    assert (wingtip.now.snapshot, wingtip.attempt) == (None, None)
+    assert contoso.last_run is None, "there is a snapshot"
+    assert fabrikam.last_run is not None
+    assert fabrikam.last_run.is_skipped
+    assert (fabrikam.now.snapshot, fabrikam.last_run.reason_code) == (None, "not_licensed_intune")
+    assert (wingtip.now.snapshot, wingtip.last_run) == (None, None)
 
 
 NAMES = ("contoso", "fabrikam", "wingtip")
@@ -104,13 +104,13 @@ def test_a_summary_tells_of_the_tenant_or_of_one_connection(collecting: Any) -> 
     assert found.compliance.difference["compliant"] == 1
     assert [counts.users for counts in found.directory] == [13, 12]
     assert found.roles.report is None
-    assert found.attempts[ADMIN_ROLES_SCAN].reason_code == "service_unavailable"
-    assert not found.attempts[ADMIN_ROLES_SCAN].is_skipped
+    assert found.last_runs[ADMIN_ROLES_SCAN].reason_code == "service_unavailable"
+    assert not found.last_runs[ADMIN_ROLES_SCAN].is_skipped
     other = collecting.add_connection("contoso")
     mine = collected.summary(collecting.db, collecting.dana, tenant, other)
-    assert (mine.items, mine.compliance.snapshot, mine.directory, dict(mine.attempts)) == (0, None, (), {})
+    assert (mine.items, mine.compliance.snapshot, mine.directory, dict(mine.last_runs)) == (0, None, (), {})
     assert collected.summary(collecting.db, collecting.dana, tenant, connection).items == 2
-    assert collected.tries(collecting.db, collecting.dana, tenant) == found.attempts
+    assert collected.last_runs_of(collecting.db, collecting.dana, tenant) == found.last_runs
 
 
 def test_roles_of_a_workspace_are_a_line_a_tenant_with_what_its_last_whole_report_found(collecting: Any) -> None:
@@ -135,8 +135,8 @@ def test_roles_of_a_workspace_are_a_line_a_tenant_with_what_its_last_whole_repor
     query = RolesQuery(collecting.north, "contoso")
     (line,) = role_overview.page(collecting.db, collecting.dana, query, Place.first()).rows
     assert list(line.findings.items()) == [("global_administrators_too_many", 1), ("disabled_privileged", 2)]
-    assert (line.counts["assignments"], line.added, line.attempt) == (7, 0, None)
+    assert (line.counts["assignments"], line.added, line.last_run) == (7, 0, None)
     query = RolesQuery(collecting.north, "fabrikam")
     (line,) = role_overview.page(collecting.db, collecting.dana, query, Place.first()).rows
-    assert line.attempt is not None
-    assert (line.report_id, line.attempt.is_skipped) == (None, True)
+    assert line.last_run is not None
+    assert (line.report_id, line.last_run.is_skipped) == (None, True)

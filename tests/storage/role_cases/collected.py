@@ -33,7 +33,7 @@ def _report(fleet: Any) -> Any:
 
 CASES = {
     "collected.summary": (VIEW, "contoso", lambda f, who, _: collected.summary(f.db, who, _tenant(f)), _snapshot),
-    "collected.tries": (VIEW, "contoso", lambda f, who, _: collected.tries(f.db, who, _tenant(f)), _snapshot),
+    "collected.last_runs_of": (VIEW, "contoso", lambda f, who, _: collected.last_runs_of(f.db, who, _tenant(f)), _snapshot),
     "tenant_search.find_by_name": (
         "tenant.view", "contoso", lambda f, who, _: tenant_search.find_by_name(f.db, who, f.north, "contoso")
     ),

@@ -72,7 +72,7 @@ async def test_a_tenants_page_has_the_counts_how_they_changed_and_the_trend(coun
         assert terminal.shows("STATE             ALL  CHANGE  WINDOWS  IOS")
         assert terminal.shows("noncompliant       20     -10       20    -")
         assert terminal.shows(f"! partial: 12 devices were counted <1m ago (#{counted.partial}).")
-        assert terminal.shows(f"Last try     ! partial  #{counted.partial}, <1m ago  page_token_expired")
+        assert terminal.shows(f"Last run     ! partial  #{counted.partial}, <1m ago  page_token_expired")
         assert terminal.shows("Trend, 30 days")
         assert terminal.shows("90 %+"), "no block character unless the locale says UTF-8"
         assert fits(terminal)
@@ -147,10 +147,10 @@ async def test_a_page_without_a_count_says_why_and_what_this_reader_may_do(small
     small_fleet.add("Adventure Works")
     async with dashboard(small_fleet) as terminal:
         await open_typed(terminal, ":compliance @contoso")
-        assert terminal.shows("Last try     o skipped")
+        assert terminal.shows("Last run     o skipped")
         assert terminal.shows("The tenant has no Intune licence.")
         await terminal.press("question_mark")
-        assert isinstance(terminal.app.screen, RunbookScreen), "of the last try's reason"
+        assert isinstance(terminal.app.screen, RunbookScreen), "of the last run's reason"
         await terminal.press("escape")
         await open_typed(terminal, ":compliance @adventure")
         assert terminal.shows("Never collected.")

@@ -1,4 +1,4 @@
-"""The last try of an operation on a tenant, whichever of its connections it ran on: why there is nothing, or nothing newer, to show.
+"""The last run of an operation on a tenant, whichever of its connections it ran on: why there is nothing, or nothing newer, to show.
 
 Promise: read from what is written down when a run ends, so a page of tenants costs one question. Functions here ask for no authority:
 their callers have.
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from storage import operations, reasons
+from storage import reasons
 from storage.database import Transaction
 from storage.reasons import Category
 from storage.schema import connection_operations, operation_runs, provider_connections
@@ -21,8 +21,8 @@ from storage.states import RunOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """How the last run of an operation ended.
+class LastRun:
+    """How the last run of an operation ended; one that was cancelled does not count.
 
     Attributes:
         reason_code: why it did not do all of its job; None when it did.
@@ -39,35 +39,30 @@ class Attempt:
     reason_sentence: str | None
 
     @property
-    def label(self) -> str:
-        """What people call the operation."""
-        return operations.find(self.type).label
-
-    @property
     def is_skipped(self) -> bool:
         """Whether the tenant has no licence for it: nothing is wrong, and nothing will come."""
         return self.reason_code is not None and reasons.find(self.reason_code).category is Category.LICENCE
 
 
-def of_tenant(tx: Transaction, tenant_id: int, connection_id: int | None = None) -> Mapping[str, Attempt]:
-    """Returns the last try of each operation on a tenant, by its type; what never ran is not in it.
+def of_tenant(tx: Transaction, tenant_id: int, connection_id: int | None = None) -> Mapping[str, LastRun]:
+    """Returns the last run of each operation on a tenant, by its type; what never ran is not in it.
 
     Args:
         tx: an open transaction.
         tenant_id: which tenant.
-        connection_id: only tries on this connection.
+        connection_id: only runs on this connection.
     """
     found = _select(tx, [tenant_id])
-    newest: dict[str, Attempt] = {}
+    newest: dict[str, LastRun] = {}
     for row in found:
         if connection_id is None or row.connection_id == connection_id:
-            newest[row.type] = _attempt(row)
+            newest[row.type] = _last_run(row)
     return newest
 
 
-def of_tenants(tx: Transaction, tenant_ids: Sequence[int], operation_type: str) -> Mapping[int, Attempt]:
-    """Returns the last try of one operation on each of some tenants; a tenant without one is not in it."""
-    return {row.tenant_id: _attempt(row) for row in _select(tx, tenant_ids) if row.type == operation_type}
+def of_tenants(tx: Transaction, tenant_ids: Sequence[int], operation_type: str) -> Mapping[int, LastRun]:
+    """Returns the last run of one operation on each of some tenants; a tenant without one is not in it."""
+    return {row.tenant_id: _last_run(row) for row in _select(tx, tenant_ids) if row.type == operation_type}
 
 
 def _select(tx: Transaction, tenant_ids: Sequence[int]) -> Sequence[Row[Any]]:
@@ -94,11 +89,11 @@ def _select(tx: Transaction, tenant_ids: Sequence[int]) -> Sequence[Row[Any]]:
     return tx.run(statement).all()
 
 
-def _attempt(row: Row[Any]) -> Attempt:
+def _last_run(row: Row[Any]) -> LastRun:
     sentence = row.reason_sentence
     if sentence is None and row.last_reason_code is not None:
         sentence = reasons.find(row.last_reason_code).sentence
-    return Attempt(
+    return LastRun(
         row.type,
         row.tenant_id,
         row.connection_id,
