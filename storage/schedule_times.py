@@ -90,7 +90,7 @@ class DueRule:
         rhythm: how often.
         time_zone: whose clock the cron expression and the quiet hours are read from (IANA name).
         quiet: when nothing begins; None when anything may at any time.
-        anchor: from when intervals are counted.
+        anchor: from when intervals are counted: the first one ends so long after it.
     """
 
     rhythm: Rhythm
@@ -196,8 +196,8 @@ CRON_HINT: Final = "Five fields: minute hour day month weekday, such as 0 2 * * 
 
 
 def _intervals_after(interval: timedelta, anchor: datetime, after: datetime) -> Iterator[datetime]:
-    first = anchor.replace(second=0, microsecond=0)
-    due = first + interval * ((after - first) // interval + 1)
+    begin = anchor.replace(second=0, microsecond=0)
+    due = begin + interval * (max(0, (after - begin) // interval) + 1)
     while True:
         yield due.astimezone(UTC)
         due += interval

@@ -106,10 +106,12 @@ def _pairs(detail: ScheduleDetail) -> list[tuple[str, str]]:
 
 def _due(rule: DueRule, due: Sequence[datetime], label: str) -> list[tuple[str, str]]:
     """The next due times, on the schedule's clock and in UTC."""
-    return [
-        (label if not number else "", f"{due_words(at, rule.time_zone, at.astimezone(rule.zone))} = {moment(at)}")
-        for number, at in enumerate(due)
-    ]
+    pairs: list[tuple[str, str]] = []
+    for at in due:
+        utc = "" if rule.time_zone == "UTC" else f" = {moment(at)}"
+        words = due_words(at, rule.time_zone, at.astimezone(rule.zone))
+        pairs.append(("" if pairs else label, f"{words}{utc}"))
+    return pairs
 
 
 def add_schedule(options: argparse.Namespace) -> int:

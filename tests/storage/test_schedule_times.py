@@ -129,7 +129,9 @@ def test_intervals_are_counted_from_their_anchor_and_do_not_drift() -> None:
     assert next_due(every, NOON) == NOON + timedelta(minutes=90)
     assert next_due(every, NOON + timedelta(minutes=90)) == NOON + timedelta(minutes=180)
     assert next_due(every, NOON + timedelta(days=30, minutes=1)) == NOON + timedelta(days=30, minutes=90)
-    assert next_due(every, NOON - timedelta(days=1, minutes=1)) == NOON - timedelta(days=1)
+    assert next_due(every, NOON - timedelta(days=1)) == NOON + timedelta(minutes=90), "none was due before"
+    night = rule("every 6h", "UTC", "10:00-13:00")
+    assert next_due(night, NOON) == NOON + timedelta(hours=6), "nor is one waiting in the quiet hours it was made in"
 
 
 _minutes = st.integers(0, 59)
