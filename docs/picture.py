@@ -19,7 +19,7 @@ async def draw(directory: Path) -> str:
     settings = configuration.load(directory / configuration.FILE_NAME)
     app = AtlasApp(lambda: open_session(settings, "north-msp"), theme_name="atlas-dark")
     async with app.run_test(size=SIZE) as pilot:
-        for key in ("", "o", "o", "o", "o", "o", "O", "g", "down", "down", "down"):
+        for key in ("", "2", "o", "o", "o", "o", "o", "O", "g", "down", "down", "down"):
             if key:
                 await pilot.press(key)
             for _ in range(10):
