@@ -14,6 +14,8 @@ from sqlalchemy import select
 from storage import operations
 from storage.database import Transaction
 from storage.schema import (
+    alert_channels,
+    alert_rules,
     memberships,
     operation_runs,
     platform_apps,
@@ -28,6 +30,8 @@ _NAMED: Final[Mapping[str, tuple[Any, Any]]] = {
     "tenant": (tenants, tenants.c.name),
     "platform_app": (platform_apps, platform_apps.c.display_name),
     "schedule": (schedules, schedules.c.name),
+    "alert_channel": (alert_channels, alert_channels.c.name),
+    "alert_rule": (alert_rules, alert_rules.c.name),
 }
 """Kinds of targets whose name stands in their own row."""
 
