@@ -47,8 +47,12 @@ _QUEUE: Final = "queue"
 _d = alert_deliveries.c
 
 
-def watch(db: Database) -> int:
+def watch(db: Database, *, with_expiry: bool = True) -> int:
     """Looks once at everything that some rule listens to, and ends outages that went by. Returns how many rules were asked.
+
+    Args:
+        db: the database.
+        with_expiry: whether credentials are looked at too; that reads as many as have run out, and changes by the day.
 
     Raises:
         DatabaseError: the database is away.
@@ -57,7 +61,7 @@ def watch(db: Database) -> int:
         rules = listeners(tx)
     for rule in rules:
         events = set(rule.conditions.events)
-        if AlertEvent.EXPIRING in events:
+        if with_expiry and AlertEvent.EXPIRING in events:
             _watch_expiry(db, rule)
         if AlertEvent.NO_WORKER in events:
             db.write(lambda tx, rule=rule: _watch_hosts(tx, rule))  # type: ignore[misc]
@@ -69,11 +73,17 @@ def watch(db: Database) -> int:
 
 
 def _watch_expiry(db: Database, rule: Listener) -> None:
-    while db.write(lambda tx: _begin_expiring(tx, rule)) == CHUNK:
+    # Asked in a read first: on SQLite a write keeps everybody else out, and mostly there is nothing new.
+    while _any_newly_expiring(db, rule) and db.write(lambda tx: _begin_expiring(tx, rule)) == CHUNK:
         pass
     after: int | None = 0
     while after is not None:
         after = db.write(lambda tx, after=after: _end_expiring(tx, rule, after))  # type: ignore[misc]
+
+
+def _any_newly_expiring(db: Database, rule: Listener) -> bool:
+    with db.read() as tx:
+        return tx.run(_newly_expiring(rule, tx.now()).limit(1)).first() is not None
 
 
 def _begin_expiring(tx: Transaction, rule: Listener) -> int:

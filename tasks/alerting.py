@@ -21,7 +21,10 @@ from tasks.logs import Log
 from tasks.timing import Timing
 
 WATCH_EVERY: Final = 60.0
-"""Seconds between looks at expiry, hosts and the queue."""
+"""Seconds between looks at hosts and the queue."""
+
+EXPIRY_EVERY: Final = 600.0
+"""Seconds between looks at what expires."""
 
 PRUNE_EVERY: Final = 600.0
 IN_ONE_ROUND: Final = 20
@@ -49,7 +52,7 @@ class Alerting:
         self._timing = timing
         self._log = log
         self._clock = clock
-        self._watch_at = clock()
+        self._watch_at = self._expiry_at = clock()
         self._prune_at = clock() + PRUNE_EVERY
 
     def step(self) -> float:
@@ -66,8 +69,11 @@ class Alerting:
         else:
             return 0.0
         if self._clock() >= self._watch_at:
-            alert_watching.watch(self._db)
+            with_expiry = self._clock() >= self._expiry_at
+            alert_watching.watch(self._db, with_expiry=with_expiry)
             self._watch_at = self._clock() + WATCH_EVERY
+            if with_expiry:
+                self._expiry_at = self._clock() + EXPIRY_EVERY
         if self._clock() >= self._prune_at:
             alert_queue.prune(self._db)
             self._prune_at = self._clock() + PRUNE_EVERY
