@@ -5,7 +5,7 @@ starts by its schedule and nothing else: a person is never refused, and what a p
 its time is over one scheduled run goes through as a probe. A success closes it, and so does whatever a person changes afterwards about
 the credential, the consent or the lifecycle: a breaker that was opened before such a change is void.
 
-The rules are in `breaker_rules`; `connection_operations.note_blocked` says what a schedule skipped.
+The rules are in `breaker_rules`; `connection_operations.note_each_blocked` says what a schedule skipped.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, sele
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import audit
-from storage.access import WORKER, Principal, authority
+from storage.access import WORKER
 from storage.breaker_rules import BreakerState, SignIn, read_sign_in
-from storage.capabilities import Capability
-from storage.database import Database, Transaction
-from storage.errors import NotFound
+from storage.database import Transaction
 from storage.schema import ACTIVE_RUN, circuit_breakers, operation_runs, platform_apps
 from storage.schema import provider_connections as pc
 from storage.states import RunOutcome, Topic
@@ -75,50 +73,10 @@ def held_back(tx: Transaction, connection_ids: Collection[int], now: datetime) -
     return frozenset(row.connection_id for row in rows if not _state(row).may_run_scheduled(now))
 
 
-def of_connection(db: Database, who: Principal, connection_id: int) -> OpenBreaker | None:
-    """Returns a connection's breaker when it is open, None when it is closed.
-
-    Raises:
-        NotFound: the connection is not visible.
-    """
-    with db.read() as tx:
-        found = tx.run(select(pc.c.workspace_id, pc.c.tenant_id).where(pc.c.id == connection_id)).first()
-        if found is None:
-            raise NotFound(f"Connection {connection_id} does not exist.")
-        authority(tx, who).require(
-            tx,
-            Capability.PROVIDER_VIEW,
-            found.workspace_id,
-            found.tenant_id,
-            see=Capability.PROVIDER_VIEW,
-            what=f"Connection {connection_id}",
-        )
-        return read_open(tx, connection_id)
-
-
 def read_open(tx: Transaction, connection_id: int) -> OpenBreaker | None:
-    """As `of_connection`, inside a transaction; authority was asked by the caller."""
+    """Returns a connection's breaker when it is open, None when it is closed; authority was asked by the caller."""
     row = _read(tx, connection_id)
     return None if row is None else _open(row)
-
-
-def open_in(tx: Transaction, clause: ColumnElement[bool], workspace_id: int, limit: int) -> tuple[OpenBreaker, ...]:
-    """Returns a workspace's open breakers, the longest open first.
-
-    Args:
-        tx: a read transaction.
-        clause: which tenants, over `provider_connections.tenant_id`: what `Authority.tenant_clause` gave.
-        workspace_id: which workspace.
-        limit: how many at most.
-    """
-    rows = tx.run(
-        _query()
-        .where(circuit_breakers.c.workspace_id == workspace_id, circuit_breakers.c.opened_at.is_not(None), clause)
-        .where(pc.c.is_enabled, ~_changed_since())
-        .order_by(circuit_breakers.c.opened_at, circuit_breakers.c.connection_id)
-        .limit(limit)
-    )
-    return tuple(found for row in rows if (found := _open(row)) is not None)
 
 
 def note_completed(tx: Transaction, run: Row[Any]) -> None:

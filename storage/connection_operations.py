@@ -16,13 +16,10 @@ from sqlalchemy import ColumnElement, Row, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import breakers, operations
-from storage.access import Principal, authority
-from storage.capabilities import Capability
-from storage.database import Database, Transaction
-from storage.errors import NotFound
+from storage.database import Transaction
 from storage.gate import find_obstacle, lock_connection
 from storage.schedule_reach import reaches_connection
-from storage.schema import connection_operations, provider_connections, schedules
+from storage.schema import connection_operations, schedules
 from storage.states import RunOutcome, Topic
 
 SET_ASIDE: Final = frozenset({"superseded", "consent_doubted"})
@@ -69,31 +66,10 @@ class OperationStanding:
         return operations.find(self.type).label
 
 
-def of_connection(db: Database, who: Principal, connection_id: int) -> tuple[OperationStanding, ...]:
-    """Returns what became of each operation on a connection, in the catalog's order.
+def standings(tx: Transaction, connection: Row[Any]) -> tuple[OperationStanding, ...]:
+    """Returns what became of each operation on a connection, in the catalog's order; authority was asked by the caller.
 
     One that never ran, was never held up and is not scheduled is not in it.
-
-    Raises:
-        NotFound: the connection is not visible.
-    """
-    with db.read() as tx:
-        connection = tx.run(select(provider_connections).where(provider_connections.c.id == connection_id)).first()
-        if connection is None:
-            raise NotFound(f"Connection {connection_id} does not exist.")
-        authority(tx, who).require(
-            tx,
-            Capability.PROVIDER_VIEW,
-            connection.workspace_id,
-            connection.tenant_id,
-            see=Capability.PROVIDER_VIEW,
-            what=f"Connection {connection_id}",
-        )
-        return standings(tx, connection)
-
-
-def standings(tx: Transaction, connection: Row[Any]) -> tuple[OperationStanding, ...]:
-    """As `of_connection`, inside a transaction; authority was asked by the caller.
 
     Args:
         tx: a transaction.
@@ -159,11 +135,6 @@ def note_completed(tx: Transaction, run: Row[Any]) -> None:
     if run.type == operations.CONNECTION_CHECK:
         clear_solved(tx, run.connection_id)
     tx.touch(Topic.ATTENTION)
-
-
-def note_blocked(tx: Transaction, connection: Row[Any], operation_type: str, reason_code: str) -> None:
-    """Writes down that a schedule could not start an operation, as `note_each_blocked` does of several connections."""
-    note_each_blocked(tx, [(connection, reason_code)], operation_type)
 
 
 def note_each_blocked(tx: Transaction, blocked: Sequence[tuple[Row[Any], str]], operation_type: str) -> None:

@@ -4,8 +4,7 @@ Promise: nothing is stored of it: it is read from runs that ended or wait, a bou
 again. A member sees the outage of what they may see. No badge is touched here or because of it. The rules are in `outage_rules`.
 
     current(db, who, workspace_id) -> Outage | None             for screens and commands
-    current_in(tx, workspace_id, rights) -> Outage | None       the same within a transaction; rights None: of everybody
-    of_installation(db) -> tuple[(workspace id, Outage), ...]   for workers: alerts, metrics
+    current_in(tx, workspace_id, rights) -> Outage | None       the same within a transaction; rights None: all of it, for workers
     Outage.covers(reason_code, failed_at)                       whether a connection's passing failure is a part of it
 """
 
@@ -23,11 +22,11 @@ from storage.capabilities import Capability
 from storage.database import Database, Transaction, chunks
 from storage.errors import NotFound
 from storage.outage_rules import FEWEST_TENANTS, HOLD, Finding, OutageKind, Sign, since_of
-from storage.schema import connection_operations, operation_runs, workspaces
+from storage.schema import connection_operations, operation_runs
 from storage.schema import provider_connections as pc
 from storage.states import RunOutcome, RunStatus, VerificationStatus
 
-__all__ = ["Outage", "OutageKind", "current", "current_in", "of_installation"]
+__all__ = ["Outage", "OutageKind", "current", "current_in"]
 
 MOST_RUNS: Final = 3_000
 """Of the last runs so many are looked at, so that asking costs the same however much runs."""
@@ -99,14 +98,6 @@ def current(db: Database, who: Principal, workspace_id: int) -> Outage | None:
         if not rights.may_enter(workspace_id):
             raise NotFound(f"Workspace {workspace_id} does not exist.")
         return current_in(tx, workspace_id, rights)
-
-
-def of_installation(db: Database) -> tuple[tuple[int, Outage], ...]:
-    """Returns the outages of all workspaces. For workers: there is no principal to ask."""
-    with db.read() as tx:
-        ids = tx.run(select(workspaces.c.id).order_by(workspaces.c.id)).scalars().all()
-        found = [(workspace_id, current_in(tx, workspace_id, None)) for workspace_id in ids]
-    return tuple((workspace_id, outage) for workspace_id, outage in found if outage is not None)
 
 
 def current_in(tx: Transaction, workspace_id: int, rights: Authority | None) -> Outage | None:

@@ -37,7 +37,7 @@ NOON = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
 
 
 def breaker(fleet: Any, connection: int) -> Any:
-    return breakers.of_connection(fleet.db, fleet.dana, connection)
+    return connections.get(fleet.db, fleet.dana, connection).breaker
 
 
 def may(fleet: Any, connection: int) -> bool:
@@ -48,7 +48,7 @@ def may(fleet: Any, connection: int) -> bool:
 
 
 def standing(fleet: Any, connection: int, operation: str = CONNECTION_CHECK) -> OperationStanding:
-    found = connection_operations.of_connection(fleet.db, fleet.dana, connection)
+    found = connections.get(fleet.db, fleet.dana, connection).operations
     return next(one for one in found if one.type == operation)
 
 
@@ -249,7 +249,7 @@ def test_a_blocked_schedule_is_kept_until_the_operation_starts_or_could(fleet: A
         def work(tx: Any) -> None:
             row = lock_connection(tx, connection)
             assert row is not None
-            connection_operations.note_blocked(tx, row, INVENTORY_SYNC, reason)
+            connection_operations.note_each_blocked(tx, [(row, reason)], INVENTORY_SYNC)
 
         fleet.db.write(work)
 

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from storage import (
     breakers,
     connection_changes,
-    connection_operations,
+    connections,
     edits,
     offboarding,
     schedule_changes,
@@ -295,7 +295,7 @@ def test_a_schedule_reaches_what_it_was_made_for_and_tags_as_they_are_then(sqlit
             fleet.finish(claim)
     soonest = schedule_reach.next_for_tenant(fleet.db, fleet.dana, fleet.tenant["wingtip"])
     assert [(due.schedule_name, due.label) for due in soonest] == [("One", "Connection check")]
-    standing = connection_operations.of_connection(fleet.db, fleet.dana, fleet.connection["wingtip"])
+    standing = connections.get(fleet.db, fleet.dana, fleet.connection["wingtip"]).operations
     assert [one.next_due_at for one in standing] == [soonest[0].at]
     assert schedule_reach.next_for_tenant(fleet.db, fleet.dana, fleet.tenant["contoso"])[0].schedule_id == gold
     with pytest.raises(InvalidInput, match="tag: no tenant of this workspace has it"):

@@ -1,18 +1,12 @@
-"""Role table: what became of each operation, and breakers."""
+"""Role table: outages, shared problems and probes."""
 
 from __future__ import annotations
 
-from storage import breakers, connection_operations, outages, probing, shared_problems
+from storage import outages, probing, shared_problems
 
 VIEW = "provider.view"
 
 CASES = {
-    "connection_operations.of_connection": (
-        VIEW, "contoso", lambda f, who, _: connection_operations.of_connection(f.db, who, int(f.connection["contoso"]))
-    ),
-    "breakers.of_connection": (
-        VIEW, "contoso", lambda f, who, _: breakers.of_connection(f.db, who, int(f.connection["contoso"]))
-    ),
     "shared_problems.of_connection": (
         VIEW, "contoso", lambda f, who, _: shared_problems.of_connection(f.db, who, int(f.connection["contoso"]))
     ),
