@@ -102,7 +102,7 @@ def _parts(found: Handover, moment: Callable[[datetime], str]) -> Iterator[Part]
         tuple(
             (
                 row.name,
-                f"{row.kind.value} ({row.slot.value}), {'nobody knows' if row.days_left is None else f'{row.days_left}d'} left",
+                f"{row.kind.value} ({row.slot.value}), {_left(row.days_left)}",
             )
             for row in found.expiring
         ),
@@ -125,6 +125,12 @@ def _parts(found: Handover, moment: Callable[[datetime], str]) -> Iterator[Part]
 
 def _on(number: int, is_exact: bool) -> str:
     return f"{'' if is_exact else '~'}{number:,} connection{'' if number == 1 else 's'}"
+
+
+def _left(days: int | None) -> str:
+    if days is None:
+        return "nobody knows its end"
+    return f"{days}d left" if days >= 0 else f"over for {-days}d"
 
 
 def _badges(badge: BadgeChange) -> str:

@@ -108,8 +108,8 @@ class ProblemScreen(Acts, ListScreen[Affected]):
             Column("consent", "CONSENT", _consent, BADGE_WIDTH, priority=3),
             Column("verification", "VERIFIED", _verification, BADGE_WIDTH, priority=2),
             Column("since", "SINCE", _since, 5, align="right", age_of=lambda row: row.since),
-            Column("shows", "SHOWS", lambda row, now: cell(row.shows), 16, share=2, priority=1),
-            Column("acknowledged", "ACKNOWLEDGED BY", self._acknowledged, 16, share=1),
+            Column("shows", "SHOWS", lambda row, now: cell(row.shows), 12, share=2, priority=1),
+            Column("acknowledged", "ACKNOWLEDGED BY", self._acknowledged, 21),
         )
 
     def _acknowledged(self, row: Affected, now: datetime) -> Cell:

@@ -142,8 +142,8 @@ def _owned(row: Affected) -> str:
 
 
 def acknowledgement_words(held: Acknowledgement | None, is_of_app: bool, times: Times) -> str:
-    """Whose it is, and until when."""
+    """Whose it is, and until when; without a time it is until it is solved."""
     if held is None:
         return ""
-    until = "until solved" if held.until is None else f"until {times.moment(held.until)[:16]}"
-    return f"{held.owner} {until}{' (app)' if is_of_app else ''}"
+    until = "" if held.until is None else f" till {times.moment(held.until)[5:16]}"
+    return f"{held.owner}{until}{' (app)' if is_of_app else ''}"

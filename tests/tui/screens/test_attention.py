@@ -94,7 +94,7 @@ async def test_enter_shows_whom_it_concerns_and_marked_ones_are_acknowledged_in_
         await terminal.type("4h")
         await terminal.press("ctrl+s")
         await terminal.wait_for(lambda: terminal.app.seen.VIEW is View.PROBLEM)
-        await terminal.wait_for(lambda: terminal.shows("dana until"))
+        await terminal.wait_for(lambda: terminal.shows("dana till 03-01 16:00"))
         [held] = _held(troubled)
         assert (held.connection_id, held.expires_at) == (
             troubled.connection["Contoso Ltd"],
