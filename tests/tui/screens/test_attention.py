@@ -147,7 +147,6 @@ async def test_the_way_to_where_it_is_mended_is_in_the_menu(troubled: Any, dashb
         await terminal.press("j", "x", "g")
         assert terminal.app.seen.VIEW is View.CONSENT
         await terminal.press("escape", "l")
-        assert terminal.app.seen.VIEW is View.CONNECTIONS
         assert terminal.shows("/reason:provider_consent_revoked")
 
 
