@@ -316,7 +316,6 @@ circuit_breakers = Table(
     Column("reason_code", Text),
     Column("opened_at", UtcTime),
     Column("open_until", UtcTime),
-    references("probe_run_id", "operation_runs", nullable=True),
     Column("updated_at", UtcTime, nullable=False),
     Index("ix_circuit_breakers_open", "workspace_id", "open_until", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )

@@ -365,7 +365,6 @@ def _create_breakers() -> None:
         Column("reason_code", Text),
         Column("opened_at", Time),
         Column("open_until", Time),
-        references("probe_run_id", "operation_runs", nullable=True),
         Column("updated_at", Time, nullable=False),
         Index("ix_circuit_breakers_open", "workspace_id", "open_until", sqlite_where=is_open, postgresql_where=is_open),
     )
