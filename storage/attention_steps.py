@@ -19,29 +19,65 @@ _ASKED_FOR_MOST: Final = 200
 """Tenants of one problem that are looked at to find whether all of them are within the reader's reach."""
 
 _BY_CODE: Final = {
+    "provider_connection_missing": "add a connection",
+    "provider_connection_disabled": "enable it",
+    "provider_credential_missing": "store a credential",
+    "provider_permission_missing": "consent again",
+    "provider_verification_blocked": "read the report",
+    "platform_app_missing": "register the app",
+    "breaker_open": "mend it, then probe",
+    "tenant_archived": "restore the tenant",
+    "credential_undecryptable": "store it anew",
+    "key_missing": "bring the key back",
     "secret_expiring": "rotate the secret",
     "cert_expiring": "rotate the certificate",
+    "cert_not_yet_valid": "look at the clock",
+    "cert_unreadable": "store it anew",
+    "cert_key_mismatch": "store it anew",
+    "cert_signature_invalid": "store it anew",
+    "cert_not_registered": "upload the certificate",
+    "expiry_unknown": "enter the expiry",
+    "app_not_found": "check the client id",
+    "app_mismatch": "check the client id",
+    "app_disabled_in_tenant": "ask the customer",
+    "app_misconfigured": "mend the app",
+    "app_not_multitenant": "mend the app",
+    "resource_not_found": "check the cloud",
+    "wrong_cloud": "correct the cloud",
+    "token_invalid": "check the cloud",
+    "tenant_unavailable": "ask the customer",
+    "tenant_not_found": "check the tenant id",
+    "tenant_identifier_invalid": "check the tenant id",
+    "tenant_mismatch": "check the tenant id",
+    "tenant_domain_mismatch": "check id and domain",
+    "primary_domain_unknown": "enter the domain",
+    "domain_not_verified": "correct the domain",
+    "assignment_required": "ask the customer",
+    "clock_skew": "set the clock",
+    "credential_missing": "store a credential",
+    "missing_permission": "consent again",
+    "suspicious_empty": "look in the portal",
+    "next_link_refused": "check the proxy",
+    "response_unreadable": "check the proxy",
+    "prerequisite_failed": "look at the run",
+    "unknown_token_error": "look the number up",
+    "unknown_graph_error": "look at the run",
+    "unknown_error": "look at the run",
+    "internal_error": "look at the log",
+    "request_malformed": "report it",
+    "query_unsupported": "report it",
+    "response_too_large": "report it",
+    "consent_service_not_subscribed": "ask for less",
+    "cancelled": "start it again",
     "run_lost": "retry",
     "attempts_exhausted": "retry",
     "deadline_exceeded": "retry",
+    "operation_unavailable": "update the worker",
     "no_worker_running": "start a worker",
     "queue_stuck": "look at the workers",
-    "platform_app_missing": "register the app",
-    "provider_credential_missing": "store a credential",
-    "credential_missing": "store a credential",
-    "breaker_open": "mend it, then probe",
-    "missing_permission": "consent again",
-    "provider_permission_missing": "consent again",
-    "app_disabled_in_tenant": "ask the customer",
-    "assignment_required": "ask the customer",
-    "tenant_domain_mismatch": "check id and domain",
-    "tenant_not_found": "check the tenant id",
-    "tenant_mismatch": "check the tenant id",
-    "wrong_cloud": "correct the cloud",
-    "key_missing": "bring the key back",
-    "credential_undecryptable": "store it anew",
-    "clock_skew": "set the clock",
-    "unknown_error": "look at the run",
+    "worker_gone": "look at the worker",
+    "alert_channel_unusable": "edit the channel",
+    "alert_channel_refused": "edit the channel",
 }
 _BY_CATEGORY: Final = {
     Category.CREDENTIAL: "new credential",
@@ -54,6 +90,8 @@ _BY_CATEGORY: Final = {
     Category.DATA: "look at the tenant",
     Category.INTERNAL: "check again",
 }
+
+_WAITING: Final = {FixBy.WAIT: "wait", FixBy.MICROSOFT: "wait for Microsoft"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +107,14 @@ class NextStep:
     words: str
     sentence: str
     is_mine: bool
+
+
+def short(reason: Reason) -> str:
+    """Returns what to do about a reason in the few words that a list has room for, whoever may do it.
+
+    The reason's own words first, then what one waits for, then its category's: a category has reasons that are mended differently.
+    """
+    return _BY_CODE.get(reason.code) or _WAITING.get(reason.fix_by) or _BY_CATEGORY[reason.category]
 
 
 class Steps:
@@ -91,9 +137,9 @@ class Steps:
             reason: what is wrong.
             tenant_ids: the tenants it is wrong on; empty when it belongs to none.
         """
-        words = _BY_CODE.get(reason.code) or _BY_CATEGORY[reason.category]
-        if reason.fix_by in (FixBy.WAIT, FixBy.MICROSOFT) and reason.code not in _BY_CODE:
-            return NextStep("wait" if reason.fix_by is FixBy.WAIT else "wait for Microsoft", reason.next_step, True)
+        words = short(reason)
+        if reason.code not in _BY_CODE and reason.fix_by in _WAITING:
+            return NextStep(words, reason.next_step, True)
         needed = Capability.PROVIDER_MANAGE if reason.needs_management else Capability.PROVIDER_RUN
         if self._may(needed, tenant_ids):
             return NextStep(words, reason.next_step, True)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
-from storage import attention, attention_members, attention_sources
+from storage import attention, attention_members, attention_sources, attention_steps, reasons
 from storage.attention import AttentionQuery, Severity
 from storage.errors import InvalidInput, NotFound
 from storage.operations import CONNECTION_CHECK, INVENTORY_SYNC
 from storage.pages import Place
+from storage.reasons import FixBy
 from storage.schema import connection_operations, credentials, operation_runs, tenants, workers
 from storage.states import RunOutcome
 
@@ -186,7 +187,7 @@ def test_what_one_may_not_do_names_who_may(working: Any) -> None:
     assert omar["secret_invalid"].next_step.sentence.startswith("Ask dana (Owner), mona (Manager)")
     assert (omar["secret_invalid"].acknowledge_refusal, omar["internal_error"].next_step.is_mine) == ("", True)
     rita = problems(working, "rita")
-    assert rita["internal_error"].next_step.words == "ask dana: check again"
+    assert rita["internal_error"].next_step.words == "ask dana: look at the log"
     assert "Your role may not." in rita["internal_error"].acknowledge_refusal
     gina = problems(working, "gina")
     assert gina["secret_invalid"].next_step.is_mine, "her tag reaches the tenant"
@@ -278,3 +279,13 @@ def test_pages_go_on_where_they_ended_although_a_row_is_gone(working: Any) -> No
     assert page(Place.after(second.cursors[-1])).rows[0].reason_code == "wrong_cloud"
     with pytest.raises(InvalidInput):
         page(Place.after("bm90IGEgY3Vyc29y"))
+
+
+def test_the_step_of_a_reason_that_the_customer_mends_is_never_one_of_ours() -> None:
+    for reason in reasons.catalog().values():
+        words = attention_steps.short(reason)
+        assert len(words) <= 22, f"{reason.code}: {words} does not fit the list"
+        if reason.fix_by is FixBy.CUSTOMER:
+            assert words in {"ask the customer", "send consent link", "consent again", "ask for less"}, reason.code
+        if words == "new credential":
+            assert "secret" in reason.next_step or "certificate" in reason.next_step, reason.code
