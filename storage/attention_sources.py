@@ -31,6 +31,9 @@ BUDGET: Final = 5_000
 CONSENT_BUDGET: Final = 1_000
 """Connections without consent that are looked at, of each of the four words for that."""
 
+ALL_OF_THEM: Final = 2**31
+"""A limit that is none. With one, both databases leave a subquery as it is, and so find its rows by the index that it was written for."""
+
 COUNTED: Final = 10_000
 """Connections of one reason that are counted, or looked at for its own page; beyond it people read "10,000+"."""
 
@@ -101,6 +104,11 @@ class Reach:
         return not (self.tenant_id is None and self.connection_ids is None and self.client is None)
 
     @property
+    def is_by_tenant(self) -> bool:
+        """Whether few connections are meant, which the indexes of tenants and numbers find."""
+        return self.tenant_id is not None or self.connection_ids is not None
+
+    @property
     def sees_whole(self) -> bool:
         """Whether the principal sees every connection of the workspace."""
         return self.rights is None or self.rights.reaches_whole(self.workspace_id, Capability.PROVIDER_VIEW)
@@ -120,7 +128,8 @@ class Reach:
         if self.connection_ids is not None:
             parts.append(pc.c.id.in_(self.connection_ids))
         if isinstance(self.client, int):
-            parts.append(pc.c.platform_app_id == self.client)
+            # Not by the index of apps, which may hold the whole fleet: the reason's own index finds far fewer.
+            parts.append(pc.c.platform_app_id + 0 == self.client)
         elif self.client is not None:
             parts.append(pc.c.client_id == self.client)
         return and_(*parts)
@@ -157,7 +166,7 @@ def symptoms(tx: Transaction, reach: Reach, only: str | None = None) -> Symptoms
         rows += _bounded(tx, source, reach, only, sizes)
     for status, code in CONSENT_REASONS.items():
         if only in (None, code):
-            rows += _consents(tx, reach, status, sizes)
+            rows += _consents(tx, reach, status, sizes, only=only is not None)
     return Symptoms(tuple(rows), sizes)
 
 
@@ -225,17 +234,18 @@ def _bounded(
 ) -> Iterator[Symptom]:
     """Reads a source within the budget.
 
-    A part of a workspace is asked for directly. Of a whole one the reasons are found first: the rare ones are read together and completely,
-    of each other one only its share.
+    Some tenants or connections are asked for directly; one reason by its index. Of a whole workspace the reasons are found first: the rare
+    ones are read together and completely, of each other one only its share.
     """
+    if only is not None and not reach.is_by_tenant:
+        most = COUNTED if reach.is_whole else ALL_OF_THEM
+        yield from _read(tx, _part(source, reach.workspace_id, [only], most), reach, source.kind)
+        return
     if not reach.is_whole:
         wanted = source.code.is_not(None) if only is None else source.code == only
         yield from _read(
             tx, _directly(source).where(*source.conditions(reach.workspace_id), wanted), reach, source.kind
         )
-        return
-    if only is not None:
-        yield from _read(tx, _part(source, reach.workspace_id, [only], COUNTED), reach, source.kind)
         return
     counted = _reasons(tx, source, reach.workspace_id)
     share = _share(list(counted.values()))
@@ -286,7 +296,9 @@ def _part(source: _Source, workspace_id: int, codes: Sequence[str], most: int) -
     return statement if source.table is pc else statement.join(pc, pc.c.id == source.connection)
 
 
-def _consents(tx: Transaction, reach: Reach, status: ConsentStatus, sizes: dict[str, int]) -> list[Symptom]:
+def _consents(
+    tx: Transaction, reach: Reach, status: ConsentStatus, sizes: dict[str, int], *, only: bool
+) -> list[Symptom]:
     """Consent that is missing where no verdict says why already. A tenant that is still being brought on has its wizard for that."""
     code = CONSENT_REASONS[status]
     which = (pc.c.workspace_id == reach.workspace_id, pc.c.consent_status == status.value)
@@ -296,16 +308,19 @@ def _consents(tx: Transaction, reach: Reach, status: ConsentStatus, sizes: dict[
         func.coalesce(pc.c.consent_changed_at, pc.c.lifecycle_changed_at, type_=UtcTime()).label("since"),
         null().label("operation"),
     )
-    if reach.is_whole:
-        some = select(pc.c.id).where(*which).limit(CONSENT_BUDGET).subquery("found")
+    looked_at = 0
+    if reach.is_by_tenant:
+        statement = select(*columns).where(*which)
+    else:
+        most = ALL_OF_THEM if not reach.is_whole else COUNTED if only else CONSENT_BUDGET
+        some = select(pc.c.id).where(*which).limit(most).subquery("found")
         statement = select(*columns).select_from(some).join(pc, pc.c.id == some.c.id)
+    if reach.is_whole and not only:
         looked_at = int(
             tx.run(
                 select(func.count()).select_from(select(pc.c.id).where(*which).limit(COUNTED + 1).subquery())
             ).scalar_one()
         )
-    else:
-        statement, looked_at = select(*columns).where(*which), 0
     statement = statement.where(pc.c.verification_status.not_in(BAD))
     if status in (ConsentStatus.UNKNOWN, ConsentStatus.REQUIRED):
         statement = statement.where(tenants.c.lifecycle == TenantLifecycle.ACTIVE.value)
