@@ -15,7 +15,7 @@ from storage import audit, batch_tallies, operations
 from storage.access import WORKER, Principal, authority
 from storage.batch_starting import CHUNK, advance, lock_open, untried
 from storage.batch_tallies import Tally, members
-from storage.batches import find, may_anywhere
+from storage.batches import find, may_cancel
 from storage.completing import complete
 from storage.consequences import count as in_words
 from storage.database import Database, Transaction
@@ -40,7 +40,7 @@ def cancel_rest(db: Database, who: Principal, batch_id: int, *, ticket: str | No
 
     Raises:
         NotFound: the batch is not visible.
-        Forbidden: the principal may start and cancel nothing in its workspace (audited).
+        Forbidden: it is somebody else's and the principal may not cancel all of it, or may cancel nothing any more (audited).
         Conflict: it is over, or being cancelled already.
     """
     audit.attempt(
@@ -100,9 +100,8 @@ def sentence(tally: Tally) -> str:
 def _cancel_rest(tx: Transaction, who: Principal, batch_id: int, ticket: str | None) -> None:
     rights = authority(tx, who)
     batch = find(tx, rights, batch_id)
-    capability = operations.find(batch.type).capability
-    if not may_anywhere(tx, rights, batch.workspace_id, capability):
-        rights.require(tx, capability, batch.workspace_id, what=f"Batch {batch_id}")
+    if not may_cancel(tx, rights, batch):
+        rights.require(tx, operations.find(batch.type).capability, batch.workspace_id, what=f"Batch {batch_id}")
     asked = tx.run(
         update(run_batches)
         .where(

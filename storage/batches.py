@@ -91,7 +91,7 @@ class BatchStatus:
         ends_at: when it will be over if it goes on as it did so far; None while that is not known, or it is over.
         may_cancel: whether the rest can be cancelled, by the reader, now.
         may_retry: whether there is something to retry, and the reader may.
-        why_not: why the reader's role allows neither; empty when it does.
+        why_not: why the reader's role does not allow both; empty when it does.
     """
 
     row: BatchRow
@@ -144,13 +144,14 @@ def status(db: Database, who: Principal, batch_id: int) -> BatchStatus:
         now = tx.now()
         capability = operations.find(row.type).capability
         allowed = may_anywhere(tx, rights, row.workspace_id, capability)
-        why_not = "" if allowed else f"Your role may not. {who_may(tx, capability, row.workspace_id)}"
+        can_cancel = may_cancel(tx, rights, stored)
+        why_not = "" if allowed and can_cancel else f"Your role may not. {who_may(tx, capability, row.workspace_id)}"
     over = row.completed_at is not None
     return BatchStatus(
         row,
         now,
         None if over else expected_end(row.tally, now),
-        may_cancel=allowed and not over and row.cancel_requested_at is None,
+        may_cancel=can_cancel and not over and row.cancel_requested_at is None,
         may_retry=allowed and row.tally.retryable > 0,
         why_not=why_not,
     )
@@ -178,6 +179,20 @@ def may_anywhere(tx: Transaction, rights: Authority, workspace_id: int, capabili
     return (
         tx.run(select(tenants.c.id).where(tenants.c.workspace_id == workspace_id, clause).limit(1)).first() is not None
     )
+
+
+def may_cancel(tx: Transaction, rights: Authority, batch: Row[Any]) -> bool:
+    """Says whether a batch may be cancelled: one's own, or anybody's by whoever could cancel each of its runs by itself.
+
+    Args:
+        tx: a transaction.
+        rights: whose; they see the batch.
+        batch: its row.
+    """
+    capability = operations.find(batch.type).capability
+    if batch.initiator_id == rights.who.user_id:
+        return may_anywhere(tx, rights, batch.workspace_id, capability)
+    return rights.reaches_whole(batch.workspace_id, capability)
 
 
 def expected_end(tally: Tally, now: datetime) -> datetime | None:

@@ -122,4 +122,4 @@ def _no_cancel(batch: BatchStatus) -> str:
 
 
 def _no_retry(batch: BatchStatus) -> str:
-    return batch.why_not or ("" if batch.may_retry else "Nothing of it has failed.")
+    return "" if batch.may_retry else batch.why_not or "Nothing of it has failed."

@@ -220,6 +220,28 @@ def test_cancelling_ends_what_waits_asks_what_runs_and_leaves_what_is_others(fle
     assert _status(fleet, batch).row.result is RunOutcome.CANCELLED
 
 
+def test_who_may_act_on_one_tenant_alone_cancels_nobody_else_s_batch(sqlite_fleet: Any) -> None:
+    fleet = sqlite_fleet
+    batch = _start(fleet, CONNECTION_CHECK, _all(fleet))
+    _go_on(fleet, batch)
+    # Rita reads the whole workspace, and operates contoso: she could not cancel a run of fabrikam by itself.
+    member_changes.add(
+        fleet.db,
+        fleet.dana,
+        fleet.north,
+        login="rita",
+        display_name="Rita",
+        role=Role.OPERATOR,
+        tenant_id=fleet.tenant["contoso"],
+    )
+    status = _status(fleet, batch, by="rita")
+    assert (status.may_cancel, bool(status.why_not)) == (False, True)
+    with pytest.raises(Forbidden):
+        batch_ending.cancel_rest(fleet.db, fleet.people["rita"], batch)
+    mine = _start(fleet, CONNECTION_CHECK, _all(fleet), by="rita")
+    batch_ending.cancel_rest(fleet.db, fleet.people["rita"], mine)
+
+
 def test_the_failed_are_retried_as_a_batch_of_their_own(fleet: Any) -> None:
     for name in ("a", "b"):
         fleet.add_connection(name)
