@@ -23,6 +23,8 @@ _LONGEST_QUIET: Final = 3 * 24 * 60
 """Minutes that quiet hours are followed for: they end daily, but the day on which the clocks jump may skip the moment."""
 
 _DAY: Final = 24 * 60
+_LONGEST_INTERVAL: Final = 50 * 366 * _DAY
+"""As far as cron is followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,11 @@ def _times_after(rule: DueRule, after: datetime) -> Iterator[datetime]:
     """The due times by the rhythm alone, later than a moment."""
     if rule.rhythm.cron is not None:
         return _cron_after(rule.rhythm.cron, rule.zone, after)
-    return _intervals_after(timedelta(minutes=rule.rhythm.interval_minutes or 1), rule.anchor, after)
+    minutes = rule.rhythm.interval_minutes or 0
+    if not 0 < minutes <= _LONGEST_INTERVAL:
+        # Stored by another program: backwards it would never be later, and beyond the calendar there is no time.
+        raise InvalidInput("rhythm", f"no interval has {minutes} minutes", "Such as every 6h.")
+    return _intervals_after(timedelta(minutes=minutes), rule.anchor, after)
 
 
 def _cron_after(expression: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:

@@ -18,7 +18,7 @@ from storage import filters, operations
 from storage.access import Authority, Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
-from storage.errors import NotFound
+from storage.errors import InvalidInput, NotFound
 from storage.pages import Page, Place, SortKey, read_page
 from storage.schedule_times import DueRule, QuietHours, Rhythm
 from storage.schema import provider_connections, schedules, tags, tenant_tags, tenants
@@ -285,10 +285,18 @@ def _reach(row: Row[Any]) -> Reach:
 
 
 def rule_of(row: Row[Any]) -> DueRule:
-    """Returns when a schedule is due, from its stored row. Intervals are counted from when it was made, so that they do not drift."""
+    """Returns when a schedule is due, from its stored row. Intervals are counted from when it was made, so that they do not drift.
+
+    Raises:
+        InvalidInput: another program stored quiet hours that are none.
+    """
     quiet = None
     if row.quiet_from is not None and row.quiet_until is not None:
-        quiet = QuietHours(time.fromisoformat(row.quiet_from), time.fromisoformat(row.quiet_until))
+        try:
+            quiet = QuietHours(time.fromisoformat(row.quiet_from), time.fromisoformat(row.quiet_until))
+        except ValueError:
+            hint = "Write two times of day into the database, or none."
+            raise InvalidInput("quiet hours", f"of schedule {row.id} are not two times of day", hint) from None
     return DueRule(Rhythm(row.cron, row.interval_minutes), row.time_zone, quiet, row.created_at)
 
 

@@ -408,6 +408,22 @@ def test_a_schedule_that_can_never_be_due_is_disabled_and_holds_up_no_other(sqli
     assert schedule_detail.get(fleet.db, fleet.dana, worse).row.rule.rhythm.words == "every now and then"
 
 
+def test_an_interval_or_quiet_hours_that_another_program_stored_badly_hold_up_no_worker(sqlite_fleet: Any) -> None:
+    fleet = sqlite_fleet
+    stored = (
+        {"cron": None, "interval_minutes": -5},  # backwards: the next due time would be looked for for ever
+        {"cron": None, "interval_minutes": 2**40},
+        {"quiet_from": "late", "quiet_until": "early"},
+    )
+    broken = [make(fleet, f"Broken {number}") for number in range(len(stored))]
+    good = make(fleet, "Good")
+    for key, values in zip(broken, stored, strict=True):
+        fleet.write(update(table).where(table.c.id == key).values(**values))
+    fleet.clock.advance(hours=1)
+    assert schedule_firing.fire_due(fleet.db) == 1
+    assert [row_of(fleet, key).is_enabled for key in (*broken, good)] == [False, False, False, True]
+
+
 def test_another_workspaces_schedules_are_its_own(sqlite_fleet: Any) -> None:
     fleet = sqlite_fleet
     schedule = make(fleet)
