@@ -28,7 +28,10 @@ DIFFERENCE_LIMIT: Final = 500
 """Items that each part of a whole difference names at most."""
 
 _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
-"""Nothing was changed since then: without a sync before, all is new. The question keeps its form, so a place in the list outlives the next sync."""
+"""Nothing was changed since then: without a sync before, all is new.
+
+The question keeps its form, so a place in the list outlives the next sync.
+"""
 
 _I: Final = inventory_items.c
 
