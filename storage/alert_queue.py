@@ -109,8 +109,17 @@ def claim(
             return None
 
 
-def delivered(db: Database, message: Message) -> bool:
-    """Writes that a message has arrived. Returns False, writing nothing, when it is not this worker's any more."""
+def delivered(db: Database, message: Message, partly: str | None = None) -> bool:
+    """Writes that a message has arrived.
+
+    Args:
+        db: the database.
+        message: which.
+        partly: why it did not arrive at all of the channel's recipients; the channel shows it until something does.
+
+    Returns:
+        False, writing nothing, when it is not this worker's any more.
+    """
 
     def work(tx: Transaction) -> bool:
         _lock_channel(tx, message.channel_id)
@@ -129,7 +138,7 @@ def delivered(db: Database, message: Message) -> bool:
             tx.run(
                 update(alert_channels)
                 .where(alert_channels.c.id == message.channel_id)
-                .values(last_delivered_at=now, last_reason_code=None)
+                .values(last_delivered_at=now, last_reason_code=partly)
             )
             tx.touch(Topic.ALERTS)
         return bool(done)

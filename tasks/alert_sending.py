@@ -66,13 +66,16 @@ def silence() -> None:
         logger.setLevel(logging.WARNING)
 
 
-def send(address: str, words: Words, message_id: str) -> None:
+def send(address: str, words: Words, message_id: str) -> str | None:
     """Sends a message.
 
     Args:
         address: the channel's whole address, a secret.
         words: what to say.
         message_id: the message's number.
+
+    Returns:
+        None when it arrived; why not everywhere, when some recipients of a mail took it and the server refused the others for good.
 
     Raises:
         NotSent: it did not arrive, as far as can be known.
@@ -97,6 +100,7 @@ def send(address: str, words: Words, message_id: str) -> None:
         logger.removeHandler(statuses)
     if not arrived:
         raise NotSent(getattr(channel, "failure", None) or statuses.reason)
+    return REFUSED if getattr(channel, "is_partial", False) else None
 
 
 class _Statuses(logging.Handler):
@@ -113,11 +117,45 @@ class _Statuses(logging.Handler):
             self.reason = REFUSED if 300 <= status < 500 and status not in (408, 425, 429) else UNREACHABLE
 
 
+class _Smtp(AppriseSMTPController):
+    """Apprise's connection to a mail server, which also tells a refusal for good from trouble that may pass.
+
+    Attributes:
+        refused: so many recipients the server will never take: a permanent answer, 5yz (RFC 5321, section 4.2.1).
+        failed: so many that another try may reach.
+    """
+
+    refused = 0
+    failed = 0
+
+    def sendmail(self, from_addr: str, to_addrs: list[str], message: str) -> bool:
+        """Sends one mail. Returns whether any of its recipients took it."""
+        socket: Any = self._socket
+        codes: list[int]
+        try:
+            codes = [code for code, _ in socket.sendmail(from_addr, to_addrs, message).values()]
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _ in error.recipients.values()]
+        except smtplib.SMTPResponseException as error:
+            codes = [error.smtp_code] * len(to_addrs)
+        except (smtplib.SMTPException, OSError, UnicodeError):
+            codes = [0] * len(to_addrs)
+        refused = sum(code >= 500 for code in codes)
+        self.refused += refused
+        self.failed += len(codes) - refused
+        return len(codes) < len(to_addrs)
+
+
 class _Mail(NotifyEmail):  # type: ignore[no-untyped-call]
-    """Apprise's e-mail, with a number of our own and a reason when it fails."""
+    """Apprise's e-mail, with a number of our own and a reason when it fails.
+
+    Attributes:
+        is_partial: some recipients took it and the server refused the others for good: another try would only reach the former again.
+    """
 
     message_id = ""
     failure = UNREACHABLE
+    is_partial = False
 
     def send(
         self,
@@ -130,16 +168,17 @@ class _Mail(NotifyEmail):  # type: ignore[no-untyped-call]
     ) -> bool:
         """Sends one mail to each recipient. Apprise gives every try another Message-ID; ours stays the same."""
         host = re.sub(r"[^A-Za-z0-9.-]", "", self.smtp_host or self.host or "") or "atlas.invalid"
+        smtp = _Smtp(
+            host=self.smtp_host,
+            port=self.port,  # type: ignore[arg-type]
+            secure_mode=self.secure_mode or "insecure",
+            user=self.user,
+            password=self.password,
+            verify_certificate=self.verify_certificate,
+            socket_connect_timeout=self.socket_connect_timeout,
+        )
         try:
-            with AppriseSMTPController(
-                host=self.smtp_host,
-                port=self.port,  # type: ignore[arg-type]
-                secure_mode=self.secure_mode or "insecure",
-                user=self.user,
-                password=self.password,
-                verify_certificate=self.verify_certificate,
-                socket_connect_timeout=self.socket_connect_timeout,
-            ) as smtp:
+            with smtp:
                 mails = NotifyEmail.prepare_emails(
                     subject=title,
                     body=body,
@@ -160,12 +199,12 @@ class _Mail(NotifyEmail):  # type: ignore[no-untyped-call]
                     )
                     for mail in mails
                 ]
-        except (smtplib.SMTPAuthenticationError, smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused):
+        except smtplib.SMTPAuthenticationError:
             self.failure = REFUSED
             return False
-        if not arrived or not all(arrived):
-            self.failure = REFUSED
-        return bool(arrived) and all(arrived)
+        if smtp.refused and not smtp.failed:
+            self.failure, self.is_partial = REFUSED, any(arrived)
+        return any(arrived) and not smtp.failed
 
 
 def _with_number(text: str, message_id: str, host: str) -> str:

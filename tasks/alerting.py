@@ -80,9 +80,9 @@ class Alerting:
         return self._timing.sweep
 
     def _send(self, message: Message) -> None:
-        reason = self._try(message)
+        reason, partly = self._try(message)
         if reason is None:
-            is_ours = alert_queue.delivered(self._db, message)
+            is_ours = alert_queue.delivered(self._db, message, partly)
             ALERTS.add("delivered")
             self._log.info(
                 "alert_delivered",
@@ -102,22 +102,21 @@ class Alerting:
             outcome="given_up" if again is None else "again",
         )
 
-    def _try(self, message: Message) -> str | None:
-        """Sends a message; returns why not, None when it arrived."""
+    def _try(self, message: Message) -> tuple[str | None, str | None]:
+        """Sends a message; returns why not, None when it arrived; and then why not everywhere, None when it did."""
         # Apprise takes a while to import, and most workers never send anything.
         from tasks import alert_sending
         from tasks.alert_message import compose
 
         if message.address is None:
-            return alert_sending.UNUSABLE
+            return alert_sending.UNUSABLE, None
         try:
             address = self._keyring.open(message.address).secret
         except KeyWrong:
-            return "credential_undecryptable"
+            return "credential_undecryptable", None
         except KeyMissing:
-            return "key_missing"
+            return "key_missing", None
         try:
-            alert_sending.send(address, compose(message), message.message_id)
+            return None, alert_sending.send(address, compose(message), message.message_id)
         except alert_sending.NotSent as error:
-            return error.reason_code
-        return None
+            return error.reason_code, None

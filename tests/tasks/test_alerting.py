@@ -220,6 +220,43 @@ def test_a_channel_that_fails_says_why_and_works_again_after_a_new_address_and_a
     assert CANARY not in "".join(capsys.readouterr())
 
 
+def test_a_mail_that_one_recipient_will_never_take_reaches_the_others_once_and_the_channel_says_so(
+    sqlite_fleet: Any,
+) -> None:
+    fleet, answers, taken = sqlite_fleet, {"gone@example.com": "550 no such user"}, []
+
+    class Handler:
+        async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+            if address in answers:
+                return answers[address]
+            envelope.rcpt_tos.append(address)
+            return "250 ok"
+
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+            taken.extend(envelope.rcpt_tos)
+            return "250 taken"
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Controller(Handler(), hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        to = "one@example.com,gone@example.com,two@example.com"
+        address = f"mailto://127.0.0.1:{port}?smtp=127.0.0.1&from=atlas@example.com&to={to}"
+        mail = channel(fleet, "Mail", address)
+        alert_deliveries.ask_for_test(fleet.db, fleet.who, mail)
+        alerting(fleet).step()
+        assert (log_of(fleet)[0].status.value, taken) == ("delivered", ["one@example.com", "two@example.com"])
+        assert alert_channels.get(fleet.db, fleet.who, mail).channel.last_reason_code == "alert_channel_refused"
+        answers["gone@example.com"] = "450 later"  # what may pass is tried again
+        alert_deliveries.ask_for_test(fleet.db, fleet.who, mail)
+        alerting(fleet).step()
+        assert (log_of(fleet)[0].status.value, log_of(fleet)[0].failure) == ("failed", "alert_channel_unreachable")
+    finally:
+        server.stop()
+
+
 def test_no_address_makes_the_sender_read_a_file_follow_a_redirect_or_say_what_it_was_given() -> None:
     words = compose(_message(1))
     for address in (
