@@ -149,7 +149,7 @@ def overview(db: Database, who: Principal, query: AttentionQuery) -> Overview:
         if query.tenant_id is None:
             found += [
                 _of_installation(problem, steps, query.looked_at)
-                for problem in installation_problems(tx, query.workspace_id)
+                for problem in installation_problems(tx, rights, query.workspace_id)
             ]
     shown = sorted((problem for problem in found if _fits(problem, wanted)), key=_order)
     unacknowledged = tuple(p for p in shown if p.connections or p.is_of_installation)

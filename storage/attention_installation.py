@@ -12,6 +12,8 @@ from typing import Final
 
 from sqlalchemy import exists, func, or_, select
 
+from storage.access import Authority
+from storage.capabilities import Capability
 from storage.database import Transaction
 from storage.schema import alert_channels, operation_runs, workers
 from storage.workers import ALIVE_WITHIN
@@ -33,10 +35,14 @@ class InstallationProblem:
     since: datetime | None
 
 
-def installation_problems(tx: Transaction, workspace_id: int) -> tuple[InstallationProblem, ...]:
-    """Returns what is wrong with the installation, as far as it concerns a workspace. The caller has asked for authority."""
+def installation_problems(tx: Transaction, rights: Authority, workspace_id: int) -> tuple[InstallationProblem, ...]:
+    """Returns what is wrong with the installation, as far as it concerns a workspace. The caller has asked whether it may be entered.
+
+    That there are alert channels, and whether they work, is for who sees the whole workspace (`alert_channels`).
+    """
     now = tx.now()
-    silent = _silent_channels(tx, workspace_id)
+    sees_channels = rights.reaches_whole(workspace_id, Capability.RUN_VIEW)
+    silent = _silent_channels(tx, workspace_id) if sees_channels else ()
     alive = select(workers.c.id).where(workers.c.stopped_at.is_(None), workers.c.beat_at >= now - ALIVE_WITHIN)
     if tx.run(alive.limit(1)).first() is None:
         last = tx.run(

@@ -482,6 +482,10 @@ def test_a_channel_that_fails_asks_for_attention_until_something_arrives(one_ala
     assert "alert_channel_refused" in {
         problem.reason_code for problem in attention.overview(fleet.db, fleet.dana, query).problems
     }
+    tinas = attention.overview(fleet.db, fleet.people["tina"], query).problems
+    assert "alert_channel_refused" not in {problem.reason_code for problem in tinas}, (
+        "channels are the whole workspace's"
+    )
     fleet.clock.advance(minutes=1)
     assert len(one_alarm.send()) == 1
     assert "alert_channel_refused" not in {
