@@ -34,6 +34,19 @@ async def test_a_toast_says_what_ended_and_l_opens_it_and_counts_it_as_read(smal
     assert unread(small_fleet) == 1
 
 
+async def test_good_news_goes_along_to_one_screen_and_leaves_l_to_the_pages_after_it(
+    small_fleet: Any, dashboard: Any
+) -> None:
+    async with dashboard(small_fleet) as terminal:
+        small_fleet.finish(small_fleet.begin(small_fleet.connection["Contoso Ltd"]))
+        await terminal.wait_for(lambda: terminal.shows("succeeded: l opens it"))
+        await terminal.press("3")
+        assert terminal.shows("succeeded: l opens it")
+        await terminal.press("4")
+        assert not terminal.shows("l opens it"), "\n".join(terminal.display())
+        assert terminal.shows("unread 1"), "the inbox keeps it"
+
+
 async def test_the_inbox_lists_what_is_mine_and_enter_reads_it(small_fleet: Any, dashboard: Any) -> None:
     small_fleet.finish(small_fleet.begin(small_fleet.connection["Contoso Ltd"]))
     small_fleet.finish(small_fleet.begin(small_fleet.connection["Tailspin Toys"], by="omar"))
