@@ -36,9 +36,10 @@ class Notice:
 
     def carried(self) -> Notice | None:
         """What of it is seen on the next screen: it goes along to one, and not to the one after it, where it would be about something
-        that was left long ago. A failure, and what `l` opens, stay until something else is said or Esc takes them away.
+        that was left long ago. A failure, and what `l` opens, stay until something else is said or Esc takes them away; good news that
+        the inbox keeps does not, since its `l` would stand in the way of a page's own.
         """
-        if self.link is not None or self.level == "bad":
+        if self.level == "bad" or (self.link is not None and self.about is None):
             return self
         return replace(self, is_new=False) if self.is_new else None
 
