@@ -161,29 +161,31 @@ def failed(db: Database, message: Message, reason_code: str) -> datetime | None:
     def work(tx: Transaction) -> datetime | None:
         _lock_channel(tx, message.channel_id)
         gives_up = message.attempt >= MOST_TRIES or not message.rule
-        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (message.attempt - 1))
-        again = None if gives_up else tx.now() + wait
+        again = None if gives_up else tx.now() + min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (message.attempt - 1))
         rows = tx.run(select(alert_deliveries).where(*_held(message)).order_by(_d.id)).all()
-        for row in rows:
-            tx.run(
-                update(alert_deliveries)
-                .where(_d.id == row.id)
-                .values(
-                    status=(DeliveryStatus.FAILED if gives_up else DeliveryStatus.QUEUED).value,
-                    next_try_at=again,
-                    lease_until=None,
-                    document={**(row.document or {}), "failure": reason_code},
-                )
-            )
-        if not rows:
-            return None
-        tx.run(
-            update(alert_channels).where(alert_channels.c.id == message.channel_id).values(last_reason_code=reason_code)
-        )
-        tx.touch(Topic.ALERTS)
-        return again
+        return _write_failure(tx, rows, reason_code, again) if rows else None
 
     return db.write(work)
+
+
+def _write_failure(
+    tx: Transaction, rows: Sequence[Row[Any]], reason_code: str, again: datetime | None
+) -> datetime | None:
+    """Writes why a message did not arrive, under its channel's lock, and when it is tried again; None: never."""
+    for row in rows:
+        tx.run(
+            update(alert_deliveries)
+            .where(_d.id == row.id)
+            .values(
+                status=(DeliveryStatus.FAILED if again is None else DeliveryStatus.QUEUED).value,
+                next_try_at=again,
+                lease_until=None,
+                document={**(row.document or {}), "failure": reason_code},
+            )
+        )
+    tx.run(update(alert_channels).where(alert_channels.c.id == rows[0].channel_id).values(last_reason_code=reason_code))
+    tx.touch(Topic.ALERTS)
+    return again
 
 
 def prune(db: Database, *, chunk: int = 500) -> int:
@@ -232,6 +234,10 @@ def _claim(tx: Transaction, worker_id: str, lease: timedelta, number: str) -> Me
     rows: Sequence[Row[Any]] = tx.run(together if tx.is_sqlite else together.with_for_update(key_share=True)).all()
     if not rows or rows[0].fence != first.fence:
         return True  # another worker was faster
+    if rows[0].attempt >= MOST_TRIES:
+        # Whoever had it died of it every time, or took longer than the lease every time: that must end too.
+        _write_failure(tx, rows, "alert_channel_unreachable", None)
+        return True
     rule_name = ""
     if first.rule_id is not None:
         rule_row = tx.run(select(alert_rules).where(alert_rules.c.id == first.rule_id)).one()

@@ -261,6 +261,21 @@ def test_a_dead_workers_message_goes_out_under_its_number_and_the_dead_write_not
     assert alarm.told() == [("Fabrikam", "secret_expired", False)]
 
 
+def test_a_message_of_which_every_worker_dies_is_given_up_and_not_sent_for_ever(one_alarm: Alarm) -> None:
+    fleet = one_alarm.fleet
+    one_alarm.rule("problem")
+    breaks(fleet, "contoso")
+    fleet.clock.advance(minutes=1)
+    tries = 0
+    while alert_queue.claim(fleet.db, "w1") is not None and tries < 50:
+        tries += 1
+        fleet.clock.advance(seconds=91)
+    (row,) = one_alarm.log()
+    assert (tries, row.status.value, row.failure) == (alert_queue.MOST_TRIES, "failed", "alert_channel_unreachable")
+    detail = alert_channels.get(fleet.db, fleet.dana, one_alarm.channel.id)
+    assert detail.channel.last_reason_code == "alert_channel_unreachable"
+
+
 def test_many_workers_at_once_send_each_message_once(alarm: Alarm) -> None:
     fleet = alarm.fleet
     for number in range(10):
