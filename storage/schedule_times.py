@@ -198,7 +198,7 @@ def _cron_after(expression: str, zone: ZoneInfo, after: datetime) -> Iterator[da
             yield due
 
 
-CRON_HINT: Final = "Five fields: minute hour day month weekday, such as 0 2 * * * (daily at 02:00) or 30 3 * * MON."
+CRON_HINT: Final = "Five fields: minute hour day month weekday, such as 0 2 * * * (daily at 02:00)."
 
 
 def _intervals_after(interval: timedelta, anchor: datetime, after: datetime) -> Iterator[datetime]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from atlas_tui.badges import fix_by
-from atlas_tui.cells import Cell, Line, Part, age_bucket, cell
+from atlas_tui.cells import Cell, Line, Part, age_bucket, cell, width_of
 from atlas_tui.screens.prose import Times, blank, field, heading
 from atlas_tui.widgets.columns import Column
 from storage import reasons
@@ -116,11 +116,15 @@ def problem_lines(problem: Problem, times: Times, width: int) -> list[Line]:
 
 
 def head_lines(problem: Problem, times: Times, width: int) -> list[Line]:
-    """The same in few lines, to stand above its connections."""
+    """The same in few lines, to stand above its connections; since when and who mends it are never what is cut."""
     named = whose(problem)
-    since = "" if problem.since is None else f"  since {times.moment(problem.since)} ({times.ago(problem.since)})"
-    title = (Part(f"  {named}" if named else ""), Part(f"{since}  fix by {problem.fix_by.value}", "muted"))
-    lines: list[Line] = [(Part(" "), glyph(problem), Part(problem.reason_code, "title"), *title)]
+    head: Line = (Part(" "), glyph(problem), Part(problem.reason_code, "title"), Part(f"  {named}" if named else ""))
+    since = "" if problem.since is None else f"{times.moment(problem.since)} ({times.ago(problem.since)})"
+    rest = Part(f"{f'  since {since}' if since else ''}  fix by {problem.fix_by.value}", "muted")
+    fits = sum(width_of(part.text) for part in (*head, rest)) <= width
+    lines: list[Line] = [(*head, rest) if fits else head]
+    if not fits:
+        lines += field("Since", f"{since or '-'}, fix by {problem.fix_by.value}", width)
     lines += field("Why", problem.sentence, width)
     return lines + field("Next step", problem.next_step.sentence, width, style="strong")
 

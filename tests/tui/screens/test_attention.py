@@ -112,6 +112,18 @@ async def test_enter_shows_whom_it_concerns_and_marked_ones_are_acknowledged_in_
         assert _held(troubled) == []
 
 
+async def test_since_when_and_who_mends_it_are_read_whole_above_the_connections(troubled: Any, dashboard: Any) -> None:
+    contoso = troubled.connection["Contoso Ltd"]
+    troubled.set(contoso, last_reason_code="blocked_by_conditional_access", last_reason_sentence="A policy blocks it.")
+    async with dashboard(troubled, at=View.ATTENTION) as terminal:
+        await terminal.press("slash")
+        await terminal.type("conditional")
+        await terminal.press("enter", "enter")
+        assert terminal.shows("x blocked_by_conditional_access  Contoso Ltd")
+        assert terminal.shows("(1h), fix by customer"), terminal.text()
+        assert terminal.shows("Next step    Ask the customer to allow")
+
+
 async def test_a_whole_problem_is_acknowledged_and_a_wrong_moment_stays_in_the_form(
     troubled: Any, dashboard: Any
 ) -> None:
