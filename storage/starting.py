@@ -189,7 +189,7 @@ def start_each_in(
 ) -> dict[int, StartResult]:
     """Starts a run on each of some connections, as `start_in` on one: the same gate, in as many statements as for one.
 
-    What is waiting already is attached to and not brought forward: nobody waits for one run of many.
+    What is waiting already is attached to. A person waits for a bulk start, so that one of those waits for its time no longer.
 
     Args:
         tx: a write transaction that holds the connections' locks.
@@ -215,6 +215,8 @@ def start_each_in(
             blockers[row.id] = met.run
         else:
             results[row.id] = met
+    if origin.cause is RunCause.BULK:
+        _bring_each_forward(tx, [met.run.id for met in results.values() if isinstance(met, AlreadyRunning)])
     later = begins or {}
     now_free = [row for row in free if row.id not in later]
     for id, run in make_each(tx, who, now_free, operation, origin, RunStatus.QUEUED).items():
@@ -321,6 +323,24 @@ def _bring_forward(
     audit_start(tx, who, row, origin)
     tx.touch(Topic.RUNS, Topic.CONNECTIONS)
     return Started(ref(row))
+
+
+def _bring_each_forward(tx: Transaction, run_ids: Sequence[int]) -> None:
+    """Has runs that wait for their time (a schedule's jitter, a pause before a check is tried again) wait for their turn only.
+
+    They stay whose they are; the sweep queues them, since it looks whether anything is active.
+    """
+    brought = tx.run(
+        update(operation_runs)
+        .where(
+            operation_runs.c.id.in_(run_ids),
+            operation_runs.c.status == RunStatus.WAITING.value,
+            operation_runs.c.not_before.is_not(None),
+        )
+        .values(not_before=None)
+    ).rowcount
+    if brought:
+        tx.touch(Topic.RUNS)
 
 
 def _read_connection(tx: Transaction, connection_id: int) -> Row[Any]:

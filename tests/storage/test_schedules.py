@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from storage import (
+    batch_starting,
+    batches,
     breakers,
     connection_changes,
     connections,
@@ -22,6 +24,8 @@ from storage import (
     schedules,
     tenant_changes,
 )
+from storage.batch_selection import Selection
+from storage.connection_filters import ConnectionQuery
 from storage.database import open_database
 from storage.errors import Conflict, Forbidden, InvalidInput, NotFound
 from storage.operations import CONNECTION_CHECK, INVENTORY_SYNC
@@ -31,6 +35,7 @@ from storage.schedules import Became, ScheduleQuery
 from storage.schema import audit_entries, circuit_breakers, operation_runs, schedule_firings, tenants
 from storage.schema import schedules as table
 from storage.starting import start_each_in
+from storage.states import BatchClass
 
 
 def make(fleet: Any, name: str = "Hourly", *, by: str = "dana", target: Target = WHOLE_WORKSPACE, **more: Any) -> int:
@@ -256,6 +261,20 @@ def test_jitter_spreads_the_runs_and_each_begins_when_its_moment_has_come(sqlite
     assert classes(fleet, schedule) == {"attached": 3}
 
 
+def test_a_bulk_start_does_not_wait_hours_for_the_jitter_of_what_it_attaches_to(fleet: Any) -> None:
+    schedule = make(fleet, jitter="60")
+    only(fleet, schedule)
+    fleet.clock.advance(hours=1)
+    work(fleet)
+    assert {run.status for run in runs_of(fleet, schedule)} == {"waiting"}
+    batch = batch_starting.create(fleet.db, fleet.dana, CONNECTION_CHECK, Selection.found(ConnectionQuery(fleet.north)))
+    assert batch_starting.advance(fleet.db, batch) == 3
+    tally = batches.status(fleet.db, fleet.dana, batch).row.tally
+    assert tally.classes == {BatchClass.ATTACHED: 3}
+    fleet.sweep()
+    assert {(run.status, run.cause, run.batch_id) for run in runs_of(fleet, schedule)} == {("queued", "schedule", None)}
+
+
 def test_running_now_starts_all_at_once_and_twice_is_once(sqlite_fleet: Any) -> None:
     fleet = sqlite_fleet
     schedule = make(fleet, jitter="4h", quiet="00:00-23:59")
@@ -410,7 +429,7 @@ def test_a_schedule_that_can_never_be_due_is_disabled_and_holds_up_no_other(sqli
 
 def test_an_interval_or_quiet_hours_that_another_program_stored_badly_hold_up_no_worker(sqlite_fleet: Any) -> None:
     fleet = sqlite_fleet
-    stored = (
+    stored: tuple[dict[str, Any], ...] = (
         {"cron": None, "interval_minutes": -5},  # backwards: the next due time would be looked for for ever
         {"cron": None, "interval_minutes": 2**40},
         {"quiet_from": "late", "quiet_until": "early"},
