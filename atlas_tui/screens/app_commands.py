@@ -359,7 +359,7 @@ class AppCommands(HelpCommands):
             self._app.navigation.go(link)
         else:
             self._app.flash(
-                f"That takes {needed.value}, which whoever owns the installation gives; no role here does.", "warn"
+                f"On the host: atlas-tui platform grant {self._app.session.who.login} {needed.value}", "warn"
             )
 
     def command_alerts(self) -> None:

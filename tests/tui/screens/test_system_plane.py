@@ -116,7 +116,7 @@ async def test_no_key_and_no_word_leads_staff_into_a_workspace(small_fleet: Any,
             (":run 1", "you are a member of none"),
             (":conn Contoso", "does not exist"),
             (":check", "nothing here to do that with"),
-            (":system-runs", "That takes platform.runs.view"),
+            (":system-runs", "platform.runs.view"),
         ):
             terminal.app.everywhere.do_typed(word)
             await terminal.settle()
@@ -129,7 +129,7 @@ async def test_a_member_without_a_platform_role_is_told_who_gives_one(small_flee
         before = seen(terminal)
         terminal.app.everywhere.do_typed(":system")
         await terminal.settle()
-        assert terminal.shows("That takes platform.directory.view")
+        assert terminal.shows("On the host: atlas-tui platform grant dana platform.directory.view")
         assert seen(terminal) is before
         await terminal.press("2")
         platform_grants.grant(small_fleet.db, OWNER, "dana", DIRECTORY)
