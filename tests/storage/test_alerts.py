@@ -25,7 +25,7 @@ from storage import (
 )
 from storage.alert_addresses import SERVICES, read_address
 from storage.alert_hours import Hours
-from storage.alert_rule_fields import fields
+from storage.alert_rule_fields import Rule, fields
 from storage.edits import EditConflict
 from storage.errors import Conflict, InvalidInput
 from storage.finishing import RunResult
@@ -50,7 +50,7 @@ class Alarm:
             fleet.db, fleet.dana, fleet.north, name="Night", address=ADDRESS, public_key=fleet.public_key
         )
 
-    def rule(self, *events: str, name: str = "All", **values: Any) -> alert_rules.Rule:
+    def rule(self, *events: str, name: str = "All", **values: Any) -> Rule:
         wanted = {"name": name, "channel_id": self.channel.id, "events": events, **URGENT, **values}
         return alert_rules.create(self.fleet.db, self.fleet.dana, self.fleet.north, wanted)
 
