@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from atlas_tui.cells import age_bucket, plain
+from atlas_tui.cells import plain
 from storage.handover import ENDING_WITHIN, BadgeChange, Handover
 
-MARKED: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")
+MARKED: Final = re.compile(r"([\\`*_\[\]<|~])")
+"""What is markup inside a line. Nothing from outside begins one, so signs that mean something only there (`- + # >`) stay as they are:
+a handover is also read as it was written, in a terminal or a chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def parts(found: Handover) -> tuple[Part, ...]:
 
 
 def _parts(found: Handover, moment: Callable[[datetime], str]) -> Iterator[Part]:
-    now, more = found.until, found.more
+    more = found.more
     yield Part(
         "Open problems",
         tuple(
@@ -51,7 +53,7 @@ def _parts(found: Handover, moment: Callable[[datetime], str]) -> Iterator[Part]
                 f"{problem.name + ', ' if problem.name and not problem.is_of_installation else ''}"
                 f"{_on(problem.connections, problem.is_exact) if not problem.is_of_installation else 'all of them'}"
                 f"{f', {problem.new:,} new' if problem.new else ''}"
-                f"{'' if problem.since is None else f', since {age_bucket(now - problem.since)}'}; fix by "
+                f"{'' if problem.since is None else f', since {moment(problem.since)}'}; fix by "
                 f"{problem.fix_by.value}: {problem.next_step.words}",
             )
             for problem in found.problems

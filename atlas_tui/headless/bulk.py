@@ -227,8 +227,10 @@ def _write(status: BatchStatus, as_json: bool) -> None:
     write_line(f"started    {moment(row.created_at)} by {row.initiator}")
     ends = f"about {moment(status.ends_at)}" if status.ends_at is not None else "-"
     write_line(f"ends       {moment(row.completed_at) if row.completed_at is not None else ends}")
-    for count in (*run_counts(row), *gate_counts(row)):
-        write_line(_count_line(count))
+    for title, counts in (("the runs", run_counts(row)), ("what the gate said", gate_counts(row))):
+        lines = [_count_line(count) for count in counts]
+        for line in (title, *lines) if lines else ():
+            write_line(line)
 
 
 def _count_line(count: Count) -> str:

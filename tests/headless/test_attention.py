@@ -88,7 +88,7 @@ def test_a_shift_is_written_as_markdown_that_outside_text_cannot_change_and_as_j
     said = blocked("handover", "--since", "2d")
     assert said.code == 0
     assert said.out.startswith("# Handover of ")
-    assert "- **secret\\_invalid** Mal\\`lory \\[x\\]\\(http://e\\) \\[31m\\|, 1 connection" in said.out
+    assert "- **secret\\_invalid** Mal\\`lory \\[x\\](http://e) \\[31m\\|, 1 connection" in said.out
     assert "tenant added" in said.out
     document = blocked("handover", "--since", "2d", "--format", "json").json
     assert {"since", "until", "problems", "badges", "runs", "people", "acknowledged", "expiring", "more"} <= set(

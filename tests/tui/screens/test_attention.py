@@ -200,8 +200,8 @@ async def test_a_shift_is_handed_over_on_the_screen_and_as_a_file(
         await terminal.wait_for(lambda: terminal.shows("Written:"))
     [written] = list((tmp_path / "exports").iterdir())
     text = written.read_text("utf-8")
-    assert text.startswith("# Handover of north\\-msp\n\n8h, 2026-03-01 04:00Z")
-    assert "- **secret\\_invalid** 2 connections, 1 new, since 1d; fix by us: new credential" in text
+    assert text.startswith("# Handover of north-msp\n\n8h, 2026-03-01 04:00Z")
+    assert "- **secret\\_invalid** 2 connections, 1 new, since 02-28 06:00Z; fix by us: new credential" in text
 
 
 async def test_an_idle_minute_writes_nothing(troubled: Any, dashboard: Any) -> None:
