@@ -24,6 +24,7 @@ check: $(VENV)/.dev
 
 chaos: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/chaos --timeout 900
+	ATLAS_TEST_EVERY_JOURNAL=1 $(BIN)/python -m pytest tests/storage -k sqlite-delete $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

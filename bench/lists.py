@@ -73,7 +73,7 @@ class Subject:
 
 def run(fleets: Fleets, *, quick: bool) -> Section:
     """Measures it."""
-    large = 20_000 if quick else 1_000_000
+    large = 3_000 if quick else 1_000_000
     figures: list[Figure] = []
     for size in ((80, 24),) if quick else ((80, 24), (160, 48)):
         with _subjects(fleets, size, large, quick=quick) as subjects:

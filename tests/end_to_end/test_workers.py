@@ -76,7 +76,7 @@ def test_a_second_press_while_it_runs_opens_the_same_run(make_estate: Any, slow:
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         assert f'"id":{run},'.encode() in out
-    assert len(estate("runs", "--json", check=0).json) == 1
+    assert [one["id"] for one in estate("runs", "--json", check=0).json if one["cause"] == "person"] == [run]
 
 
 def test_a_worker_that_is_told_to_stop_gives_its_run_back_and_is_gone(make_estate: Any, slow: Any) -> None:

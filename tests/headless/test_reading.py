@@ -25,6 +25,7 @@ RUN_KEYS = {
 RUN_DETAIL_KEYS = {
     "row", "entra_tenant_id", "context", "steps", "summary_counts", "failures", "retry_of_id", "follow_up_of_id",
     "worker_id", "worker_host", "deferrals", "ticket", "may_cancel", "may_retry", "why_not", "report_id",
+    "batch_id", "schedule_id",
 }  # fmt: skip
 HOSTILE = {
     "brackets": "[red]Contoso[/red] [link=https://evil.example]x[/link] {0} %s",

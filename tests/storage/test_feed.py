@@ -64,8 +64,8 @@ def test_only_what_changed_is_told_and_once(fleet: Any, feed: ChangeFeed) -> Non
     leases.report_progress(fleet.db, claim.held, done=1, total=2)
     assert told(feed, {Topic.RUNS}) == {Topic.RUNS}
     fleet.finish(claim)
-    started = {Topic.RUNS, Topic.CONNECTIONS, Topic.NOTIFICATIONS, Topic.AUDIT, Topic.TENANTS}
-    assert told(feed, started) == started
+    ended = {Topic.RUNS, Topic.CONNECTIONS, Topic.NOTIFICATIONS, Topic.AUDIT, Topic.TENANTS, Topic.ATTENTION}
+    assert told(feed, ended) == ended
     notifications.mark_read(fleet.db, fleet.dana, [1])
     assert told(feed, {Topic.NOTIFICATIONS}) == {Topic.NOTIFICATIONS}
 

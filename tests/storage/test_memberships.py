@@ -100,28 +100,28 @@ def test_a_system_principal_has_no_right_of_a_person(fleet: Any) -> None:
     for who in (access.WORKER, access.CONSENT_PAGE):
         with pytest.raises(NotFound):
             connections.get(fleet.db, who, fleet.connection["contoso"])
-        assert notifications.unread(fleet.db, who) == ()
+        assert notifications.look(fleet.db, who, 0).unread == 0
         assert access.entered_workspaces(fleet.db, who) == ()
 
 
 def test_notifications_are_ones_own(fleet: Any) -> None:
     run = fleet.check(fleet.connection["contoso"])
-    (mine,) = notifications.unread(fleet.db, fleet.dana)
+    (mine,) = notifications.look(fleet.db, fleet.dana, 0).arrived
     assert mine.run_id == run.id
-    assert notifications.unread(fleet.db, fleet.people["otto"]) == ()
+    assert notifications.look(fleet.db, fleet.people["otto"], 0).arrived == ()
     notifications.mark_read(fleet.db, fleet.people["otto"], [mine.id])
-    assert notifications.unread(fleet.db, fleet.dana) == (mine,)
+    assert notifications.look(fleet.db, fleet.dana, 0).arrived == (mine,)
     notifications.mark_read(fleet.db, fleet.dana, [mine.id])
-    assert notifications.unread(fleet.db, fleet.dana) == ()
+    assert notifications.look(fleet.db, fleet.dana, 0).unread == 0
 
 
 def test_who_has_lost_access_is_not_told_about_runs_any_more(fleet: Any) -> None:
     claim = fleet.begin(fleet.connection["contoso"], by="omar")
     fleet.finish(claim)
     omar = fleet.people["omar"]
-    assert len(notifications.unread(fleet.db, omar)) == 1
+    assert notifications.look(fleet.db, omar, 0).unread == 1
     member_changes.revoke(fleet.db, fleet.dana, fleet.north, membership_of(fleet, "omar"))
-    assert notifications.unread(fleet.db, omar) == ()
+    assert notifications.look(fleet.db, omar, 0).unread == 0
 
 
 def test_the_last_lasting_owner_stays(fleet: Any) -> None:

@@ -300,6 +300,13 @@ def sqlite_ground(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: p
         yield made
 
 
+@pytest.fixture
+def bundled_ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """An empty SQLite database, for what does not depend on the module."""
+    with _ground("pysqlite3", tmp_path, monkeypatch, request) as made:
+        yield made
+
+
 @contextmanager
 def _ground(kind: str, directory: Path, patch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Ground]:
     if kind == "postgresql":

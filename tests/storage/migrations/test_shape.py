@@ -67,13 +67,13 @@ def test_every_revision_down_and_up_again_leaves_the_same_tables_triggers_indexe
 
 
 def test_both_databases_have_the_same_columns_constraints_and_indexes_at_every_revision(
-    sqlite_ground: Any, postgres_url: str
+    bundled_ground: Any, postgres_url: str
 ) -> None:
-    postgres = type(sqlite_ground)(postgres_url)
+    postgres = type(bundled_ground)(postgres_url)
     for revision in REVISIONS:
-        sqlite_ground.to(revision)
+        bundled_ground.to(revision)
         postgres.to(revision)
-        assert _outline(sqlite_ground) == _outline(postgres), f"at revision {revision}"
+        assert _outline(bundled_ground) == _outline(postgres), f"at revision {revision}"
     postgres.dispose()
 
 
