@@ -187,13 +187,13 @@ def _rotate(demo: Any, administrator: Any) -> None:
     demo.press("v")
     demo.confirm("Verify the staged credential of", "Verify ")
     demo.sees("Connection check of A. Datum Corporation: succeeded", seconds=60)
-    demo.press("]]]]")
+    demo.press("]]]]]")
     demo.sees("Credentials of this connection", key_id, old)
     administrator.delete_secret(old)
     demo.choose("m", "Confirm: removed at Microsoft")
     demo.confirm("Was the old secret of A. Datum Corporation removed", "It was removed")
     demo.sees("is gone at Microsoft")
-    demo.press("[[[[")
+    demo.press("[[[[[")
     demo.sees("Signs in     dedicated", "Verification + healthy")
 
 
