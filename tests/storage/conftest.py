@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy import create_engine, func, insert, make_url, select, text, update
@@ -368,6 +369,90 @@ def _templates(
 _copies = itertools.count(1)
 
 
+class _PostgresCopies:
+    """Copies of the template on PostgreSQL, emptied and filled again between tests: making and dropping 700 files each time took most of
+    the time of a test. What a test has reshaped is dropped.
+    """
+
+    def __init__(self, server: str, template: str) -> None:
+        self._engine = create_engine(server, isolation_level="AUTOCOMMIT")
+        self._server = server
+        self._free: list[tuple[str, str]] = []
+        with self._connect(template) as raw, raw.cursor() as cursor:
+            cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+            self._tables = [name for (name,) in cursor.fetchall()]
+            self._rows = {name: rows for name in self._tables if (rows := self._copied(cursor, name))}
+            cursor.execute("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'")
+            self._sequences = cursor.fetchall()
+
+    def take(self) -> tuple[str, str]:
+        """A database as the template, and what its catalog looks like."""
+        if self._free:
+            return self._free.pop()
+        name = f"fleet_{os.getpid()}_{next(_copies)}"
+        with self._engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE fleet_template"))
+        with self._connect(name) as raw, raw.cursor() as cursor:
+            return name, self._catalog(cursor)
+
+    def give_back(self, name: str, catalog: str) -> None:
+        """Makes it as it was, or drops it."""
+        try:
+            with self._connect(name) as raw, raw.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '2s'; SET session_replication_role = replica")
+                if self._catalog(cursor) != catalog:
+                    raise psycopg.DatabaseError("reshaped")
+                cursor.execute("; ".join(f"DELETE FROM {table}" for table in self._tables))
+                for table, rows in self._rows.items():
+                    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copy:
+                        copy.write(rows)
+                cursor.execute(
+                    "; ".join(
+                        f"SELECT setval('{sequence}', {value or 1}, {'true' if value else 'false'})"
+                        for sequence, value in self._sequences
+                    )
+                )
+        except psycopg.Error:
+            with self._engine.connect() as connection:
+                connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        else:
+            self._free.append((name, catalog))
+
+    def close(self) -> None:
+        """Lets go of the server, which is stopped with everything in it."""
+        self._engine.dispose()
+
+    def _connect(self, name: str) -> psycopg.Connection[Any]:
+        url = make_url(self._server).set(drivername="postgresql", database=name)
+        return psycopg.connect(url.render_as_string(hide_password=False))
+
+    @staticmethod
+    def _copied(cursor: psycopg.Cursor[Any], table: str) -> bytes:
+        cursor.execute(f"SELECT 1 FROM {table} LIMIT 1")
+        if cursor.fetchone() is None:
+            return b""
+        with cursor.copy(f"COPY {table} TO STDOUT (FORMAT binary)") as copy:
+            return b"".join(bytes(part) for part in copy)
+
+    @staticmethod
+    def _catalog(cursor: psycopg.Cursor[Any]) -> str:
+        cursor.execute(
+            "SELECT md5(string_agg(concat_ws(' ', oid, relname, relnatts, relchecks, relhastriggers, relrowsecurity), ',' ORDER BY oid))"
+            " || (SELECT md5(string_agg(concat_ws(' ', oid, tgname, tgenabled), ',' ORDER BY oid)) FROM pg_trigger)"
+            " || (SELECT md5(string_agg(prosrc, ',' ORDER BY oid)) FROM pg_proc WHERE pronamespace = 'public'::regnamespace)"
+            " FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        )
+        return str(cursor.fetchone())
+
+
+@pytest.fixture(scope="session")
+def _postgres_copies(_templates: Callable[[str], _Template], postgres_server: str) -> Iterator[_PostgresCopies]:
+    _templates("postgresql")
+    copies = _PostgresCopies(postgres_server, "fleet_template")
+    yield copies
+    copies.close()
+
+
 @pytest.fixture
 def copy_fleet(
     _templates: Callable[[str], _Template],
@@ -377,20 +462,15 @@ def copy_fleet(
 ) -> Iterator[Callable[[str], Fleet]]:
     """Makes copies of the fleet in databases of a kind."""
     opened: list[Fleet] = []
-    dropped: list[tuple[str, str]] = []
+    taken: list[tuple[str, str]] = []
 
     def copy(kind: str) -> Fleet:
         monkeypatch.setenv("ATLAS_SQLITE", "standard" if kind == "sqlite-delete" else "bundled")
         template = _templates(kind)
         if kind == "postgresql":
-            server = request.getfixturevalue("postgres_server")
-            name = f"fleet_{os.getpid()}_{next(_copies)}"
-            engine = create_engine(server, isolation_level="AUTOCOMMIT")
-            with engine.connect() as connection:
-                connection.execute(text(f"CREATE DATABASE {name} TEMPLATE fleet_template"))
-            engine.dispose()
-            dropped.append((server, name))
-            address = make_url(server).set(database=name).render_as_string(hide_password=False)
+            taken.append(request.getfixturevalue("_postgres_copies").take())
+            server = make_url(request.getfixturevalue("postgres_server"))
+            address = server.set(database=taken[-1][0]).render_as_string(hide_password=False)
         else:
             address = str(tmp_path / f"{next(_copies)}.db")
             shutil.copyfile(template.address, address)
@@ -416,11 +496,8 @@ def copy_fleet(
     yield copy
     for fleet in opened:
         fleet.db.close()
-    for server, name in dropped:
-        engine = create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        engine.dispose()
+    for name, catalog in taken:
+        request.getfixturevalue("_postgres_copies").give_back(name, catalog)
 
 
 _JOURNAL_MATTERS: Final = frozenset(
