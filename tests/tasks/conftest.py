@@ -7,6 +7,7 @@ import base64
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -61,16 +62,27 @@ def sqlite_url(tmp_path: Path) -> str:
     return str(tmp_path / "data" / "atlas.db")
 
 
+@pytest.fixture(scope="session")
+def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every table and no row, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "atlas.db"
+    upgrading.upgrade(str(path))
+    return path
+
+
 @pytest.fixture
-def fleet_at(tmp_path: Path) -> Iterator[Callable[[str], Fleet]]:
+def fleet_at(tmp_path: Path, _migrated: Path) -> Iterator[Callable[[str], Fleet]]:
     """Makes a fleet in a database."""
     opened: list[Database] = []
 
     def make(url: str) -> Fleet:
         os.chmod(tmp_path, 0o700)
-        if "://" not in url:
+        if "://" in url:
+            upgrading.upgrade(url)
+        else:
             Path(url).parent.mkdir(mode=0o700, exist_ok=True)
-        upgrading.upgrade(url)
+            shutil.copyfile(_migrated, url)
+            os.chmod(url, 0o600)
         db = open_database(url, pool_size=20)
         opened.append(db)
         who = workspace_functions.initialize(db, login="dana", display_name="Dana", slug="msp", name="The MSP")
