@@ -312,6 +312,7 @@ async def test_a_tenant_is_onboarded_from_its_menu_and_its_page_leads_back(north
         assert terminal.app.seen.VIEW is View.ONBOARDING
         await terminal.press("escape")
         assert terminal.app.seen.VIEW is View.TENANT
+        await terminal.wait_for(lambda: terminal.shows("not finished"))
         await terminal.press("enter")
         assert terminal.app.seen.VIEW is View.ONBOARDING, "Enter on the call to create a connection goes on with it"
         await terminal.press("2")
