@@ -57,7 +57,7 @@ def test_a_result_waits_for_a_database_that_went_away(
     assert fleet.until_completed(fleet.start(fleet.connection())).outcome == "succeeded"
     said = [line["sentence"] for line in worker.log() if line["event"] == "database_unavailable"]
     assert all("database" in sentence for sentence in said)
-    loops = 7  # beat, dispatch, sweep, schedules, batches, alerts, and the run that ends
+    loops = 8  # beat, dispatch, sweep, schedules, batches, alerts, progress, and the run that ends
     assert len(said) <= loops, "once for each thread that noticed, not once for each try"
 
 
