@@ -18,7 +18,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from sqlalchemy import create_engine, func, insert, make_url, select, text, update
+from sqlalchemy import Column, Select, Table, create_engine, func, insert, make_url, select, text, update
 
 from storage import (
     connection_changes,
@@ -75,6 +75,17 @@ class MovableClock:
     def advance(self, **span: float) -> None:
         """Moves on, by what `timedelta` takes."""
         self.time += timedelta(**span)
+
+
+def _in_order(statement: Any) -> Any:
+    """A plain query of one table, ordered by its key unless it is ordered already."""
+    tables = statement.get_final_froms() if isinstance(statement, Select) else []
+    plain = len(tables) == 1 and all(isinstance(column, Column) for column in statement.selected_columns)
+    if not plain or not isinstance(tables[0], Table):
+        return statement
+    if statement._order_by_clauses or statement._group_by_clauses or statement._distinct:
+        return statement
+    return statement.order_by(*tables[0].primary_key.columns)
 
 
 @dataclass
@@ -218,9 +229,9 @@ class Fleet:
             return tx.run(statement).scalar_one()
 
     def rows(self, statement: Any) -> list[Any]:
-        """The rows of a query."""
+        """The rows of a query, in the order it asks for; else in that of the table's key, for a database promises none."""
         with self.db.read() as tx:
-            return list(tx.run(statement).all())
+            return list(tx.run(_in_order(statement)).all())
 
     def set_connection(self, connection_id: int, **columns: Any) -> None:
         """Sets columns of a connection."""
