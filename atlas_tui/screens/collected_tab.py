@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from atlas_tui.session import Session
 
 
+CURSOR = ">"
+"""What the line of the kind under the cursor begins with."""
+
+
 @dataclass(frozen=True, slots=True)
 class CollectedRead:
     """What the tab shows."""
@@ -77,7 +81,7 @@ def collected_lines(read: CollectedRead, at: int, times: Times, width: int, *, b
     lines: list[Line] = []
     for index, kind in enumerate(KINDS):
         found, shown_run_id = _found(kind, read.summary, times, width, blocks=blocks)
-        marker = ">" if index == at else " "
+        marker = CURSOR if index == at else " "
         head = Part(fit(f"{marker}{kind.title}", LABEL_WIDTH), "strong")
         found += state_lines(kind, read.collector, shown_run_id, times, width)
         if not found or found[0][0].text.strip():

@@ -18,8 +18,8 @@ from atlas_tui.cells import Line, Part
 from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_platform_app, to_run, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
-from atlas_tui.screens.collected_kinds import KINDS
-from atlas_tui.screens.collected_tab import collected_lines, link_at, read_collected
+from atlas_tui.screens.collected_cursor import CollectedCursor
+from atlas_tui.screens.collected_tab import CollectedRead, collected_lines, read_collected
 from atlas_tui.screens.connection_form import EditConnection
 from atlas_tui.screens.connection_text import (
     audit_lines,
@@ -37,7 +37,7 @@ from atlas_tui.screens.prose import wrapped
 from atlas_tui.screens.report_acting import ReportActs
 from atlas_tui.screens.report_text import ReportRead, report_lines
 from atlas_tui.screens.scrolled import Scrolled
-from atlas_tui.screens.sectioned import Reader, SectionedPage, run_reader, run_rows
+from atlas_tui.screens.sectioned import Reader, run_reader, run_rows
 from atlas_tui.screens.standing_text import standing_lines
 from atlas_tui.widgets.virtual_table import VirtualTable
 from storage import audit_trail, connections, permissions, shared_problems
@@ -76,7 +76,7 @@ class _Read:
     refusal: AtlasError | None = None
 
 
-class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
+class ConnectionScreen(ReportActs, Acts, CollectedCursor):
     """The page."""
 
     VIEW = View.CONNECTION
@@ -84,9 +84,7 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
     TOPICS = frozenset({Topic.CONNECTIONS, Topic.RUNS, Topic.AUDIT})
 
     FIRST = Section.OVERVIEW
-
-    _kind = 0
-    """Which kind of thing that was collected the cursor is on."""
+    COLLECTED = Section.COLLECTED
 
     @property
     def sections(self) -> Sequence[Section]:
@@ -147,7 +145,7 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
     def begin_anew(self) -> None:
         """Another connection: from its Overview on."""
         super().begin_anew()
-        self.report_id, self._kind = None, 0
+        self.report_id = None
 
     def show_page(self) -> None:
         """The top, the tabs, and the open one."""
@@ -181,7 +179,7 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
         if self.section is Section.CREDENTIAL:
             return credential_lines(read.part, times, width)
         if self.section is Section.COLLECTED:
-            return collected_lines(read.part, self._kind, times, width, blocks=self.atlas.blocks)
+            return collected_lines(read.part, self.kind, times, width, blocks=self.atlas.blocks)
         if self.section is Section.AUDIT:
             return audit_lines(read.part, times, width)
         return overview(read.detail, times, width)
@@ -206,10 +204,7 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
         self._choose(-1)
 
     def _choose(self, step: int) -> None:
-        if self.section is Section.COLLECTED and 0 <= self._kind + step < len(KINDS):
-            self._kind += step
-            self.show_page()
-        else:
+        if not self.move_kind(step):
             self.page.scroll_lines(step)
 
     def command_open(self) -> None:
@@ -219,8 +214,7 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
         elif self.section is Section.REPORT:
             self.choose_report()
         elif self.section is Section.COLLECTED:
-            if (read := self.part) is not None:
-                self.atlas.navigation.go(link_at(read, self._kind, name_of(self.read.detail.row)))
+            self.open_kind("" if self.read is None else name_of(self.read.detail.row))
         elif (
             self.section is Section.CREDENTIAL and isinstance(holder := self.part, Holder) and holder.app_id is not None
         ):
@@ -241,9 +235,11 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
             open_form(self.atlas, EditConnection(self.subject))
 
     def linked(self) -> Link | None:
-        """The connection's runs."""
+        """The connection's runs; on the Collected tab the last one that collected what the cursor is on."""
         if self.read is None:
             return None
+        if self.section is Section.COLLECTED and (run := self.linked_kind()) is not None:
+            return run
         return to_runs_of(self.read.detail.row.id, name_of(self.read.detail.row))
 
     def command_pin(self) -> None:
@@ -282,6 +278,10 @@ class ConnectionScreen(ReportActs, Acts, SectionedPage[Section]):
         """What the open tab shows; None while it is being read."""
         read: _Read | None = self.read
         return read.part if read is not None and read.section is self.section else None
+
+    def collected_read(self) -> CollectedRead | None:
+        """What the Collected tab shows."""
+        return self.part if self.section is Section.COLLECTED else None
 
     @property
     def report_read(self) -> ReportRead | None:

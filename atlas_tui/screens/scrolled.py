@@ -60,6 +60,17 @@ class Scrolled(PaintedLines):
         """Some screens down, negative for up; one line stays in sight."""
         self.scroll_lines(pages * max(1, self.size.height - 1))
 
+    def reveal(self, first: int, last: int) -> None:
+        """Scroll as little as it takes to have some lines in sight; of what is higher than the screen, its first ones.
+
+        Args:
+            first: The index of the first line.
+            last: The index of the last one.
+        """
+        # The bottom line counts what is below it, so it is no place for what shall be read.
+        self._top = min(first, max(self._top, last - max(1, self.size.height - 1) + 1))
+        self.repaint()
+
     def show_end(self, last: bool) -> None:
         """To the last line, or to the first."""
         self._top = 10**9 if last else 0

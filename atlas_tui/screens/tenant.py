@@ -17,14 +17,14 @@ from atlas_tui.commands import applying
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_audit_of, to_connection, to_onboarding, to_runs_of
 from atlas_tui.screens.acting import Acts, Targets
-from atlas_tui.screens.collected_kinds import KINDS
-from atlas_tui.screens.collected_tab import collected_lines, link_at, read_collected
+from atlas_tui.screens.collected_cursor import CollectedCursor
+from atlas_tui.screens.collected_tab import CollectedRead, collected_lines, read_collected
 from atlas_tui.screens.connection_form import NewConnection
 from atlas_tui.screens.connection_text import audit_lines, name_of
 from atlas_tui.screens.copying import copy_text
 from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.prose import wrapped
-from atlas_tui.screens.sectioned import Reader, SectionedPage, run_reader, run_rows
+from atlas_tui.screens.sectioned import Reader, run_reader, run_rows
 from atlas_tui.screens.tenant_actions import TenantActs
 from atlas_tui.screens.tenant_form import EditTenant
 from atlas_tui.screens.tenant_tagging import TenantTargets
@@ -53,7 +53,7 @@ _ENTRIES = 100
 """Audit entries on the tab; the list of the trail has them all."""
 
 
-class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
+class TenantScreen(TenantActs, Acts, CollectedCursor):
     """The page."""
 
     VIEW = View.TENANT
@@ -61,12 +61,11 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
     TOPICS = frozenset({Topic.TENANTS, Topic.CONNECTIONS, Topic.RUNS, Topic.AUDIT})
 
     FIRST = Section.OVERVIEW
+    COLLECTED = Section.COLLECTED
 
     def __init__(self, keymap: Keymap) -> None:
         super().__init__(keymap)
         self._chosen: int | None = None
-        self._kind = 0
-        """Which kind of thing that was collected the cursor is on."""
 
     def make_lists(self) -> Mapping[Section, VirtualTable[Any]]:
         """The runs."""
@@ -123,7 +122,13 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
     def begin_anew(self) -> None:
         """Another tenant: from its Overview on."""
         super().begin_anew()
-        self._chosen, self._kind = None, 0
+        self._chosen = None
+
+    def collected_read(self) -> CollectedRead | None:
+        """What the Collected tab shows."""
+        read: TenantRead | None = self.read
+        is_there = read is not None and read.section is self.section is Section.COLLECTED and read.refusal is None
+        return read.part if read is not None and is_there else None
 
     @property
     def connection(self) -> ConnectionRow | None:
@@ -173,7 +178,7 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
         if self.section is Section.SHEET:
             return sheet_lines(read.part.lines, width)
         if self.section is Section.COLLECTED:
-            return collected_lines(read.part, self._kind, self.times, width, blocks=self.atlas.blocks)
+            return collected_lines(read.part, self.kind, self.times, width, blocks=self.atlas.blocks)
         return audit_lines(read.part, self.times, width)
 
     # What the cursor is on
@@ -193,9 +198,7 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
             if 0 <= at < len(rows):
                 self._chosen = rows[at].id
                 self.show_page()
-        elif self.section is Section.COLLECTED and 0 <= self._kind + step < len(KINDS):
-            self._kind += step
-            self.show_page()
+        elif self.move_kind(step):
             return
         self.page.scroll_lines(step)
 
@@ -204,8 +207,7 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
         if self.section is Section.RUNS:
             self.lists[Section.RUNS].action_open_row()
         elif self.section is Section.COLLECTED:
-            if self.read is not None and self.read.section is Section.COLLECTED and self.read.refusal is None:
-                self.atlas.navigation.go(link_at(self.read.part, self._kind, self.read.tenant.name))
+            self.open_kind("" if self.read is None else self.read.tenant.name)
         elif self.section in (Section.AUDIT, Section.SHEET):
             return
         elif (row := self.connection) is not None:
@@ -235,10 +237,12 @@ class TenantScreen(TenantActs, Acts, SectionedPage[Section]):
         return None if row is None or row == was else to_connection(row.id)
 
     def linked(self) -> Link | None:
-        """The runs of the connection under the cursor; of a run its connection."""
+        """The runs of the connection under the cursor; of a run its connection; of what was collected the run that did."""
         if self.section is Section.RUNS:
             run = self.lists[Section.RUNS].cursor_row
             return None if run is None else to_connection(run.connection_id)
+        if self.section is Section.COLLECTED and (collected := self.linked_kind()) is not None:
+            return collected
         row = self.connection
         return None if row is None else to_runs_of(row.id, name_of(row))
 
