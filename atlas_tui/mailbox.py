@@ -1,7 +1,7 @@
 """The person's inbox, as the dashboard keeps it: how much is unread, saying what arrives, opening and marking.
 
 Promise: a notification is said once, when it arrives while the dashboard is open; what waited before is only counted on line 1. Opening
-one marks it as read; a toast that nobody followed stays unread.
+one marks it as read, and so does arriving while its page is open; a toast that nobody followed stays unread.
 
 Must not know: screens.
 """
@@ -65,7 +65,13 @@ class Mailbox:
         if inbox.arrived:
             newest, more = inbox.arrived[0], len(inbox.arrived) - 1
             text = f"{newest.title} (and {more} more)" if more else newest.title
-            self._app.flash(text, _LEVELS.get(newest.outcome, "info"), link_of(newest), about=newest)
+            level, link, seen = _LEVELS.get(newest.outcome, "info"), link_of(newest), self._app.seen
+            if link is not None and seen is not None and seen.link() == link:
+                # Its page is open and shows it: there is nothing left to open.
+                self.mark((newest.id,))
+                self._app.flash(text, level)
+            else:
+                self._app.flash(text, level, link, about=newest)
         self._app.show_status()
 
     def open(self, found: Notification) -> None:

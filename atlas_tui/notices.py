@@ -43,13 +43,18 @@ class Notice:
             return self
         return replace(self, is_new=False) if self.is_new else None
 
-    def fitting(self, width: int) -> str:
+    def leads_from(self, here: Link) -> Link | None:
+        """What `l` opens while the message stands; None when it is about nothing, or about the page that one is on already."""
+        return None if self.link == here else self.link
+
+    def fitting(self, width: int, here: Link) -> str:
         """The message with the key that opens what it is about, which is never what is cut.
 
         Args:
             width: Cells of the flash line.
+            here: The page that is seen.
         """
-        if self.link is None:
+        if self.leads_from(here) is None:
             return self.text
         way = ": l opens it"
         return cut(plain(self.text), max(20, width - 3 - len(way))) + way

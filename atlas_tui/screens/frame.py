@@ -169,12 +169,12 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
     def command_linked(self) -> None:
         """What the last message is about, else what belongs to what is shown."""
         notice, link = self.atlas.notice, self.linked()
-        if notice is not None and notice.about is not None:
+        if notice is not None and (told := notice.leads_from(self.link())) is not None:
             self.atlas.clear_notice()
-            self.atlas.mailbox.open(notice.about)
-        elif notice is not None and notice.link is not None:
-            self.atlas.clear_notice()
-            self.atlas.navigation.go(notice.link)
+            if notice.about is not None:
+                self.atlas.mailbox.open(notice.about)
+            else:
+                self.atlas.navigation.go(told)
         elif link is not None:
             self.atlas.navigation.go(link)
         else:
@@ -257,7 +257,7 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
         elif notice is None:
             line.clear()
         else:
-            line.flash(notice.fitting(self.size.width), notice.level)
+            line.flash(notice.fitting(self.size.width, self.link()), notice.level)
 
     def show_hints(self) -> None:
         """The key hints anew."""
