@@ -59,6 +59,7 @@ _ALL: Final = (
     Action("consent.request", "consent link made[: link {request}][, valid until {expires}]"),
     Action("consent.revoke", "consent revoked on our side[, was {consent_status_before}]"),
     Action("consent.revoke_link", "consent link revoked[: link {request}]"),
+    Action("consent.withdraw_link", "consent link withdrawn[: link {request}][, {because}]"),
     Action("credential.confirm_removed", "old key confirmed as removed at Microsoft[: key {key_id}]"),
     Action("credential.promote", "staged credential became the active one"),
     Action("credential.remove", "credential removed[: {slot}]"),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
-from storage import audit, credential_changes, credential_owners, edits
+from storage import audit, consent_withdrawals, credential_changes, credential_owners, edits
 from storage.access import Principal
 from storage.connection_changes import read_client_id
 from storage.connection_locks import lock_to_manage, note, read_to_manage, refuse_archived, title
@@ -26,7 +26,6 @@ from storage.gate import unfinished_runs
 from storage.schema import connection_permissions, consent_requests, credentials, platform_apps, provider_connections
 from storage.states import (
     ConnectionType,
-    ConsentRequestStatus,
     ConsentStatus,
     CredentialOwner,
     RunStatus,
@@ -93,7 +92,7 @@ def edit(
         detail: dict[str, audit.DetailValue] = {f"{name}_before": plan.before[name] for name in plan.after}
         detail |= dict(plan.after)
         if plan.new_identity:
-            forget_identity(tx, provider_connections.c.id == connection_id)
+            forget_identity(tx, who, provider_connections.c.id == connection_id, ticket=ticket)
             destroyed = discard_own_credentials(tx, who, connection, ticket)
             detail |= {"new_identity": True, "credentials_destroyed": destroyed}
             if destroyed:
@@ -150,7 +149,7 @@ def consequences(
         return Consequences(heading, tuple(sentences), hurts=plan.new_identity)
 
 
-def forget_identity(tx: Transaction, which: ColumnElement[bool]) -> int:
+def forget_identity(tx: Transaction, who: Principal, which: ColumnElement[bool], *, ticket: str | None = None) -> int:
     """Forgets what was known about connections that sign in as another application from now on; returns how many.
 
     Their consent and verification become unknown, their generation changes, the permissions that were seen are dropped, and
@@ -159,11 +158,8 @@ def forget_identity(tx: Transaction, which: ColumnElement[bool]) -> int:
     now = tx.now()
     ids = select(provider_connections.c.id).where(which)
     tx.run(delete(connection_permissions).where(connection_permissions.c.connection_id.in_(ids)))
-    tx.run(
-        update(consent_requests)
-        .where(consent_requests.c.connection_id.in_(ids), consent_requests.c.status == ConsentRequestStatus.OPEN.value)
-        .values(status=ConsentRequestStatus.REVOKED.value)
-    )
+    mine = consent_requests.c.connection_id.in_(ids)
+    consent_withdrawals.withdraw(tx, who, mine, consent_withdrawals.ANOTHER_APPLICATION, ticket=ticket)
     changed = tx.run(
         update(provider_connections)
         .where(which)

@@ -15,12 +15,13 @@ from storage.access import Principal
 from storage.connection_edits import discard_own_credentials
 from storage.connection_locks import lock_to_manage, lock_with_siblings, note, read_to_manage, title
 from storage.connections import ConnectionRow, rows_by_id
+from storage.consent_withdrawals import answerable_links
 from storage.consequences import Consequences, count
 from storage.database import Database, Transaction
 from storage.errors import Conflict
 from storage.gate import unfinished_runs
 from storage.schema import consent_requests, credentials, operation_runs, provider_connections, schedules
-from storage.states import ConsentRequestStatus, ConsentStatus, Topic
+from storage.states import ConsentStatus, Topic
 
 
 def delete_draft(db: Database, who: Principal, connection_id: int, *, ticket: str | None = None) -> None:
@@ -169,8 +170,8 @@ def preview_revoke(db: Database, who: Principal, connection_id: int) -> Conseque
 
 
 def _open_links(tx: Transaction, connection_id: int) -> int:
-    is_open = consent_requests.c.status == ConsentRequestStatus.OPEN.value
-    return _count(tx, (consent_requests.c.connection_id == connection_id) & is_open, consent_requests)
+    mine = consent_requests.c.connection_id == connection_id
+    return _count(tx, mine & answerable_links(tx), consent_requests)
 
 
 def _count(tx: Transaction, condition: Any, table: Any) -> int:

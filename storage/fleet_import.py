@@ -282,9 +282,11 @@ def apply(
         if created or updated:
             ids = fleet_writing.write_fleet(
                 tx,
+                who,
                 workspace_id,
                 {row.entra_tenant_id: row.values for row in created},
                 {row.tenant_id: row.values for row in updated if row.tenant_id is not None},
+                ticket=ticket,
             )
             _tell(tx, who, plan, created, updated, ids, ticket)
             tx.touch(Topic.TENANTS, Topic.CONNECTIONS)

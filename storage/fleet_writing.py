@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from storage.access import Principal
 from storage.database import Transaction, chunks
 from storage.schema import provider_connections, tenant_tags, tenants
 from storage.states import Cloud, TenantLifecycle
@@ -49,17 +50,22 @@ def lock_for_import(tx: Transaction, tenant_ids: Sequence[int]) -> None:
 
 def write_fleet(
     tx: Transaction,
+    who: Principal,
     workspace_id: int,
     created: Mapping[str, Mapping[str, Any]],
     updated: Mapping[int, Mapping[str, Any]],
+    *,
+    ticket: str | None = None,
 ) -> dict[str, int]:
     """Writes new tenants and changes of others.
 
     Args:
         tx: a write transaction.
+        who: who imports.
         workspace_id: where.
         created: tenant id (GUID) → the new tenant's fields.
         updated: row id → the fields that change; locked by `lock_for_import`.
+        ticket: the import's reference.
 
     Returns:
         GUID → row id of the created ones.
@@ -75,7 +81,7 @@ def write_fleet(
             tenants.c.workspace_id == workspace_id, tenants.c.entra_tenant_id.in_(names)
         )
         ids |= {row.entra_tenant_id: row.id for row in tx.run(found).all()}
-    _update(tx, updated, now)
+    _update(tx, who, updated, now, ticket)
     _tag(tx, tag_ids, [(ids[guid], values["tags"]) for guid, values in created.items()])
     retagged = [(tenant_id, values["tags"]) for tenant_id, values in updated.items() if "tags" in values]
     for some in chunks(retagged, at_once(tx)):
@@ -108,12 +114,19 @@ def _tag(tx: Transaction, tag_ids: Mapping[str, int], given: Iterable[tuple[int,
         tx.run(insert(tenant_tags), part)
 
 
-def _update(tx: Transaction, updated: Mapping[int, Mapping[str, Any]], now: datetime) -> None:
+def _update(
+    tx: Transaction,
+    who: Principal,
+    updated: Mapping[int, Mapping[str, Any]],
+    now: datetime,
+    ticket: str | None,
+) -> None:
     alike: dict[tuple[str, ...], list[int]] = {}
     for tenant_id, values in updated.items():
         if "cloud" in values:  # rare, and means more than a column
             tenant, connections = lock_with_connections(tx, tenant_id)
-            write(tx, tenant, connections, {name: value for name, value in values.items() if name != "tags"})
+            changed = {name: value for name, value in values.items() if name != "tags"}
+            write(tx, who, tenant, connections, changed, ticket=ticket)
             continue
         alike.setdefault(tuple(sorted(set(values) - {"tags"})), []).append(tenant_id)
     for columns, tenant_ids in alike.items():

@@ -19,6 +19,7 @@ from storage import audit, credential_changes, operations
 from storage.access import Principal
 from storage.cancelling import cancel_in
 from storage.capabilities import Capability
+from storage.consent_withdrawals import OFFBOARDED, answerable_links, withdraw
 from storage.credential_slots import owner_of
 from storage.customer_sheet import CustomerSheet, make_sheet
 from storage.database import Database, Transaction
@@ -28,7 +29,6 @@ from storage.schema import acknowledgements, consent_requests, credentials, onbo
 from storage.schema import tenants as tenant_table
 from storage.states import (
     ConnectionType,
-    ConsentRequestStatus,
     OnboardingStatus,
     RunStatus,
     TenantLifecycle,
@@ -36,7 +36,6 @@ from storage.states import (
     VerificationStatus,
 )
 from storage.tenant_archive import note_lifecycle
-from storage.tenant_changes import revoke_links
 from storage.tenants import TenantRow, lock, require, row_in
 
 PURGE_DAYS: Final = 30
@@ -124,7 +123,7 @@ def preview(db: Database, who: Principal, tenant_id: int, *, purge_days: int = P
                 tx,
                 consent_requests.c.id,
                 consent_requests.c.connection_id.in_(ids),
-                consent_requests.c.status == ConsentRequestStatus.OPEN.value,
+                answerable_links(tx),
             ),
             credentials_destroyed=_count(tx, credentials.c.id, credentials.c.connection_id.in_(ids)),
             purge_after=purge_after,
@@ -183,7 +182,7 @@ def offboard(
             .where(provider_connections.c.tenant_id == tenant_id, provider_connections.c.is_enabled)
             .values(is_enabled=False, lifecycle_changed_at=now, lifecycle_changed_by_id=who.user_id)
         )
-        stopped = _stop(tx, who, tenant_id, ids, now)
+        stopped = _stop(tx, who, tenant_id, ids, now, ticket)
         destroyed = sum(_destroy_credentials(tx, who, row, ticket) for row in connections)
         tx.run(
             update(provider_connections)
@@ -265,7 +264,9 @@ def _note_disabled(tx: Transaction, who: Principal, connection: Row[Any], ticket
     )
 
 
-def _stop(tx: Transaction, who: Principal, tenant_id: int, ids: Sequence[int], now: datetime) -> int:
+def _stop(
+    tx: Transaction, who: Principal, tenant_id: int, ids: Sequence[int], now: datetime, ticket: str | None
+) -> int:
     """Ends what would go on by itself or wait for an answer. Returns how many schedules stopped."""
     stopped = tx.run(
         update(schedules)
@@ -277,7 +278,7 @@ def _stop(tx: Transaction, who: Principal, tenant_id: int, ids: Sequence[int], n
         .where(acknowledgements.c.connection_id.in_(list(ids)), acknowledgements.c.ended_at.is_(None))
         .values(ended_at=now)
     )
-    revoke_links(tx, ids)
+    withdraw(tx, who, consent_requests.c.connection_id.in_(list(ids)), OFFBOARDED, ticket=ticket)
     tx.run(
         update(onboardings)
         .where(onboardings.c.tenant_id == tenant_id, onboardings.c.status == OnboardingStatus.OPEN.value)

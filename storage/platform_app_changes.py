@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
 from storage import audit, credential_changes, credential_owners, edits
 from storage.access import Principal
 from storage.connection_edits import forget_identity
 from storage.connection_locks import lock_all
+from storage.consent_withdrawals import ANOTHER_REDIRECT_URI, answerable_links, withdraw
 from storage.consequences import Consequences, count
 from storage.database import Database, Transaction
 from storage.errors import Conflict, InvalidInput
 from storage.fields import read_guid, read_name, read_redirect_uri
 from storage.platform_apps import PlatformApp, app_of, require_app
 from storage.schema import consent_requests, credentials, platform_apps, provider_connections
-from storage.states import ConsentRequestStatus, CredentialOwner, Topic, VerificationStatus
+from storage.states import CredentialOwner, Topic, VerificationStatus
 
 FIELDS: Final = ("display_name", "client_id", "home_tenant_id", "redirect_uri")
 """What a form may change. The cloud is what the app is registered for; another cloud is another app."""
@@ -80,14 +81,18 @@ def edit(
         if "client_id" in effective:
             owner = credential_owners.see(tx, who, CredentialOwner.PLATFORM_APP, app_id)
             destroyed = credential_changes.discard_all(tx, who, owner, ticket=ticket)
-            detail |= {"credentials_destroyed": destroyed, "connections_reset": forget_identity(tx, mine)}
+            detail |= {
+                "credentials_destroyed": destroyed,
+                "connections_reset": forget_identity(tx, who, mine, ticket=ticket),
+            }
             values |= {"credential_changed_at": now}
         elif "home_tenant_id" in effective:
             detail["connections_reset"] = _forget_verification(tx, app_id)
         if "client_id" in effective or "home_tenant_id" in effective:
             values["generation"] = platform_apps.c.generation + 1
         if "redirect_uri" in effective:
-            _withdraw_links(tx, app_id)
+            links = _links_of(app_id)
+            withdraw(tx, who, links, ANOTHER_REDIRECT_URI, ticket=ticket)
         row = tx.run(
             update(platform_apps).where(platform_apps.c.id == app_id).values(**values).returning(*platform_apps.c)
         ).one()
@@ -134,7 +139,7 @@ def consequences(
         elif "home_tenant_id" in effective:
             sentences.append(f"{users} sign in with it: verification of each becomes unknown; consent stays as it is.")
         if "redirect_uri" in effective:
-            links = _number(tx, consent_requests, _open_links(app_id))
+            links = _number(tx, consent_requests, _links_of(app_id) & answerable_links(tx))
             sentences.append("Register the new redirect URI with the app registration, exactly as written.")
             if links and "client_id" not in effective:
                 sentences.append(
@@ -240,13 +245,9 @@ def _forget_verification(tx: Transaction, app_id: int) -> int:
     return len(changed)
 
 
-def _open_links(app_id: int) -> Any:
+def _links_of(app_id: int) -> ColumnElement[bool]:
     users = select(provider_connections.c.id).where(provider_connections.c.platform_app_id == app_id)
-    return consent_requests.c.connection_id.in_(users) & (consent_requests.c.status == ConsentRequestStatus.OPEN.value)
-
-
-def _withdraw_links(tx: Transaction, app_id: int) -> None:
-    tx.run(update(consent_requests).where(_open_links(app_id)).values(status=ConsentRequestStatus.REVOKED.value))
+    return consent_requests.c.connection_id.in_(users)
 
 
 def _users(tx: Transaction, app_id: int) -> int:

@@ -125,7 +125,7 @@ def register(
             )
             .returning(*platform_apps.c)
         ).one()
-        adopted = _adopt(tx, row)
+        adopted = _adopt(tx, who, row, ticket)
         audit.record(
             tx,
             who,
@@ -144,7 +144,7 @@ def register(
     )
 
 
-def _adopt(tx: Transaction, app: Row[Any]) -> int:
+def _adopt(tx: Transaction, who: Principal, app: Row[Any], ticket: str | None) -> int:
     """Gives the app to the connections of its cloud that are of type platform and have none. Returns how many."""
     of_cloud = select(tenants.c.id).where(tenants.c.workspace_id == app.workspace_id, tenants.c.cloud == app.cloud)
     orphans = lock_all(
@@ -159,7 +159,7 @@ def _adopt(tx: Transaction, app: Row[Any]) -> int:
     for part in chunks(orphans):
         chosen = provider_connections.c.id.in_(part)
         tx.run(update(provider_connections).where(chosen).values(platform_app_id=app.id))
-        forget_identity(tx, chosen)
+        forget_identity(tx, who, chosen, ticket=ticket)
     return len(orphans)
 
 

@@ -16,13 +16,13 @@ from sqlalchemy import Row, select, text, update
 from storage import audit
 from storage.access import Principal, authority
 from storage.capabilities import Capability
+from storage.consent_withdrawals import ANOTHER_TENANT, withdraw
 from storage.database import Database, Transaction
 from storage.edits import last_change, merge
 from storage.errors import Conflict, InvalidInput
 from storage.schema import consent_requests, platform_apps, provider_connections, tenants
 from storage.states import (
     ConnectionType,
-    ConsentRequestStatus,
     ConsentStatus,
     TenantLifecycle,
     Topic,
@@ -83,7 +83,7 @@ def edit(
         )
         if effective:
             check(tx, who, tenant, current, effective)
-            write(tx, tenant, connections, effective)
+            write(tx, who, tenant, connections, effective, ticket=ticket)
             audit.record(
                 tx,
                 who,
@@ -173,7 +173,15 @@ def _refuse_taken(tx: Transaction, who: Principal, tenant: Row[Any], guid: str) 
     raise Conflict(f"tenant id: this workspace has it already{named}.", "Open that tenant instead.")
 
 
-def write(tx: Transaction, tenant: Row[Any], connections: Sequence[Row[Any]], effective: Mapping[str, Any]) -> None:
+def write(
+    tx: Transaction,
+    who: Principal,
+    tenant: Row[Any],
+    connections: Sequence[Row[Any]],
+    effective: Mapping[str, Any],
+    *,
+    ticket: str | None = None,
+) -> None:
     """Writes an edit that was checked. The tenant and its connections are locked; the caller writes the audit entry."""
     now = tx.now()
     values = {
@@ -199,6 +207,9 @@ def write(tx: Transaction, tenant: Row[Any], connections: Sequence[Row[Any]], ef
                 .where(provider_connections.c.id == connection.id)
                 .values(**changed, updated_at=now)
             )
+    if {"entra_tenant_id", "cloud"} & set(effective):
+        mine = consent_requests.c.connection_id.in_([connection.id for connection in connections])
+        withdraw(tx, who, mine, ANOTHER_TENANT, ticket=ticket)
 
 
 def _follow(
@@ -239,20 +250,7 @@ def _follow(
                 platform_apps.c.workspace_id == tenant.workspace_id, platform_apps.c.cloud == str(effective["cloud"])
             )
         ).scalar_one_or_none()
-    revoke_links(tx, [connection.id])
     return changed
-
-
-def revoke_links(tx: Transaction, connection_ids: Sequence[int]) -> int:
-    """Revokes the open consent links of some connections: an answer to one of them would be about what is no more. Returns how many."""
-    return tx.run(
-        update(consent_requests)
-        .where(
-            consent_requests.c.connection_id.in_(list(connection_ids)),
-            consent_requests.c.status == ConsentRequestStatus.OPEN.value,
-        )
-        .values(status=ConsentRequestStatus.REVOKED.value)
-    ).rowcount
 
 
 def _move_tenant_id(tx: Transaction, tenant: Row[Any], guid: str) -> None:

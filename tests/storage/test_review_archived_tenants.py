@@ -110,7 +110,7 @@ def test_a_connection_that_comes_while_its_tenant_is_renamed_is_found_by_the_new
 
     def rename(tx: Any) -> None:
         fleet_writing.lock_for_import(tx, [lonely])
-        fleet_writing.write_fleet(tx, fleet.north, {}, {lonely: {"name": "Renamed"}})
+        fleet_writing.write_fleet(tx, fleet.dana, fleet.north, {}, {lonely: {"name": "Renamed"}})
 
     made = _while_locked(
         fleet, rename, lambda: connection_changes.create(fleet.db, fleet.dana, lonely, client_id=fleet.guid())
