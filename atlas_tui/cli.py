@@ -126,7 +126,7 @@ def run_dashboard(options: argparse.Namespace) -> int:
     from storage.errors import InvalidInput
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise InvalidInput("atlas-tui", "needs a terminal", "See `atlas-tui --help` for the headless commands.")
+        raise InvalidInput("the dashboard", "needs a terminal", "See `atlas-tui --help` for the headless commands.")
     path = options.config or configuration.default_path()
     return launch(
         configuration.load(path),
@@ -137,10 +137,25 @@ def run_dashboard(options: argparse.Namespace) -> int:
     )
 
 
+class _Version(argparse.Action):
+    """`--version`: asked of the installation only when somebody asks."""
+
+    def __call__(self, *args: object, **fields: object) -> NoReturn:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("atlas-tui")
+        except PackageNotFoundError:  # run from a checkout that is not installed
+            number = "(not installed)"
+        sys.stdout.write(f"atlas-tui {number}\n")
+        raise SystemExit(0)
+
+
 def parser() -> argparse.ArgumentParser:
     """Makes the whole command line; docs/commands.md is generated from it."""
     root = Parser(prog="atlas-tui", description="Keep many Microsoft 365 tenants connected and healthy.")
     root.set_defaults(handler="cli:run_dashboard")
+    root.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     root.add_argument("--no-worker", action="store_true", help="do not start a worker beside the dashboard")
     root.add_argument("--theme", help="atlas-dark, atlas-light, atlas-safe-dark, atlas-safe-light or atlas-ansi")
     common = common_options()

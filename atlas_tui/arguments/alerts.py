@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from atlas_tui.arguments.kinds import Commands, Parser, command, group, limit, number, ticket, timeout, yes
+from atlas_tui.arguments.kinds import (
+    Commands,
+    Parser,
+    command,
+    group,
+    limit,
+    number,
+    takes_secret,
+    ticket,
+    timeout,
+    yes,
+)
 
 
 def add(commands: Commands, common: Parser) -> None:
@@ -41,6 +52,7 @@ def _channels(inner: Commands, common: Parser) -> None:
         "headless.alerts:add_channel",
         "add a channel; its address is read from a prompt without echo, or from standard input",
     )
+    takes_secret(found)
     found.add_argument("name", help="what it is called")
     ticket(found)
     found = command(
@@ -50,6 +62,7 @@ def _channels(inner: Commands, common: Parser) -> None:
         "headless.alerts:edit_channel",
         "give a channel another name or address; the address is read as for add",
     )
+    takes_secret(found)
     _channel(found)
     found.add_argument("--name", help="what it is called")
     found.add_argument("--new-address", action="store_true", help="read another address")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from atlas_tui.arguments.kinds import Commands, Parser, command, number, ticket, waiting
+from atlas_tui.arguments.kinds import Commands, Parser, command, number, takes_secret, ticket, waiting
 
 
 def add(commands: Commands, common: Parser) -> None:
@@ -31,6 +31,7 @@ def _storing(inner: Commands, common: Parser) -> None:
         "set", aliases=["stage"], help=text, description=text, parents=[common]
     )
     found.set_defaults(handler="headless.credentials:set_credential")
+    takes_secret(found)
     _owner(found)
     kind = found.add_mutually_exclusive_group()
     kind.add_argument(

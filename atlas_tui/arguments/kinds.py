@@ -6,8 +6,9 @@ Promise: a mistake in arguments is one sentence and exit code 2. Imports nothing
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
@@ -16,13 +17,59 @@ else:
 
 
 class Parser(argparse.ArgumentParser):
-    """Arguments that fail with one sentence."""
+    """Arguments that fail with one sentence, which names what is wrong and the help of the command that it is about."""
+
+    shows_values = True
+    """Whether a value that was not expected is repeated; not where it is probably a secret."""
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        # An option that is meant by its beginning means another one when one is added: `--secret` was taken for `--secret-file`.
+        super().__init__(*args, **{"allow_abbrev": False, **fields})
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Reads arguments; the command that they were given to refuses those it does not know, not the program as a whole."""
+        from atlas_tui.arguments import mistakes
+
+        given = list(args) if args is not None else None
+        if given is not None and self._subparsers is None:
+            # Before anything that is missing: a mistyped option is why something is missing, more often than not.
+            self._refuse_unknown_options(given)
+        found, extras = super().parse_known_args(given, namespace)
+        if extras:
+            unknown = next((word for word in extras if word.startswith("-")), None)
+            if unknown is not None:
+                self.error(mistakes.unknown_option(unknown, self._option_string_actions))
+            self.error(mistakes.too_many(extras, shows_values=self.shows_values))
+        return found, extras
+
+    def _refuse_unknown_options(self, given: list[str]) -> None:
+        from atlas_tui.arguments.mistakes import unknown_option
+
+        options = self._option_string_actions
+        for word in given:
+            if word == "--":
+                return
+            name = word.partition("=")[0]
+            if word.startswith("--") and " " not in name and name not in options:
+                self.error(unknown_option(word, options))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuses what is none of an argument's choices, with the nearest of them."""
+        from atlas_tui.arguments.mistakes import unknown_choice
+
+        if action.choices is not None and value not in action.choices:
+            is_command = isinstance(action, argparse._SubParsersAction)
+            what = "command" if is_command else action.option_strings[0] if action.option_strings else str(action.dest)
+            raise argparse.ArgumentError(None, unknown_choice(what, value, action.choices))
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong and where help is; exit code 2."""
         from atlas_tui.cells import plain
 
-        self.exit(2, f"{self.prog}: {plain(message)}. See `{self.prog} --help`.\n")
+        end = "" if message.endswith("?") else "."
+        self.exit(2, f"{self.prog}: {plain(message)}{end} See `{self.prog} --help`.\n")
 
 
 def common_into(target: argparse.ArgumentParser) -> None:
@@ -53,6 +100,12 @@ def group(commands: Commands, name: str, text: str) -> Commands:
     return commands.add_parser(name, help=text, description=text).add_subparsers(
         title="commands", metavar="COMMAND", required=True
     )
+
+
+def takes_secret(target: argparse.ArgumentParser) -> None:
+    """Tells a command that reads a secret elsewhere not to repeat what it did not expect: it may be that secret."""
+    assert isinstance(target, Parser)
+    target.shows_values = False
 
 
 def number(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import time
@@ -110,6 +111,43 @@ def test_help_is_there_at_once() -> None:
         return time.perf_counter() - begin
 
     assert min(seconds() for _ in range(5)) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (
+            "alerts chanels",
+            "alerts: there is no command 'chanels'; did you mean 'channels'? See `atlas-tui alerts --help`",
+        ),
+        ("runs failed --JSON", "runs: there is no option --JSON; did you mean --json? See `atlas-tui runs --help`"),
+        ("check --wiat", "check: there is no option --wiat; did you mean --wait?"),
+        (
+            "alerts channels list ops",
+            "alerts channels list: unexpected argument 'ops'. See `atlas-tui alerts channels list",
+        ),
+        ("tenant add a b --cloud globl", "tenant add: there is no --cloud 'globl'; did you mean 'global'?"),
+        ("keys2", "atlas-tui: there is no command 'keys2'; did you mean 'keys'? See `atlas-tui --help`"),
+        ("alerts rules zzz", "there is no command 'zzz'; there is list, add, edit, enable, disable, delete."),
+    ],
+)
+def test_a_mistake_is_named_with_what_was_meant_and_the_help_of_that_command(run: Any, typed: str, says: str) -> None:
+    said = run(*typed.split())
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert says in said.err
+
+
+def test_what_may_be_a_secret_is_not_repeated_and_no_option_is_known_by_its_beginning(run: Any) -> None:
+    for typed in ("--secret=s3cret", "--secret s3cret", "s3cret"):
+        said = run("credential", "set", "--connection", "contoso", *typed.split())
+        assert said.code == 2
+        assert "s3cret" not in said.err
+    assert "an argument too many; a secret is never given as one" in said.err
+    assert "s3cret" not in run("alerts", "channels", "add", "ops", "https://hooks.example/s3cret").err
+
+
+def test_it_says_its_version(run: Any) -> None:
+    assert re.fullmatch(r"atlas-tui [0-9]+\.[0-9]+\.[0-9]+\n", run("--version").out)
 
 
 def test_every_error_and_outcome_has_an_exit_code_with_a_meaning() -> None:
