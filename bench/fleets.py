@@ -180,9 +180,9 @@ _TENANT: Final = (
 )
 _CONNECTION: Final = (
     "INSERT INTO provider_connections (id, workspace_id, tenant_id, entra_tenant_id, display_name, sort_name, connection_type,"
-    " platform_app_id, is_default, is_enabled, consent_status, verification_status, last_reason_code, last_reason_sentence,"
+    " platform_app_id, is_default, is_enabled, consent_status, verification_status, last_reason_code, last_reason_sentence, reason_since,"
     " last_checked_at, last_good_at, lifecycle_changed_at, lifecycle_changed_by_id, created_at, updated_at)"
-    " VALUES (?, ?, ?, ?, 'Microsoft', ?, 'platform', ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, 'Microsoft', ?, 'platform', ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -223,6 +223,6 @@ def _rows(
             (
                 number, workspace_id, number, guid, sort_name(name, "Microsoft", f"t{number}.example"), app_id,
                 dice.random() >= 0.05, consent,
-                verification, code, sentence, checked, checked if verification == "healthy" else None, made, user_id, made, made,
+                verification, code, sentence, checked if code else None, checked, checked if verification == "healthy" else None, made, user_id, made, made,
             ),
         )  # fmt: skip

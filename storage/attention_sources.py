@@ -178,7 +178,7 @@ class _Source:
         table: the table that has an index of them by workspace and reason.
         connection: its column that names the connection.
         code: its column of reasons.
-        since: when it began.
+        since: when its reason began.
         operation: its column of operations; None for a badge.
         predicate: what makes a row a symptom, word for word as in the partial index; empty when there is none.
         needed: what must be so besides.
@@ -205,7 +205,7 @@ _SOURCES: Final = (
         pc,
         pc.c.id,
         pc.c.last_reason_code,
-        func.coalesce(pc.c.verification_changed_at, pc.c.last_checked_at, type_=UtcTime()),
+        pc.c.reason_since,
         needed=(pc.c.verification_status.in_(BAD),),
     ),
     _Source(
@@ -213,7 +213,7 @@ _SOURCES: Final = (
         ops,
         ops.c.connection_id,
         ops.c.last_reason_code,
-        ops.c.failing_since,
+        ops.c.reason_since,
         ops.c.type,
         "connection_operations.failing_since IS NOT NULL",
     ),

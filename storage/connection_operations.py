@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import breakers, operations
@@ -39,6 +39,7 @@ class OperationStanding:
         last_reason_code: why, when it was not simply good.
         last_completed_at: when.
         failing_since: when the first of the failures in a row ended; None while it works.
+        reason_since: when the first of those that failed in a row for the last one's reason ended; None while it works.
         consecutive_failures: how many in a row.
         last_good_run_id: the last run that did its job, at least in part.
         last_good_at: when.
@@ -58,6 +59,7 @@ class OperationStanding:
     last_good_at: datetime | None
     blocked_reason_code: str | None
     blocked_since: datetime | None
+    reason_since: datetime | None
     next_due_at: datetime | None
 
     @property
@@ -117,10 +119,11 @@ def note_completed(tx: Transaction, run: Row[Any]) -> None:
         "blocked_since": None,
     }
     if outcome in _FAILED:
-        values |= {"failing_since": run.completed_at, "consecutive_failures": 1}
+        values |= {"failing_since": run.completed_at, "reason_since": run.completed_at, "consecutive_failures": 1}
     elif run.reason_code not in SET_ASIDE:
         values |= {
             "failing_since": None,
+            "reason_since": None,
             "consecutive_failures": 0,
             "last_good_run_id": run.id,
             "last_good_at": run.completed_at,
@@ -128,8 +131,14 @@ def note_completed(tx: Transaction, run: Row[Any]) -> None:
     statement = _insert(tx, run.connection_id, run.type, run.workspace_id, run.tenant_id, values)
     kept, new = connection_operations.c, statement.excluded
     later: dict[str, ColumnElement[Any]] = {name: new[name] for name in values}
-    if outcome in _FAILED:
+    if outcome not in _FAILED and run.reason_code in SET_ASIDE:
+        # Only that it ran is known: what fails goes on failing, and for the reason it had.
+        for name in ("last_outcome", "last_reason_code"):
+            later[name] = case((kept.failing_since.is_not(None), kept[name]), else_=new[name])
+    elif outcome in _FAILED:
+        same = and_(kept.failing_since.is_not(None), kept.last_reason_code.is_not_distinct_from(new.last_reason_code))
         later["failing_since"] = func.coalesce(kept.failing_since, new.failing_since)
+        later["reason_since"] = case((same, kept.reason_since), else_=new.reason_since)
         later["consecutive_failures"] = kept.consecutive_failures + 1
     tx.run(statement.on_conflict_do_update(index_elements=["connection_id", "type"], set_=later))
     if run.type == operations.CONNECTION_CHECK:
@@ -232,7 +241,9 @@ def _insert(
 
 def _standing(operation_type: str, row: Row[Any] | None, next_due_at: datetime | None) -> OperationStanding:
     if row is None:
-        return OperationStanding(operation_type, None, None, None, None, None, 0, None, None, None, None, next_due_at)
+        return OperationStanding(
+            operation_type, None, None, None, None, None, 0, None, None, None, None, None, next_due_at
+        )
     return OperationStanding(
         row.type,
         row.last_run_id,
@@ -245,5 +256,6 @@ def _standing(operation_type: str, row: Row[Any] | None, next_due_at: datetime |
         row.last_good_at,
         row.blocked_reason_code,
         row.blocked_since,
+        row.reason_since,
         next_due_at,
     )

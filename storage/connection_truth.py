@@ -59,10 +59,8 @@ def apply_report(
     if ruling.status is ConsentStatus.GRANTED and connection.consent_granted_at is None:
         changes["consent_granted_at"] = now
     if ruling.hold_verification:
-        changes |= {
-            "last_reason_code": "consent_doubted",
-            "last_reason_sentence": reasons.find("consent_doubted").sentence,
-        }
+        sentence = reasons.find("consent_doubted").sentence
+        changes |= _reason_changes(connection, "consent_doubted", sentence, now)
     elif verdict.status is not None:
         changes |= _verification_changes(connection, verdict, now)
     tx.run(update(provider_connections).where(provider_connections.c.id == connection.id).values(**changes))
@@ -72,7 +70,9 @@ def apply_report(
     _write_credential(tx, connection, report, claimed_at, now)
     _audit_badges(tx, connection, changes)
     settled = None if ruling.hold_verification else verdict.status
-    alert_noting.note_badge(tx, connection, changes, verification=settled, run_id=run_id, now=now)
+    alert_noting.note_badge(
+        tx, connection, changes, verification=settled, signed_in=report.token_passed, run_id=run_id, now=now
+    )
     tx.touch(Topic.CONNECTIONS)
     return ruling.hold_verification
 
@@ -80,17 +80,29 @@ def apply_report(
 def _verification_changes(connection: Row[Any], verdict: Verdict, now: datetime) -> dict[str, Any]:
     assert verdict.status is not None
     healthy = verdict.status is VerificationStatus.HEALTHY
+    code, sentence = (None, None) if healthy else (verdict.reason_code, verdict.sentence[:1000])
     changes: dict[str, Any] = {
         "last_checked_at": now,
         "manifest_version": MANIFEST_VERSION,
-        "last_reason_code": None if healthy else verdict.reason_code,
-        "last_reason_sentence": None if healthy else verdict.sentence[:1000],
+        **_reason_changes(connection, code, sentence, now),
     }
     if healthy:
         changes["last_good_at"] = now
     if verdict.status.value != connection.verification_status:
         changes |= {"verification_status": verdict.status.value, "verification_changed_at": now}
     return changes
+
+
+def _reason_changes(
+    connection: Row[Any], code: str | None, sentence: str | None, now: datetime
+) -> dict[str, datetime | str | None]:
+    """A badge's reason. The same one again keeps its time, also when the verdict changed; another one begins anew."""
+    since = connection.reason_since if code == connection.last_reason_code else now
+    return {
+        "last_reason_code": code,
+        "last_reason_sentence": sentence,
+        "reason_since": None if code is None else since,
+    }
 
 
 def _write_permissions(tx: Transaction, connection_id: int, granted: frozenset[str], now: datetime) -> None:

@@ -62,6 +62,7 @@ class ConnectionRow:
     Attributes:
         siblings: how many connections its tenant has, itself included.
         reason_code: why the last check was not content; None when it was, or never was one.
+        reason_since: since when that has been the reason; it may be older than the verdict, or newer.
         active_run_id: the queued or running run, if any.
     """
 
@@ -81,6 +82,7 @@ class ConnectionRow:
     verification_status: VerificationStatus
     reason_code: str | None
     reason_sentence: str | None
+    reason_since: datetime | None
     last_checked_at: datetime | None
     last_good_at: datetime | None
     lifecycle_changed_at: datetime
@@ -237,6 +239,7 @@ def _row(row: Row[Any]) -> ConnectionRow:
         verification_status=VerificationStatus(row.verification_status),
         reason_code=row.last_reason_code,
         reason_sentence=row.last_reason_sentence,
+        reason_since=row.reason_since if row.last_reason_code is not None else None,
         last_checked_at=row.last_checked_at,
         last_good_at=row.last_good_at,
         lifecycle_changed_at=row.lifecycle_changed_at,

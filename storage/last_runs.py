@@ -77,13 +77,13 @@ def _select(tx: Transaction, tenant_ids: Sequence[int]) -> Sequence[Row[Any]]:
             known.connection_id,
             known.last_run_id,
             known.last_completed_at,
-            known.last_outcome,
-            known.last_reason_code,
+            runs.outcome,
+            runs.reason_code,
             runs.reason_sentence,
         )
         .join(provider_connections, pc.id == known.connection_id)
-        .outerjoin(operation_runs, runs.id == known.last_run_id)
-        .where(pc.tenant_id.in_(list(tenant_ids)), known.last_run_id.is_not(None))
+        .join(operation_runs, runs.id == known.last_run_id)
+        .where(pc.tenant_id.in_(list(tenant_ids)))
         .order_by(known.last_run_id)
     )
     return tx.run(statement).all()
@@ -91,15 +91,15 @@ def _select(tx: Transaction, tenant_ids: Sequence[int]) -> Sequence[Row[Any]]:
 
 def _last_run(row: Row[Any]) -> LastRun:
     sentence = row.reason_sentence
-    if sentence is None and row.last_reason_code is not None:
-        sentence = reasons.find(row.last_reason_code).sentence
+    if sentence is None and row.reason_code is not None:
+        sentence = reasons.find(row.reason_code).sentence
     return LastRun(
         row.type,
         row.tenant_id,
         row.connection_id,
         row.last_run_id,
         row.last_completed_at,
-        RunOutcome(row.last_outcome),
-        row.last_reason_code,
+        RunOutcome(row.outcome),
+        row.reason_code,
         sentence,
     )

@@ -136,6 +136,7 @@ provider_connections = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("consent_manifest_version", Integer),
+    Column("reason_since", UtcTime),
     one_of("provider", Provider),
     one_of("connection_type", ConnectionType),
     one_of("consent_status", ConsentStatus),

@@ -279,6 +279,7 @@ connection_operations = Table(
     Column("last_good_at", UtcTime),
     Column("blocked_reason_code", Text),
     Column("blocked_since", UtcTime),
+    Column("reason_since", UtcTime),
     PrimaryKeyConstraint("connection_id", "type"),
     one_of("type", operations.CATALOG),
     one_of("last_outcome", RunOutcome),

@@ -297,6 +297,7 @@ class _Seeder:
                 verification_status=hints.verification_status.value,
                 last_reason_code=None if reason is None or healthy else reason.code,
                 last_reason_sentence=None if reason is None or healthy else reason.sentence,
+                reason_since=None if reason is None or healthy else checked,
                 last_checked_at=checked,
                 last_good_at=checked if healthy else None,
                 manifest_version=MANIFEST_VERSION if checked else None,

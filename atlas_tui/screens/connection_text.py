@@ -103,7 +103,7 @@ def summary(detail: ConnectionDetail, times: Times, width: int, also: Sequence[L
         lines += explain(
             row.reason_code,
             row.reason_sentence,
-            row.verification_changed_at or row.last_checked_at,
+            row.reason_since,
             reader_of(detail),
             times,
             width,

@@ -237,9 +237,7 @@ def _verify(read: OnboardingRead, step: Step, times: Times, width: int) -> list[
     lines = field("Verification", verification_badge(row.verification_status, age), width)
     lines += check_lines(check, times, width)
     if row.reason_code and (check is None or check.row.status is RunStatus.COMPLETED):
-        lines += explain(
-            row.reason_code, row.reason_sentence, row.verification_changed_at, reader_of(detail), times, width
-        )
+        lines += explain(row.reason_code, row.reason_sentence, row.reason_since, reader_of(detail), times, width)
         back = step_to_go_back_to(row.reason_code)
         if step.state is StepState.FAILED:
             where = (

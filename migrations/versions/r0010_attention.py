@@ -1,7 +1,8 @@
 """Attention: what became of each operation on each connection, circuit breakers, schedules by interval and their firings, the members of a
 bulk start, acknowledgements that end, alerts that are retried and digested; indexes for the directory of all workspaces and for the inbox.
 
-Upgrade: the state of each operation is read from the runs that completed; every workspace gets the daily check it lacks.
+Upgrade: the state of each operation, and since when it fails for its reason, is read from the runs that completed; a badge has its reason
+since its verdict changed, as far as older revisions know; every workspace gets the daily check it lacks.
 
 Downgrade: the tables and columns are dropped; schedules by interval and deliveries without a rule, which the older tables cannot hold, go.
 """
@@ -44,6 +45,7 @@ TYPES: Final = (
 OUTCOMES: Final = ("succeeded", "partially_succeeded", "failed", "blocked", "cancelled", "lost")
 TOPICS: Final = ("attention", "alerts", "batches")
 _COLUMNS: Final = (
+    ("provider_connections", "reason_since", "{time}"),
     ("run_batches", "of_batch_id", "{number}"),
     ("run_batches", "member_count", "INTEGER DEFAULT 0 NOT NULL"),
     ("run_batches", "cancel_requested_at", "{time}"),
@@ -105,6 +107,10 @@ def upgrade() -> None:
     for topic in TOPICS:
         op.execute(f"INSERT INTO change_topics (topic, sequence) VALUES ('{topic}', 0)")
     _read_runs()
+    op.execute(
+        "UPDATE provider_connections SET reason_since = coalesce(verification_changed_at, last_checked_at)"
+        " WHERE last_reason_code IS NOT NULL"
+    )
     op.execute(
         "INSERT INTO schedules (workspace_id, type, name, scope_kind, cron, time_zone, jitter_minutes, created_at, updated_at)"
         f" SELECT id, 'provider.connection.check', 'Daily check', 'workspace', '0 2 * * *', 'UTC', 240, {now()}, {now()}"
@@ -327,6 +333,7 @@ def _create_connection_operations() -> None:
         Column("last_good_at", Time),
         Column("blocked_reason_code", Text),
         Column("blocked_since", Time),
+        Column("reason_since", Time),
         PrimaryKeyConstraint("connection_id", "type"),
         one_of("type", *TYPES),
         one_of("last_outcome", *OUTCOMES),
@@ -378,9 +385,14 @@ def _read_runs() -> None:
     )
     op.execute(
         "INSERT INTO connection_operations (connection_id, type, workspace_id, tenant_id, last_run_id, last_outcome,"
-        " last_reason_code, last_completed_at, failing_since, consecutive_failures, last_good_run_id, last_good_at)"
+        " last_reason_code, last_completed_at, failing_since, consecutive_failures, last_good_run_id, last_good_at, reason_since)"
         " SELECT r.connection_id, r.type, r.workspace_id, r.tenant_id, r.id, r.outcome, r.reason_code, r.completed_at,"
-        " f.since, coalesce(f.times, 0), g.id, g.completed_at"
+        " f.since, coalesce(f.times, 0), g.id, g.completed_at,"
+        " CASE WHEN f.since IS NOT NULL THEN (SELECT min(s.completed_at) FROM operation_runs s"
+        " WHERE s.connection_id = r.connection_id AND s.type = r.type AND s.status = 'completed' AND s.outcome <> 'cancelled'"
+        " AND s.id > coalesce((SELECT max(o.id) FROM operation_runs o WHERE o.connection_id = r.connection_id AND o.type = r.type"
+        " AND o.status = 'completed' AND (o.outcome IN ('succeeded', 'partially_succeeded') OR (o.outcome <> 'cancelled'"
+        " AND coalesce(o.reason_code, '') <> coalesce(r.reason_code, '')))), 0)) END"
         " FROM (SELECT connection_id, type, max(id) AS id FROM operation_runs"
         " WHERE status = 'completed' AND outcome <> 'cancelled' GROUP BY connection_id, type) l"
         " JOIN operation_runs r ON r.id = l.id"

@@ -15,7 +15,7 @@ def blocked(atlas: Any) -> Any:
     number = atlas.connection()
     atlas.sql(
         "UPDATE provider_connections SET verification_status = 'blocked', last_reason_code = 'secret_invalid',"
-        " consent_status = 'granted', verification_changed_at = '2026-03-01 10:00:00.000' WHERE id = ?",
+        " consent_status = 'granted', reason_since = '2026-03-01 10:00:00.000' WHERE id = ?",
         number,
     )
     atlas.sql("UPDATE tenants SET name = ?", HOSTILE)

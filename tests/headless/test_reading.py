@@ -14,7 +14,7 @@ PROGRAM = [sys.executable, "-c", "import sys; from atlas_tui.cli import main; sy
 CONNECTION_KEYS = {
     "id", "workspace_id", "tenant_id", "tenant_name", "display_name", "siblings", "entra_tenant_id", "primary_domain",
     "cloud", "connection_type", "is_default", "is_enabled", "consent_status", "verification_status", "reason_code",
-    "reason_sentence", "last_checked_at", "last_good_at", "lifecycle_changed_at", "lifecycle_changed_by",
+    "reason_sentence", "reason_since", "last_checked_at", "last_good_at", "lifecycle_changed_at", "lifecycle_changed_by",
     "consent_changed_at", "verification_changed_at", "active_run_id", "active_run_type", "active_run_status",
 }  # fmt: skip
 RUN_KEYS = {

@@ -42,9 +42,7 @@ def broken(fleet: Any) -> Any:
 
 def block(fleet: Any, name: str, code: str = CODE) -> None:
     now = fleet.clock.time
-    fleet.set_connection(
-        fleet.connection[name], verification_status="blocked", last_reason_code=code, verification_changed_at=now
-    )
+    fleet.set_connection(fleet.connection[name], verification_status="blocked", last_reason_code=code, reason_since=now)
 
 
 def overview(fleet: Any, **query: Any) -> attention.Overview:

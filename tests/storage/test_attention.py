@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from storage import attention, attention_members, attention_sources, attention_steps, reasons
 from storage.attention import AttentionQuery, Severity
@@ -38,7 +38,7 @@ def working(fleet: Any) -> Any:
 
 
 def block(fleet: Any, name: str, code: str, **columns: Any) -> None:
-    since = {"verification_changed_at": fleet.clock.time}
+    since = {"reason_since": fleet.clock.time}
     fleet.set_connection(
         fleet.connection[name], **({"verification_status": "blocked", "last_reason_code": code} | since | columns)
     )
@@ -55,6 +55,7 @@ def fail(fleet: Any, name: str, operation: str, code: str) -> None:
             last_outcome=RunOutcome.FAILED.value,
             last_reason_code=code,
             failing_since=fleet.clock.time,
+            reason_since=fleet.clock.time,
             consecutive_failures=1,
         )
     )
@@ -209,11 +210,11 @@ def test_people_see_what_is_theirs_and_nobody_else_s(working: Any) -> None:
 def test_what_began_after_somebody_looked_is_new_to_them(working: Any) -> None:
     db, north = working.db, working.north
     assert attention.look(db, working.dana, north) is None
-    block(working, "contoso", "secret_invalid", verification_changed_at=working.clock.time - timedelta(hours=1))
+    block(working, "contoso", "secret_invalid", reason_since=working.clock.time - timedelta(hours=1))
     working.clock.advance(hours=1)
     working.write(update(workers).values(beat_at=working.clock.time))
     block(working, "fabrikam", "secret_invalid")
-    block(working, "wingtip", "tenant_not_found", verification_changed_at=None)
+    block(working, "wingtip", "tenant_not_found", reason_since=None)
     before = attention.look(db, working.dana, north)
     assert before == working.clock.time - timedelta(hours=1)
     found = overview(working, looked_at=before)
@@ -289,3 +290,37 @@ def test_the_step_of_a_reason_that_the_customer_mends_is_never_one_of_ours() -> 
             assert words in {"ask the customer", "send consent link", "consent again", "ask for less"}, reason.code
         if words == "new credential":
             assert "secret" in reason.next_step or "certificate" in reason.next_step, reason.code
+
+
+def test_since_is_since_this_reason_not_since_the_badge_or_the_operation_went_bad(working: Any) -> None:
+    connection = working.connection["contoso"]
+    now = working.clock
+
+    def since() -> dict[str, Any]:
+        found = overview(working, tenant_id=working.tenant["contoso"])
+        return {problem.reason_code: problem.since for problem in found.problems}
+
+    working.check(connection, working.failing_report("secret_invalid"))
+    now.advance(hours=1)
+    other = now.time
+    for _ in range(2):
+        working.check(connection, working.failing_report("secret_expired"))
+        now.advance(hours=1)
+    assert since() == {"secret_expired": other}, "the badge was bad for an hour by then"
+    assert working.truth(connection).verification_changed_at == other - timedelta(hours=1)
+    claim = working.begin(connection)
+    working.store_secret(connection, "another-one")
+    working.finish(claim, working.failing_report("secret_expired"))
+    now.advance(hours=1)
+    (follow_up,) = working.take()
+    working.finish(follow_up, working.failing_report("secret_expired"))
+    assert since() == {"secret_expired": other}, "what was set aside in between says nothing"
+    failed = working.rows(select(connection_operations).where(connection_operations.c.connection_id == connection))[0]
+    assert failed.reason_since == other
+    assert (failed.last_reason_code, failed.consecutive_failures) == ("secret_expired", 4)
+    working.check(connection)
+    assert since() == {}
+    for reason in ("throttled", "network_dns"):
+        now.advance(hours=1)
+        working.check(connection, working.failing_report(reason))
+    assert since() == {"network_dns": now.time}, "no badge says this; the operation does, and changed its reason"

@@ -151,6 +151,7 @@ class Fleet:
             "consent_checked_at": checked,
             "consent_changed_at": checked - timedelta(days=2),
             "verification_changed_at": checked - timedelta(hours=2),
+            "reason_since": checked - timedelta(hours=2) if columns.get("last_reason_code") else None,
         }
         self.set(row.id, **(usual | columns))
         return row.id

@@ -301,3 +301,27 @@ def test_an_audit_entrys_tenant_comes_back_from_its_bytes_and_the_guard_stands_a
         ground.rows("SELECT sequence, tenant_id FROM audit_entries ORDER BY sequence") == before == [(1, None), (2, 1)]
     )
     assert ground.shape() == shape
+
+
+def test_an_operation_fails_for_its_reason_since_the_first_of_those_runs_in_a_row(ground: Any, fleet: Any) -> None:
+    fleet.add_through(9)
+    common = {"workspace_id": 1, "tenant_id": 1, "connection_id": 3, "initiator": "alice", "cause": "person", "priority": 5,
+              "generation": 1, "context": "{}", "queued_at": "2026-01-02 03:00:00.000", "type": "directory.sync",
+              "status": "completed"}  # fmt: skip
+    for number, (outcome, reason) in enumerate(
+        (("failed", "b"), ("succeeded", None), ("failed", "a"), ("failed", "b"), ("cancelled", "c"), ("lost", "b"))
+    ):
+        at = f"2026-01-02 03:0{number}:00.000"
+        ground.add("operation_runs", id=100 + number, outcome=outcome, reason_code=reason, completed_at=at, **common)
+    ground.to(10)
+    ((failing, since),) = ground.rows(
+        "SELECT CAST(failing_since AS TEXT), CAST(reason_since AS TEXT) FROM connection_operations WHERE connection_id = 3"
+    )
+    assert (failing[14:16], since[14:16]) == ("02", "03")
+    assert (
+        ground.one(
+            "SELECT count(*) FROM provider_connections WHERE (reason_since IS NULL) <> (last_reason_code IS NULL)"
+            " OR reason_since <> coalesce(verification_changed_at, last_checked_at)"
+        )
+        == 0
+    )

@@ -24,7 +24,7 @@ def troubled(small_fleet: Any) -> Any:
             verification_status="blocked",
             last_reason_code="secret_invalid",
             last_reason_sentence="The client secret is wrong.",
-            verification_changed_at=now - timedelta(hours=hours),
+            reason_since=now - timedelta(hours=hours),
         )
     return small_fleet
 
@@ -68,7 +68,7 @@ async def test_what_is_new_stays_marked_until_the_next_visit(troubled: Any, dash
             northwind,
             verification_status="blocked",
             last_reason_code="tenant_not_found",
-            verification_changed_at=troubled.clock.time,
+            reason_since=troubled.clock.time,
         )
         await terminal.press("2", "1")
         assert terminal.shows("1 new since you looked"), terminal.text()
