@@ -22,6 +22,8 @@ from storage import reasons
 from storage.alert_hours import GATHER, Hours
 from storage.alert_matching import Conditions, Event, fact_time, from_stored, matches
 from storage.alert_rule_fields import hours_of
+from storage.alert_subjects import cause, of_expiry
+from storage.attention_credentials import EXPIRED_REASONS
 from storage.database import Transaction
 from storage.schema import alert_channels, alert_deliveries, alert_rules
 from storage.states import DeliveryStatus, Topic
@@ -34,7 +36,7 @@ OUTAGE: Final = "outage"
 
 SOLVED: Final = "!solved"
 OVER: Final = "#"
-_UNHEARD: Final = (DeliveryStatus.SUPPRESSED.value, DeliveryStatus.FAILED.value)
+UNHEARD: Final = (DeliveryStatus.SUPPRESSED.value, DeliveryStatus.FAILED.value)
 """What was part of an outage that is over, or could not be delivered: when it goes on, it is told after all."""
 
 _d = alert_deliveries.c
@@ -91,7 +93,7 @@ def begin(tx: Transaction, rules: Sequence[Listener], event: Event, now: datetim
     """Tells the rules that listen to it that something happened; what they have told already is not told again."""
     is_transient = reasons.find(event.reason_code).is_transient
     for rule in rules:
-        if not matches(rule.conditions, event):
+        if not matches(rule.conditions, event) or _is_told_as_expiry(tx, rule, event):
             continue
         values = _values(rule, event, now)
         if is_transient and has_outage(tx, rule.id):
@@ -104,10 +106,27 @@ def begin(tx: Transaction, rules: Sequence[Listener], event: Event, now: datetim
         if known is None:
             continue
         tx.run(delete(alert_deliveries).where(_d.rule_id == rule.id, _d.subject_key == event.subject + SOLVED))
-        never_told = known.status in _UNHEARD and values["status"] == DeliveryStatus.QUEUED.value
-        if known.reason_code != event.reason_code or never_told:
+        never_told = known.status in UNHEARD and values["status"] == DeliveryStatus.QUEUED.value
+        if cause(str(known.reason_code)) != cause(event.reason_code) or never_told:
             end(tx, known)
             _insert(tx, values)
+
+
+def _is_told_as_expiry(tx: Transaction, rule: Listener, event: Event) -> bool:
+    """Says whether a rule has told already that the same credential is over. One that was only to end soon is told now as what is wrong
+    with it, and not as both."""
+    if event.credential_id is None:
+        return False
+    subject = of_expiry(event.credential_id)
+    known = _open_row(tx, rule.id, subject)
+    if known is None:
+        return False
+    seemed_solved = tx.run(delete(alert_deliveries).where(_d.rule_id == rule.id, _d.subject_key == subject + SOLVED))
+    is_told = known.reason_code in EXPIRED_REASONS and known.status not in UNHEARD and not seemed_solved.rowcount
+    if is_told and event.reason_code in EXPIRED_REASONS:
+        return True
+    end(tx, known)
+    return False
 
 
 def solve(tx: Transaction, rules: Sequence[Listener], subjects: Collection[str], now: datetime) -> None:

@@ -74,6 +74,7 @@ class Event:
         tenant_id: whose; None for what is no tenant's.
         connection_id: on which connection; None for what is on none.
         tags: the tags of the tenant.
+        credential_id: the credential that is what is wrong, whose end may have been told already; None when it is none.
         facts: what the message says: names, the run's number, since when. Never a secret.
     """
 
@@ -83,6 +84,7 @@ class Event:
     tenant_id: int | None = None
     connection_id: int | None = None
     tags: frozenset[int] = frozenset()
+    credential_id: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 

@@ -1,8 +1,9 @@
 """What runs and checks tell the alert rules: the two hooks in the transactions that end a run and that change a badge.
 
 Promise: costs one look into an index where a workspace has no rules. A run that failed for a credential, consent or permission is about
-its connection, as the badge is, so that both are one alert; a credential of a platform app is about the app, however many connections
-sign in with it. Nothing is told of archived tenants and disabled connections. What a customer's tenant is called is data.
+its connection, as the badge is, so that both are one alert; what is wrong with a platform app itself (`alert_subjects`) is about the app,
+however many connections sign in with it, and is over once any of them could. Nothing is told of archived tenants and disabled
+connections. What a customer's tenant is called is data.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, select
 
-from storage import operations, reasons
+from storage import alert_subjects, operations, reasons
 from storage.alert_episodes import Listener, begin, listeners, solve
 from storage.alert_matching import Event, fact_time
 from storage.database import Transaction
@@ -41,22 +42,20 @@ def note_run(tx: Transaction, run: Row[Any], now: datetime) -> None:
     if not rules:
         return
     if run.outcome in _GOOD:
-        solve(tx, rules, [_of_run(run)], now)
+        solve(tx, rules, [alert_subjects.of_run(run)], now)
         return
     place = _place(tx, run.connection_id)
     if place is None:
         return
     code = run.reason_code or reasons.UNKNOWN_ERROR
     reason = reasons.find(code)
-    if reason.category in _OF_THE_CONNECTION or (
+    is_of_the_connection = reason.category in _OF_THE_CONNECTION or (
         run.type == operations.CONNECTION_CHECK and not reason.is_transient and run.outcome != RunOutcome.LOST.value
-    ):
-        subject, facts = _subject(tx, place, code)
-    else:
-        subject, facts = _of_run(run), {}
-    facts |= {"run": run.id, "operation": operations.find(run.type).label, "sentence": run.reason_sentence or ""}
+    )
+    facts = {"run": run.id, "operation": operations.find(run.type).label, "sentence": run.reason_sentence or ""}
     kinds = {AlertEvent.RUN} | ({AlertEvent.RUN_LOST} if run.outcome == RunOutcome.LOST.value else set())
-    begin(tx, rules, _event(tx, rules, place, frozenset(kinds), subject, code, facts), now)
+    about = None if is_of_the_connection else alert_subjects.of_run(run)
+    begin(tx, rules, _event(tx, rules, place, frozenset(kinds), code, facts, about), now)
 
 
 def note_badge(
@@ -65,6 +64,7 @@ def note_badge(
     changes: Mapping[str, Any],
     *,
     verification: VerificationStatus | None,
+    signed_in: bool,
     run_id: int,
     now: datetime,
 ) -> None:
@@ -75,24 +75,29 @@ def note_badge(
         connection: the connection's row as it was before.
         changes: what is written on it.
         verification: the verdict; None when it leaves the badge as it is, or is held back.
+        signed_in: the tenant let the application in, whatever else the check found; nothing is wrong with a platform app then.
         run_id: the check's run.
         now: the database's clock.
     """
-    if verification is None:
+    is_proof = signed_in and connection.connection_type == ConnectionType.PLATFORM.value
+    if verification is None and not is_proof:
         return
     rules = listeners(tx, connection.workspace_id)
     if not rules:
         return
+    if is_proof:
+        solve(tx, rules, alert_subjects.all_of_app(connection.platform_app_id), now)
+    if verification is None:
+        return
     code = changes.get("last_reason_code")
     if code is None:
         if verification is VerificationStatus.HEALTHY:
-            solve(tx, rules, _all_subjects(connection), now)
+            solve(tx, rules, [alert_subjects.of_connection(connection.id)], now)
         return
     place = _place(tx, connection.id)
     if place is None:
         return
-    subject, facts = _subject(tx, place, code)
-    facts |= {
+    facts = {
         "run": run_id,
         "operation": operations.find(operations.CONNECTION_CHECK).label,
         "sentence": changes.get("last_reason_sentence") or "",
@@ -101,7 +106,7 @@ def note_badge(
     since = changes.get("verification_changed_at") or connection.verification_changed_at
     if since is not None and connection.last_reason_code == code:
         facts["since"] = fact_time(since)
-    begin(tx, rules, _event(tx, rules, place, frozenset({AlertEvent.PROBLEM}), subject, code, facts), now)
+    begin(tx, rules, _event(tx, rules, place, frozenset({AlertEvent.PROBLEM}), code, facts), now)
 
 
 def _event(
@@ -109,16 +114,27 @@ def _event(
     rules: tuple[Listener, ...],
     place: Row[Any],
     kinds: frozenset[AlertEvent],
-    subject: str,
     code: str,
     facts: dict[str, Any],
+    about: str | None = None,
 ) -> Event:
+    """What happened on a connection, about what is wrong there unless it is about something else."""
     tags: frozenset[int] = frozenset()
     if any(rule.conditions.tag_ids for rule in rules):
         of_tenant = select(tenant_tags.c.tag_id).where(tenant_tags.c.tenant_id == place.tenant_id)
         tags = frozenset(tx.run(of_tenant).scalars())
     facts = {"tenant": place.tenant_name, "connection": place.display_name, **facts}
-    return Event(kinds, subject, code, place.tenant_id, place.id, tags, facts)
+    credential_id = None
+    if about is None:
+        about = alert_subjects.of_connection(place.id)
+        if alert_subjects.is_of_app(place, code):
+            about = alert_subjects.of_app(place.platform_app_id, code)
+            facts["app"] = tx.run(
+                select(platform_apps.c.display_name).where(platform_apps.c.id == place.platform_app_id)
+            ).scalar_one()
+        if any(AlertEvent.EXPIRING in rule.conditions.events for rule in rules):
+            credential_id = alert_subjects.failing_credential(tx, place, code)
+    return Event(kinds, about, code, place.tenant_id, place.id, tags, credential_id, facts)
 
 
 def _place(tx: Transaction, connection_id: int) -> Row[Any] | None:
@@ -139,32 +155,3 @@ def _place(tx: Transaction, connection_id: int) -> Row[Any] | None:
         .where(pc.c.id == connection_id)
     ).one()
     return row if row.is_enabled and row.lifecycle != TenantLifecycle.ARCHIVED.value else None
-
-
-def _subject(tx: Transaction, place: Row[Any], code: str) -> tuple[str, dict[str, Any]]:
-    """What a reason is about: the connection, or the platform app whose credential it is."""
-    if not _is_of_the_app(place) or reasons.find(code).category is not Category.CREDENTIAL:
-        return f"connection:{place.id}", {}
-    name = tx.run(select(platform_apps.c.display_name).where(platform_apps.c.id == place.platform_app_id)).scalar_one()
-    return _of_app(place.platform_app_id, code), {"app": name}
-
-
-def _all_subjects(connection: Row[Any]) -> list[str]:
-    """Whatever a healthy check proves to be well: the connection, and every credential problem of its app."""
-    subjects = [f"connection:{connection.id}"]
-    if _is_of_the_app(connection):
-        codes = (code for code, reason in reasons.catalog().items() if reason.category is Category.CREDENTIAL)
-        subjects += [_of_app(connection.platform_app_id, code) for code in codes]
-    return subjects
-
-
-def _is_of_the_app(row: Row[Any]) -> bool:
-    return row.connection_type == ConnectionType.PLATFORM.value and row.platform_app_id is not None
-
-
-def _of_app(app_id: int, code: str) -> str:
-    return f"app:{app_id}:{code}"
-
-
-def _of_run(run: Row[Any]) -> str:
-    return f"run:{run.connection_id}:{run.type}"

@@ -8,14 +8,16 @@ host: when the last one of all is gone nobody is left to say so here, which is w
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, Text, cast, exists, literal, or_, select
 
-from storage.alert_episodes import OVER, SOLVED, Listener, begin, end, listeners, solve
+from storage.alert_episodes import OVER, SOLVED, UNHEARD, Listener, begin, end, listeners, solve
 from storage.alert_gathering import end_outages
 from storage.alert_matching import Event, fact_time
+from storage.alert_subjects import expiring_credential, of_expiry, tells_of_owner
 from storage.attention_installation import queue_stuck_since
 from storage.database import Database, Transaction
 from storage.schema import (
@@ -33,6 +35,9 @@ GONE_AFTER: Final = timedelta(seconds=60)
 """A worker that has not beaten for so long and did not say goodbye is gone."""
 
 CHUNK: Final = 200
+HOSTS_NAMED: Final = 5
+"""So many hosts are named on which the work goes on; of the others it is said how many they are."""
+
 _CODES: Final = {
     (False, False): "secret_expiring",
     (False, True): "secret_expired_local",
@@ -41,7 +46,6 @@ _CODES: Final = {
 }
 """By whether it is a certificate, and whether it is over."""
 
-_EXPIRING: Final = "expiring:"
 _HOST: Final = "worker:"
 _QUEUE: Final = "queue"
 _d = alert_deliveries.c
@@ -97,13 +101,13 @@ def _begin_expiring(tx: Transaction, rule: Listener) -> int:
         }
         event = Event(
             frozenset({AlertEvent.EXPIRING}),
-            f"{_EXPIRING}{row.id}",
+            of_expiry(row.id),
             code,
             row.tenant_id,
             row.connection_id,
             # The query has asked for the rule's tags already.
             frozenset(rule.conditions.tag_ids),
-            facts,
+            facts=facts,
         )
         begin(tx, [rule], event, now)
     return len(rows)
@@ -111,7 +115,8 @@ def _begin_expiring(tx: Transaction, rule: Listener) -> int:
 
 def _newly_expiring(rule: Listener, now: datetime) -> Any:
     c, pc, wanted = credentials.c, provider_connections.c, rule.conditions
-    known = exists().where(_d.rule_id == rule.id, _d.subject_key == literal(_EXPIRING) + cast(c.id, Text))
+    known = exists().where(_d.rule_id == rule.id, _d.subject_key == literal(of_expiry("")) + cast(c.id, Text))
+    told_otherwise = exists().where(_d.rule_id == rule.id, tells_of_owner(), _d.status.not_in(UNHEARD))
     of_connection = (
         (pc.workspace_id == rule.workspace_id) & pc.is_enabled & (tenants.c.lifecycle != TenantLifecycle.ARCHIVED.value)
     )
@@ -139,6 +144,7 @@ def _newly_expiring(rule: Listener, now: datetime) -> Any:
             c.expires_at <= now + timedelta(days=wanted.expiring_days),
             or_(of_connection, platform_apps.c.workspace_id == rule.workspace_id),
             ~known,
+            ~told_otherwise,
         )
         .order_by(c.expires_at, c.id)
     )
@@ -146,9 +152,9 @@ def _newly_expiring(rule: Listener, now: datetime) -> Any:
 
 def _end_expiring(tx: Transaction, rule: Listener, after: int) -> int | None:
     """Solves what was renewed, part by part. Returns the last row looked at, None when there is no further one."""
-    rows = _open_rows(tx, rule, _EXPIRING, after)
+    rows = _open_rows(tx, rule, of_expiry(""), after)
     horizon = tx.now() + timedelta(days=rule.conditions.expiring_days)
-    ids = {row.id: int(row.subject_key.removeprefix(_EXPIRING)) for row in rows}
+    ids = {row.id: expiring_credential(row.subject_key) for row in rows}
     still = set(
         tx.run(
             select(credentials.c.id).where(
@@ -165,28 +171,49 @@ def _end_expiring(tx: Transaction, rule: Listener, after: int) -> int | None:
 def _watch_hosts(tx: Transaction, rule: Listener) -> None:
     now = tx.now()
     hosts = _hosts(tx, now)
-    for host, (is_alive, gone_since) in sorted(hosts.items()):
-        if not is_alive and gone_since is not None:
-            facts = {"host": host, "since": fact_time(gone_since)}
-            event = Event(frozenset({AlertEvent.NO_WORKER}), _HOST + host, "worker_gone", facts=facts)
+    working = sorted(name for name, host in hosts.items() if host.is_alive)
+    for name, host in sorted(hosts.items()):
+        if not host.is_alive and host.silent is not None:
+            facts = {
+                "host": name,
+                "since": fact_time(host.silent.beat_at),
+                "process": host.silent.pid,
+                "version": host.silent.version,
+                "elsewhere": working[:HOSTS_NAMED],
+                "elsewhere_more": len(working[HOSTS_NAMED:]),
+            }
+            event = Event(frozenset({AlertEvent.NO_WORKER}), _HOST + name, "worker_gone", facts=facts)
             begin(tx, [rule], event, now)
     for row in _open_rows(tx, rule, _HOST, 0):
         known = hosts.get(row.subject_key.removeprefix(_HOST))
         if known is None:
             end(tx, row)  # so long ago that its worker was forgotten
-        elif known[0]:
+        elif known.is_alive:
             solve(tx, [rule], [row.subject_key], now)
 
 
-def _hosts(tx: Transaction, now: datetime) -> dict[str, tuple[bool, datetime | None]]:
-    """Each host's standing: whether a worker is alive there, and since when the last one is gone that said no goodbye."""
-    found: dict[str, tuple[bool, datetime | None]] = {}
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """A host's standing.
+
+    Attributes:
+        is_alive: a worker runs there.
+        silent: the last worker of it, when that one is gone and said no goodbye.
+    """
+
+    is_alive: bool
+    silent: Row[Any] | None
+
+
+def _hosts(tx: Transaction, now: datetime) -> dict[str, _Host]:
+    """How each host stands; a dashboard's own worker does not count, since it ends with the dashboard."""
+    found: dict[str, _Host] = {}
     rows = tx.run(select(workers).where(~workers.c.is_local).order_by(workers.c.beat_at)).all()
     for row in rows:
-        host = row.host[:200]
+        name = row.host[:200]
         is_alive = row.stopped_at is None and row.beat_at >= now - GONE_AFTER
-        before = found.get(host, (False, None))
-        found[host] = (before[0] or is_alive, None if row.stopped_at is not None or is_alive else row.beat_at)
+        before = found.get(name, _Host(False, None))
+        found[name] = _Host(before.is_alive or is_alive, None if row.stopped_at is not None or is_alive else row)
     return found
 
 

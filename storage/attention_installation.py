@@ -96,8 +96,8 @@ def _oldest_due(tx: Transaction, workspace_id: int, now: datetime) -> datetime |
 
 
 def _moves(tx: Transaction, workspace_id: int, since: datetime) -> bool:
-    """Whether any run of the workspace began or ended lately."""
+    """Whether any run of the workspace began or ended lately; what others' runs do says nothing about its own."""
     r = operation_runs.c
-    began = exists().where(r.status == "running", r.claimed_at >= since)
+    began = exists().where(r.workspace_id == workspace_id, r.status == "running", r.claimed_at >= since)
     ended = exists().where(r.workspace_id == workspace_id, r.status == "completed", r.completed_at >= since)
     return bool(tx.run(select(or_(began, ended))).scalar_one())

@@ -20,6 +20,11 @@ NAMED: Final = 20
 """So many things are told in full; of the others it is said how many they are."""
 
 _LONGEST_SUBJECT: Final = 150
+_TOLD_FACTS: Final = (
+    "event", "tenant", "connection", "app", "host", "elsewhere", "run", "operation", "since", "expires", "solved", "badge",
+)  # fmt: skip
+"""What programs are told of a thing, as it was when it happened."""
+
 _HARMLESS: Final = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "@": "(at)", "`": "'", "*": "·", "|": "/"})
 
 
@@ -116,9 +121,23 @@ def _told(item: Item) -> list[str]:
     lines = [_about(item), f"  {item.reason_code}: {sentence}", f"  Fix by: {reason.fix_by.value}. {reason.next_step}"]
     if facts.get("expires"):
         lines.append(f"  Expires {_moment(facts['expires'])}.")
+    elif facts.get("host"):
+        lines += _host_lines(facts)
     else:
         run = f" Run #{facts['run']} ({facts.get('operation', '')})." if facts.get("run") else ""
         lines.append(f"  Since {_moment(facts.get('since'))}.{run}")
+    return lines
+
+
+def _host_lines(facts: dict[str, Any]) -> list[str]:
+    """When a host's worker was seen last, and who works now."""
+    process = f" (process {facts['process']}, version {_name(str(facts['version']))})" if facts.get("process") else ""
+    lines = [f"  Last seen {_moment(facts.get('since'))}{process}."]
+    if "elsewhere" in facts:
+        named = [_name(str(host)) for host in facts["elsewhere"]]
+        more = f" and {facts['elsewhere_more']} more" if facts.get("elsewhere_more") else ""
+        works = f"Workers still ran on: {', '.join(named)}{more}." if named else "No other host had a running worker."
+        lines.append(f"  {works}")
     return lines
 
 
@@ -137,12 +156,7 @@ def _entry(item: Item) -> dict[str, Any]:
     if item.facts.get("event") == "test":
         return {"event": "test"}
     reason = reasons.find(item.reason_code)
-    kept = ("event", "tenant", "connection", "app", "host", "run", "operation", "since", "expires", "solved", "badge")
-    facts = {
-        name: clean_foreign(value, 300) if isinstance(value, str) else value
-        for name in kept
-        if (value := item.facts.get(name)) is not None
-    }
+    facts = {name: _clean(value) for name in _TOLD_FACTS if (value := item.facts.get(name)) is not None}
     return {
         **facts,
         "is_solved": item.is_solved,
@@ -152,6 +166,12 @@ def _entry(item: Item) -> dict[str, Any]:
         "fix_by": reason.fix_by.value,
         "next_step": reason.next_step,
     }
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_clean(part) for part in value]
+    return clean_foreign(value, 300) if isinstance(value, str) else value
 
 
 def _name(text: str) -> str:
