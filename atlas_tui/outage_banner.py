@@ -8,10 +8,14 @@ Must not know: widgets, how an outage is found.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from atlas_tui.cells import Line, cut, width_of
 from atlas_tui.screens.prose import Times, field
 from storage.outages import Outage
+
+NO_OUTAGE: Final = "No outage: no reason that passes by itself hits many tenants at once."
+"""What is said when none goes on."""
 
 
 def banner(outage: Outage, times: Times, width: int) -> str:

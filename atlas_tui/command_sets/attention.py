@@ -14,6 +14,8 @@ ATTENTION: Final = (
     command("expiry", "", "expiry horizon", "Go to the credentials, by the days they have left.", _ALL, word="expiry"),
     command("handover", "", "shift handover", "What changed since, and what is open: :handover since:8h.", _ALL,
             word="handover"),
+    command("outages", "", "outage", "What many tenants suffer from at once, in full; or that there is no outage.", _ALL,
+            word="outages"),
     command("only_new", "!", "new only", "Only what is new since you looked, or all again.", Where.ATTENTION, hint=4),
     command("shorter", "<", "shorter", "Tell of a shorter time.", Where.HANDOVER, hint=3),
     command("longer", ">", "longer", "Tell of a longer time.", Where.HANDOVER, hint=4),

@@ -7,6 +7,7 @@ import argparse
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.opening import opened
 from atlas_tui.headless.output import moment, write_json, write_line
+from atlas_tui.outage_banner import NO_OUTAGE
 from storage import outages
 
 
@@ -18,7 +19,7 @@ def list_outages(options: argparse.Namespace) -> int:
         write_json([] if found is None else [found])
         return exit_codes.OK
     if found is None:
-        write_line("No outage: no reason that passes by itself hits many tenants at once.")
+        write_line(NO_OUTAGE)
         return exit_codes.OK
     write_line(found.sentence)
     write_line(f"since          {moment(found.since)}")

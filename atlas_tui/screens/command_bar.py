@@ -18,6 +18,7 @@ from textual.containers import Horizontal
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from atlas_tui.arguments.mistakes import nearest
 from atlas_tui.cells import plain
 from atlas_tui.command import Command
 from atlas_tui.commands import by_word
@@ -78,7 +79,9 @@ def read_line(line: str) -> tuple[Command, str]:
     words = by_word()
     command = words.get(word) or next((words[known] for known in words if word and known.startswith(word)), None)
     if command is None:
-        raise InvalidInput("command", f":{plain(word)[:40]} is not known", f"Use: {', '.join(words)}.")
+        near = nearest(word, tuple(words))
+        hint = "Tab completes, and ? lists them." if near is None else f"Did you mean :{near}?"
+        raise InvalidInput("command", f":{plain(word)[:40]} is not known", hint)
     argument = argument.strip()
     if command.id == "runs" and argument in _OUTCOMES:
         argument = f"outcome:{argument}"

@@ -43,6 +43,20 @@ class GoingCommands(HelpCommands):
         """
         self._app.navigation.go(Link(View.HANDOVER, filter=since.removeprefix("since:") or None))
 
+    def command_outages(self) -> None:
+        """The outage that goes on, or that there is none."""
+        from atlas_tui.outage_banner import NO_OUTAGE
+        from atlas_tui.screens.outage import OutageScreen
+
+        def closed(link: Link | None) -> None:
+            if link is not None:
+                self._app.navigation.go(link)
+
+        if (outage := self._app.outage) is None:
+            self._app.flash(NO_OUTAGE)
+        else:
+            self._app.push_screen(OutageScreen(outage, self._app.times), closed)
+
     def command_connections(self) -> None:
         """Connections."""
         self.go_to_tab(View.CONNECTIONS)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from atlas_tui.app import AtlasApp
+from atlas_tui.cli import parser as parser_of_all
 from atlas_tui.command import Where
 from atlas_tui.commands import REGISTRY, actions, applying, by_word
 from atlas_tui.keymap import NEVER_BOUND, SCREENS, bindings, render_keys_markdown, resolve, textual_key, words
 from atlas_tui.screens.help import Help, Palette, spread
 from atlas_tui.screens.navigation import _CLASSES
 from storage.errors import InvalidInput
+
+ROOT = Path(__file__).parents[2]
 
 
 def every_screen() -> dict[str, Any]:
@@ -140,3 +145,33 @@ def test_the_palette_finds_a_command_by_a_few_letters() -> None:
     assert palette.found("south")[0].id == "workspace south"
     assert palette.found("qqq") == []
     assert spread("ab", "xaxb") == 201
+
+
+def test_every_command_that_the_docs_name_exists() -> None:
+    """`:word` is a command of the bar, `atlas-tui word word` one of the command line; in the docs, in help and in hints alike."""
+    pages = [*ROOT.glob("docs/*.md"), ROOT / "README.md", *ROOT.glob("storage/*.toml")]
+    named = {
+        (page.name, text) for page in pages for text in re.findall(r"(?<![\w:`/])`?:([a-z][a-z-]+)\b", page.read_text())
+    }
+    assert len(named) > 60, "the pattern finds none any more"
+    assert {(page, word) for page, word in named if word not in by_word()} == set()
+    assert [page for page in pages for line in _command_lines(page.read_text()) if not _is_command(line.split())] == []
+
+
+def _command_lines(text: str) -> list[str]:
+    return re.findall(r"(?:`|^(?:\$ )?)atlas-tui ((?:[a-z][a-z-]+ ?)+)", text, re.MULTILINE)
+
+
+def _is_command(words: list[str]) -> bool:
+    """Whether the words lead to a command; what stands behind it is its own affair."""
+    from argparse import _SubParsersAction
+
+    parser: Any = parser_of_all()
+    for word in words:
+        inner = next((action for action in parser._actions if isinstance(action, _SubParsersAction)), None)
+        if inner is None:
+            return True
+        if word not in inner.choices:
+            return False
+        parser = inner.choices[word]
+    return True

@@ -172,6 +172,8 @@ def test_a_line_of_the_command_bar_is_read_as_a_command_and_its_argument() -> No
     assert read_line("hea")[0].id == "health"
     with pytest.raises(InvalidInput, match="command: :zzz is not known"):
         read_line("zzz")
+    with pytest.raises(InvalidInput, match="Did you mean :connections"):
+        read_line("conections contoso")
 
 
 def test_tab_completes_words_filters_and_workspaces() -> None:

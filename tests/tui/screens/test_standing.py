@@ -62,10 +62,19 @@ async def test_an_outage_is_one_calm_line_on_every_screen_until_tenants_answer(n
         terminal.app.navigation.go(to_run(runs[0]))
         await terminal.settle()
         assert terminal.shows("part of an outage since 13:30:00Z: Probable Microsoft problem")
+        terminal.app.everywhere.do_typed(":outages")
+        await terminal.settle()
+        assert terminal.shows("Tenants      5 of the 5 that ran meanwhile")
+        assert terminal.shows("Last good    2026-03-01 12:00:00Z (1h ago)"), "whole, where the banner has no room"
+        await terminal.press("r")
+        assert terminal.shows("/reason:identity_service_unavailable since:1d")
         checked(north, connection, by="omar")
         terminal.app.ask_standing()
         await terminal.wait_for(lambda: not terminal.shows("problem: 5/5"))
         assert "outage" not in terminal.display()[0]
+        terminal.app.everywhere.do_typed(":outages")
+        await terminal.settle()
+        assert terminal.shows("No outage: ")
 
 
 @pytest.mark.parametrize("width", [30, 60, 77, 120, 300])
