@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, or_, select, text, tr
 from storage.capabilities import CAPABILITIES_OF, Capability, Role
 from storage.database import Database, Transaction
 from storage.errors import Forbidden, NotFound
-from storage.schema import memberships, platform_grants, tenant_tags, tenants, users, workspaces
+from storage.schema import memberships, tenant_tags, tenants, users, workspaces
 from storage.states import ScopeKind
 
 
@@ -270,11 +270,25 @@ class Authority:
         visible = self.may(tx, see, workspace_id, tenant_id) if tenant_id is not None else self.may_enter(workspace_id)
         if not visible:
             raise NotFound(f"{what} does not exist.")
-        refusal = Forbidden(
-            f"{self.who.login} may not do this ({capability.value}).", who_may(tx, capability, workspace_id, tenant_id)
-        )
-        refusal.workspace_id = workspace_id
-        raise refusal
+        raise forbidden(tx, self.who, capability, workspace_id, tenant_id, what=what)
+
+
+def forbidden(
+    tx: Transaction,
+    who: Principal,
+    capability: Capability,
+    workspace_id: int,
+    tenant_id: int | None = None,
+    *,
+    what: str,
+) -> Forbidden:
+    """Makes the refusal of somebody who may see a thing of a workspace, but not do this to it; it says who may."""
+    hint = who_may(tx, capability, workspace_id, tenant_id)
+    refusal = Forbidden(
+        f"{who.login} may not do this ({capability.value}).", hint, who=who, capability=capability.value, what=what
+    )
+    refusal.workspace_id, refusal.tenant_id = workspace_id, tenant_id
+    return refusal
 
 
 def authority(tx: Transaction, who: Principal) -> Authority:
@@ -325,7 +339,7 @@ def require_person(tx: Transaction, who: Principal) -> int:
         found = tx.run(select(users.c.id).where(users.c.id == who.user_id, users.c.is_active)).scalar_one_or_none()
         if found is not None:
             return int(found)
-    raise Forbidden(f"{who.login} is no active user here.", "Ask an Owner to add you again.")
+    raise Forbidden(f"{who.login} is no active user here.", "Ask an Owner to add you again.", who=who)
 
 
 def who_may(tx: Transaction, capability: Capability, workspace_id: int, tenant_id: int | None = None) -> str:
@@ -376,21 +390,3 @@ def who_may_each(
             else "Ask whoever owns the database: nobody in this workspace may."
         )
     return found
-
-
-def has_platform_grant(tx: Transaction, who: Principal, capability: Capability) -> bool:
-    """Says whether the principal holds a capability of the system plane."""
-    if who.user_id is None:
-        return False
-    return (
-        tx.run(
-            select(platform_grants.c.id)
-            .join(users, users.c.id == platform_grants.c.user_id)
-            .where(
-                platform_grants.c.user_id == who.user_id,
-                platform_grants.c.capability == capability.value,
-                users.c.is_active,
-            )
-        ).first()
-        is not None
-    )

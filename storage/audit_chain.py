@@ -67,6 +67,19 @@ def canonical_bytes(
     )
 
 
+def document_of(canonical: bytes) -> dict[str, Any]:
+    """Reads what was hashed; empty when somebody wrote over it: verifying is what says so."""
+    try:
+        return msgspec.json.decode(canonical, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}
+
+
+def detail_of(canonical: bytes) -> dict[str, Any]:
+    """Reads an entry's detail of its bytes."""
+    return document_of(canonical).get("detail") or {}
+
+
 def digest_of(previous_hash: str, canonical: bytes) -> str:
     """Returns the hash of an entry."""
     return hashlib.sha256(previous_hash.encode() + canonical).hexdigest()

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, select
 
 from storage import audit_actions
-from storage.access import Authority, Principal, authority, has_platform_grant, who_may
-from storage.audit_chain import ChainReport, Progress, chain_of, digest_of, verify
+from storage.access import Authority, Principal, authority, forbidden
+from storage.audit_chain import ChainReport, Progress, chain_of, detail_of, digest_of, document_of, verify
 from storage.audit_filters import AuditQuery, conditions_of
 from storage.audit_names import names_of, tenant_names
 from storage.capabilities import PLATFORM_CAPABILITIES, Capability
 from storage.database import Database, Transaction
-from storage.errors import Forbidden, NotFound
+from storage.errors import NotFound
 from storage.pages import Page, Place, SortKey, read_page
 from storage.schema import audit_entries, operation_runs, provider_connections, tenants
+from storage.system_plane import has_platform_grant
 
 __all__ = ["AuditDetail", "AuditEntry", "AuditQuery", "Change", "get", "of_connection", "page", "verify_trail"]
 
@@ -134,12 +134,7 @@ def reach_of(tx: Transaction, who: Principal, workspace_id: int | None) -> list[
         return []
     clause = rights.tenant_clause(workspace_id, Capability.AUDIT_VIEW, audit_entries.c.tenant_id)
     if not _reads_somewhere(tx, rights, workspace_id):
-        refusal = Forbidden(
-            f"{who.login} may not do this ({Capability.AUDIT_VIEW.value}).",
-            who_may(tx, Capability.AUDIT_VIEW, workspace_id),
-        )
-        refusal.workspace_id = workspace_id
-        raise refusal
+        raise forbidden(tx, who, Capability.AUDIT_VIEW, workspace_id, what="The audit trail")
     return [audit_entries.c.tenant_id.is_not(None), clause]
 
 
@@ -173,7 +168,7 @@ def get(db: Database, who: Principal, entry_id: int) -> AuditDetail:
         newer = select(audit_entries.c.id).where(*mine, audit_entries.c.id > entry_id)
         (entry,) = entries_of(tx, (row,))
         canonical = bytes(row.canonical)
-        document = _document(canonical)
+        document = document_of(canonical)
         changes, facts = split_changes(entry.detail)
         return AuditDetail(
             row=entry,
@@ -190,14 +185,6 @@ def get(db: Database, who: Principal, entry_id: int) -> AuditDetail:
             run_id=_there(tx, operation_runs, entry, "run", "run"),
             canonical=canonical.decode("utf-8", errors="replace"),
         )
-
-
-def _document(canonical: bytes) -> dict[str, Any]:
-    """What was hashed, as a document; empty when somebody wrote over it: verifying is what says so."""
-    try:
-        return msgspec.json.decode(canonical, type=dict[str, Any])
-    except msgspec.DecodeError:
-        return {}
 
 
 def _there(tx: Transaction, table: Any, entry: AuditEntry, kind: str, key: str) -> int | None:
@@ -284,7 +271,7 @@ def entries_of(tx: Transaction, rows: Sequence[Any]) -> tuple[AuditEntry, ...]:
     called = tenant_names(tx, workspace_id, {row.tenant_id for row in rows} - {None})
     made = []
     for row in rows:
-        detail = _document(bytes(row.canonical)).get("detail") or {}
+        detail = detail_of(bytes(row.canonical))
         thing = f"{row.target_kind.replace('_', ' ')} {row.target_id}"
         made.append(
             AuditEntry(

@@ -6,6 +6,11 @@ field, and a hint that says what to do next. Neither ever holds a secret or the 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from storage.access import Principal
+
 
 class AtlasError(Exception):
     """Something a person can be told.
@@ -61,11 +66,24 @@ class Forbidden(AtlasError):
     """The principal may see the thing but not do this to it.
 
     Attributes:
+        who: who asked; None when that is not known, and then a refused read is not written down.
+        capability: what it would have taken; empty when it is no capability.
         workspace_id: whose audit trail tells of the refusal; None when it was no workspace's.
+        tenant_id: the tenant it was about; None when about the whole workspace.
+        what: what it was about, as `Connection 12`.
     """
 
     exit_code = 5
     workspace_id: int | None = None
+    tenant_id: int | None = None
+
+    def __init__(
+        self, message: str, hint: str = "", *, who: Principal | None = None, capability: str = "", what: str = ""
+    ) -> None:
+        super().__init__(message, hint)
+        self.who = who
+        self.capability = capability
+        self.what = what
 
 
 class Conflict(AtlasError):

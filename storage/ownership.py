@@ -50,7 +50,7 @@ def require_owner(who: Principal) -> None:
     """
     if who.via != VIA:
         raise Forbidden(
-            f"{who.login} may not do this: it is for whoever owns the database.", "Ask the person who runs it."
+            f"{who.login} may not do this: it is for whoever owns the database.", "Ask the person who runs it.", who=who
         )
 
 

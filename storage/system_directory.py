@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, and_, case, func, select
 
 from storage import filters, runs
-from storage.access import Principal, has_platform_grant
+from storage.access import Principal
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import NotFound
@@ -24,7 +24,7 @@ from storage.schema import connection_permissions, operation_runs, tenants, work
 from storage.schema import provider_connections as pc
 from storage.states import Cloud, ConnectionType, ConsentStatus, TenantLifecycle, VerificationStatus
 from storage.system_directory_filters import IN_USE, IS_DEFAULT, KEYS, conditions_of, lacking, of_workspaces, refused
-from storage.system_plane import require
+from storage.system_plane import has_platform_grant, require
 from storage.tenant_detail import PermissionSummary, permission_summary
 
 COUNT_LIMIT: Final = 10_000

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from storage.access import Principal, WorkspaceMembership, has_platform_grant
+from storage.access import Principal, WorkspaceMembership
 from storage.capabilities import LEAST, PLATFORM_CAPABILITIES, Capability
 from storage.database import Database, Transaction
 from storage.errors import Forbidden, NotFound
@@ -33,6 +33,24 @@ def held(db: Database, who: Principal) -> frozenset[Capability]:
         return frozenset(Capability(value) for value in rows)
 
 
+def has_platform_grant(tx: Transaction, who: Principal, capability: Capability) -> bool:
+    """Says whether the principal holds a capability of the system plane."""
+    if who.user_id is None:
+        return False
+    return (
+        tx.run(
+            select(platform_grants.c.id)
+            .join(users, users.c.id == platform_grants.c.user_id)
+            .where(
+                platform_grants.c.user_id == who.user_id,
+                platform_grants.c.capability == capability.value,
+                users.c.is_active,
+            )
+        ).first()
+        is not None
+    )
+
+
 def require(tx: Transaction, who: Principal, capability: Capability, what: str = "The system directory") -> None:
     """Lets somebody with a platform role pass, or refuses.
 
@@ -52,5 +70,8 @@ def require(tx: Transaction, who: Principal, capability: Capability, what: str =
         raise Forbidden(
             f"{who.login} may not do this ({capability.value}).",
             f"Ask whoever owns the installation for: atlas-tui platform grant {who.login} {capability.value}",
+            who=who,
+            capability=capability.value,
+            what=what,
         )
     raise NotFound(f"{what} does not exist.")

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
-from storage import database, sqlite_copy, sqlite_file
+from storage import database, driver_errors, sqlite_copy, sqlite_file
 from storage.errors import AtlasError, DatabaseError, InvalidInput
 from storage.schema_version import SCHEMA_NUMBER, check_version, schema_of, too_new
 
@@ -218,7 +218,7 @@ def _translated(url: URL) -> Iterator[None]:
     except AtlasError:
         raise
     except exc.DBAPIError as error:
-        raise database.explain(error, url.get_backend_name() == "sqlite") from None
+        raise driver_errors.explain(error, url.get_backend_name() == "sqlite") from None
 
 
 def _scripts() -> Path:

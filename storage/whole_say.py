@@ -65,7 +65,10 @@ def require_whole_say(
     if has_whole_say(tx, who, user_id):
         return
     refusal = Forbidden(
-        f"{who.login} may not {what}.", f"{instead} Whoever owns the database can, with --system.".strip()
+        f"{who.login} may not {what}.",
+        f"{instead} Whoever owns the database can, with --system.".strip(),
+        who=who,
+        what=what[:1].upper() + what[1:],
     )
     refusal.workspace_id = workspace_id
     raise refusal

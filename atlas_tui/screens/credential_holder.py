@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from storage import connections, credential_changes, platform_apps, tenants
 from storage.credentials import CredentialInfo
-from storage.errors import Forbidden
 from storage.retired_keys import Reminder
 from storage.states import Cloud, ConnectionType, CredentialOwner, CredentialSlot
 
@@ -97,10 +96,12 @@ def read_holder(session: Session, owner: CredentialOwner, id: int) -> Holder:
 
 def _app_of(session: Session, workspace_id: int, cloud: Cloud) -> int | None:
     """The platform app of a cloud, of which a workspace has one; None for a reader who does not see the workspace whole."""
-    try:
-        found = platform_apps.of_workspace(session.db, session.who, workspace_id)
-    except Forbidden:
+    from storage.allowance import allowance
+    from storage.capabilities import Capability
+
+    if not allowance(session.db, session.who, Capability.PROVIDER_VIEW, workspace_id).is_allowed:
         return None
+    found = platform_apps.of_workspace(session.db, session.who, workspace_id)
     return next((app.id for app in found if app.cloud is cloud), None)
 
 

@@ -20,6 +20,7 @@ from storage import (
     platform_grants,
     sessions,
     ssh_keys,
+    system_plane,
     tenants,
     workspaces,
 )
@@ -267,7 +268,7 @@ def test_platform_roles_come_from_the_owner_of_the_database_alone(fleet: Any) ->
         platform_grants.grant(fleet.db, BOSS, "sven", Capability.MEMBER_MANAGE)
     sven = Principal(fleet.one(select(users.c.id).where(users.c.login == "sven")), "sven")
     with fleet.db.read() as tx:
-        assert access.has_platform_grant(tx, sven, Capability.PLATFORM_DIRECTORY_VIEW)
+        assert system_plane.has_platform_grant(tx, sven, Capability.PLATFORM_DIRECTORY_VIEW)
     assert access.entered_workspaces(fleet.db, sven) == ()
     platform_grants.revoke(fleet.db, BOSS, "sven", Capability.PLATFORM_DIRECTORY_VIEW)
     with pytest.raises(NotFound):

@@ -277,11 +277,14 @@ ONCE: set[str] = set()
 
 
 READS = {"starting.preview"}
-"""What only reads, though it takes a capability to change things: its refusal is no entry in the trail."""
+"""What only reads, though it takes a capability to change things."""
+
+CHANGES: set[str] = set()
+"""What writes something, though it takes a capability to read."""
 
 
 def _take_in_the_topics() -> None:
-    """Adds `role_cases/*.py`: in each `CASES` (name → what `Case` takes); if need be `ONCE`, `READS`, and `OWN` (tested elsewhere)."""
+    """Adds `role_cases/*.py`: each has `CASES` (name → what `Case` takes), some `ONCE`, `READS`, `CHANGES`, and `OWN` (tested elsewhere)."""
     for path in sorted((Path(__file__).parent / "role_cases").glob("*.py")):
         topic = runpy.run_path(str(path))
         for name, what in topic["CASES"].items():
@@ -289,6 +292,7 @@ def _take_in_the_topics() -> None:
             CASES[name] = Case(*what)
         ONCE.update(topic.get("ONCE", ()))
         READS.update(topic.get("READS", ()))
+        CHANGES.update(topic.get("CHANGES", ()))
         OWN_TESTS.update(topic.get("OWN", {}))
 
 
@@ -366,7 +370,16 @@ def test_whatever_changes_something_is_told_in_the_audit_trail(sqlite_fleet: Any
 REFUSABLE = sorted(
     name
     for name in CASES
-    if CASES[name].capability in ("provider.run", "provider.manage", "member.manage") and name not in READS
+    if name in CHANGES
+    or (
+        CASES[name].capability in ("provider.run", "provider.manage", "member.manage", "alert.manage")
+        and name not in READS
+    )
+)
+READABLE = sorted(
+    name
+    for name, case in CASES.items()
+    if name not in REFUSABLE and Forbidden in {case.expected(login) for login in PEOPLE}
 )
 
 
@@ -388,3 +401,23 @@ def test_a_refused_change_is_written_down(fleet: Any, name: str, monkeypatch: py
     with pytest.raises(NotFound):
         case.call(fleet, fleet.people["zoe"], prepared)
     assert len(fleet.rows(refused)) == 1
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_refused_read_is_written_down_once_an_hour(sqlite_fleet: Any, name: str) -> None:
+    fleet, case = sqlite_fleet, CASES[name]
+    prepared = case.prepare(fleet)
+    login = next(login for login in reversed(PEOPLE) if case.expected(login) is Forbidden)
+    refused = select(audit_entries).where(audit_entries.c.outcome == "refused")
+    for minutes in (0, 0, 59):
+        fleet.clock.advance(minutes=minutes)
+        with pytest.raises(Forbidden):
+            case.call(fleet, fleet.people[login], prepared)
+        with pytest.raises(NotFound):
+            case.call(fleet, fleet.people["zoe"], prepared)
+        (entry,) = fleet.rows(refused)
+        assert (entry.actor, entry.workspace_id, entry.action) == (login, fleet.north, "access.read")
+    fleet.clock.advance(minutes=1)
+    with pytest.raises(Forbidden):
+        case.call(fleet, fleet.people[login], prepared)
+    assert len(fleet.rows(refused)) == 2

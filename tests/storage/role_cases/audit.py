@@ -49,3 +49,5 @@ CASES = {
         lambda f, who, _: audit_trail.of_connection(f.db, who, _contoso(f)),
     ),
 }
+
+CHANGES = {"audit_export.begin"}
