@@ -16,15 +16,15 @@ from storage.access import WORKER, Principal, authority
 from storage.batch_starting import CHUNK, advance, lock_open, untried
 from storage.batch_tallies import Tally, members
 from storage.batches import find, may_cancel
-from storage.completing import complete
+from storage.completing import cancel_each
 from storage.consequences import count as in_words
 from storage.database import Database, Transaction
 from storage.errors import Conflict
 from storage.gate import lock_connections
 from storage.schema import notifications, operation_runs, run_batch_members, run_batches
-from storage.states import BatchClass, NotificationKind, RunOutcome, RunStatus, Topic
+from storage.states import BatchClass, NotificationKind, RunStatus, Topic
 
-STOPPED_AT_ONCE: Final = 30
+STOPPED_AT_ONCE: Final = 250
 """Runs that one transaction ends: each has its own entry in the trail, and the next run of its connection gets its turn."""
 
 UNTRIED_AT_ONCE: Final = 500
@@ -152,7 +152,7 @@ def _to_stop(tx: Transaction, batch: Row[Any], limit: int) -> list[Row[Any]]:
     run = operation_runs.c
     return list(
         tx.run(
-            select(run.id, run.connection_id, run.status)
+            select(run.id, run.connection_id)
             .where(
                 run.workspace_id == batch.workspace_id,
                 _UNFINISHED,
@@ -166,28 +166,24 @@ def _to_stop(tx: Transaction, batch: Row[Any], limit: int) -> list[Row[Any]]:
 
 
 def _stop_some(tx: Transaction, batch_id: int) -> bool:
+    """Ends what waits or is queued, and asks what runs; what was claimed in between is asked as well."""
     batch = lock_open(tx, batch_id)
     if batch is None:
         return False
-    by = Principal(None, batch.cancel_requested_by, via="system")
     found = _to_stop(tx, batch, STOPPED_AT_ONCE)
-    held = {row.id for row in lock_connections(tx, [row.connection_id for row in found])} if found else set()
-    stopped = 0
-    for row in sorted(found, key=lambda row: row.connection_id):
-        if row.connection_id not in held:
-            continue
-        guard = [operation_runs.c.status.in_([RunStatus.WAITING.value, RunStatus.QUEUED.value])]
-        why = f"Cancelled by {batch.cancel_requested_by} with batch {batch_id}."
-        done = complete(tx, by, row.id, guard, RunOutcome.CANCELLED, reason_code="cancelled", reason_sentence=why)
-        if done is None:
-            tx.run(
-                update(operation_runs)
-                .where(operation_runs.c.id == row.id, operation_runs.c.status == RunStatus.RUNNING.value)
-                .values(cancel_requested_at=tx.now(), cancel_requested_by=batch.cancel_requested_by)
-            )
-        stopped += 1
+    held = {row.id for row in lock_connections(tx, sorted({row.connection_id for row in found}))} if found else set()
+    mine = [row.id for row in found if row.connection_id in held]
+    if not mine:
+        return False
+    by = Principal(None, batch.cancel_requested_by, via="system")
+    cancel_each(tx, by, mine, f"Cancelled by {batch.cancel_requested_by} with batch {batch_id}.")
+    tx.run(
+        update(operation_runs)
+        .where(operation_runs.c.id.in_(mine), operation_runs.c.status == RunStatus.RUNNING.value)
+        .values(cancel_requested_at=tx.now(), cancel_requested_by=batch.cancel_requested_by)
+    )
     tx.touch(Topic.BATCHES, Topic.RUNS)
-    return stopped > 0
+    return True
 
 
 def _is_over(tx: Transaction, batch_id: int) -> bool:

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 
 from storage import alert_noting, audit, breakers, connection_operations, operations, reasons
 from storage.access import Principal
 from storage.database import Transaction
 from storage.errors import InvalidInput
 from storage.failures import Failure, clean_text
-from storage.schema import notifications, operation_runs, tenants
+from storage.schema import ACTIVE_RUN, WAITING_RUN, notifications, operation_runs, tenants
 from storage.states import NotificationKind, RunCause, RunOutcome, RunStatus, Topic
 
-_TOLD_CAUSES = (RunCause.PERSON.value, RunCause.RETRY.value)
+CANCELLED: Final = "cancelled"
+"""The reason code of a run that somebody cancelled."""
+
+_TOLD_CAUSES: Final = (RunCause.PERSON.value, RunCause.RETRY.value)
 
 
 def complete(
@@ -63,13 +66,7 @@ def complete(
         update(operation_runs)
         .where(operation_runs.c.id == run_id, *guard)
         .values(
-            status=RunStatus.COMPLETED.value,
-            outcome=outcome.value,
-            completed_at=now,
-            lease_until=None,
-            waiting_until=None,
-            not_before=None,
-            phase=None,
+            **_ended(outcome, now),
             reason_code=reason_code,
             reason_sentence=sentence,
             summary_counts=dict(summary_counts or {}),
@@ -80,6 +77,65 @@ def complete(
     if row is None:
         return None
     check_summary_keys(row.type, summary_counts or {})
+    _tell(tx, who, row, now)
+    promote_next(tx, row.connection_id, now)
+    tx.touch(Topic.RUNS, Topic.CONNECTIONS)
+    return row
+
+
+def cancel_each(tx: Transaction, who: Principal, run_ids: Sequence[int], sentence: str) -> list[Row[Any]]:
+    """Cancels those of some runs that wait or are queued, each as `complete` would, in a few statements however many they are.
+
+    Args:
+        tx: a write transaction that holds their connections' locks.
+        who: who cancels them.
+        run_ids: which runs, 500 at most.
+        sentence: why.
+
+    Returns:
+        The completed rows, by id; those that run by now or are over are not among them.
+    """
+    now = tx.now()
+    own = reasons.find(CANCELLED).sentence
+    rows = tx.run(
+        update(operation_runs)
+        .where(
+            operation_runs.c.id.in_(list(run_ids)),
+            operation_runs.c.status.in_([RunStatus.WAITING.value, RunStatus.QUEUED.value]),
+        )
+        .values(
+            **_ended(RunOutcome.CANCELLED, now),
+            reason_code=CANCELLED,
+            reason_sentence=clean_text(sentence, own, limit=1000),
+            summary_counts={},
+            failures=[],
+        )
+        .returning(*operation_runs.c)
+    ).all()
+    cancelled = sorted(rows, key=lambda row: row.id)
+    for row in cancelled:
+        _tell(tx, who, row, now)
+    if cancelled:
+        promote_each(tx, [row.connection_id for row in cancelled], now)
+        tx.touch(Topic.RUNS, Topic.CONNECTIONS)
+    return cancelled
+
+
+def _ended(outcome: RunOutcome, now: datetime) -> dict[str, Any]:
+    """What every run's end writes: nobody holds it, and it waits for nothing."""
+    return {
+        "status": RunStatus.COMPLETED.value,
+        "outcome": outcome.value,
+        "completed_at": now,
+        "lease_until": None,
+        "waiting_until": None,
+        "not_before": None,
+        "phase": None,
+    }
+
+
+def _tell(tx: Transaction, who: Principal, row: Row[Any], now: datetime) -> None:
+    """Tells everybody who is told of every run's end; each of them knows which ends are none of their business."""
     _notify(tx, row, now)
     breakers.note_completed(tx, row)
     connection_operations.note_completed(tx, row)
@@ -92,11 +148,8 @@ def complete(
         target_id=row.connection_id,
         workspace_id=row.workspace_id,
         tenant_id=row.tenant_id,
-        detail={"run": row.id, "type": row.type, "outcome": outcome.value, "reason": reason_code},
+        detail={"run": row.id, "type": row.type, "outcome": row.outcome, "reason": row.reason_code},
     )
-    promote_next(tx, row.connection_id, now)
-    tx.touch(Topic.RUNS, Topic.CONNECTIONS)
-    return row
 
 
 def check_summary_keys(operation_type: str, counts: Mapping[str, int]) -> None:
@@ -115,34 +168,27 @@ def promote_next(tx: Transaction, connection_id: int, now: datetime) -> int | No
 
     The caller holds the connection's lock, so nobody else can make a run active meanwhile.
     """
-    active = tx.run(
-        select(operation_runs.c.id).where(
-            operation_runs.c.connection_id == connection_id,
-            operation_runs.c.status.in_([RunStatus.QUEUED.value, RunStatus.RUNNING.value]),
-        )
-    ).first()
-    if active is not None:
-        return None
+    return promote_each(tx, [connection_id], now).get(connection_id)
+
+
+def promote_each(tx: Transaction, connection_ids: Sequence[int], now: datetime) -> dict[int, int]:
+    """Does what `promote_next` does on each of some connections (500 at most), in one statement. Returns the queued runs by connection."""
+    run, mine = operation_runs.c, operation_runs.c.connection_id.in_(sorted(set(connection_ids)))
     oldest = (
-        select(operation_runs.c.id)
-        .where(
-            operation_runs.c.connection_id == connection_id,
-            operation_runs.c.status == RunStatus.WAITING.value,
-            or_(operation_runs.c.not_before.is_(None), operation_runs.c.not_before <= now),
-        )
-        .order_by(operation_runs.c.id)
-        .limit(1)
-        .scalar_subquery()
+        select(func.min(run.id))
+        .where(mine, WAITING_RUN, or_(run.not_before.is_(None), run.not_before <= now))
+        .group_by(run.connection_id)
     )
+    busy = select(run.connection_id).where(mine, ACTIVE_RUN)
     promoted = tx.run(
         update(operation_runs)
-        .where(operation_runs.c.id == oldest, operation_runs.c.status == RunStatus.WAITING.value)
+        .where(run.id.in_(oldest), run.status == RunStatus.WAITING.value, run.connection_id.not_in(busy))
         .values(status=RunStatus.QUEUED.value, not_before=None, queued_at=now)
-        .returning(operation_runs.c.id)
-    ).scalar_one_or_none()
-    if promoted is not None:
+        .returning(run.id, run.connection_id)
+    ).all()
+    if promoted:
         tx.touch(Topic.RUNS, Topic.CONNECTIONS)
-    return promoted
+    return {row.connection_id: row.id for row in promoted}
 
 
 def _notify(tx: Transaction, row: Row[Any], now: datetime) -> None:
