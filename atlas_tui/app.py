@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 DRAFT_SECONDS: Final = 3.0
 """How long the end of the program waits for drafts to be written."""
 
+OTHER_SCREENS_AFTER: Final = 0.5
+"""Seconds after which the screens that are not seen yet are imported: the rows of the first one go before."""
+
 TICK_SECONDS: Final = 5.0
 """How often ages and the workers are looked at. Paints nothing unless something reads differently."""
 
@@ -211,18 +214,19 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.call_after_refresh(self.open_database)
 
     def open_database(self) -> None:
-        """Open it in a worker thread, and import the screens there too."""
+        """Open it in a worker thread, and import the first screen there too."""
 
         def work() -> Session:
             session = self._opener()
             from atlas_tui.screens import navigation
 
-            navigation.import_screens()
+            navigation.import_screen(navigation.first_view(session))
             return session
 
         self.ask("open", work, self._opened, self._not_opened)
 
     def _not_opened(self, error: AtlasError) -> None:
+        gc.enable()
         # Somebody may have quit meanwhile: then no screen is left.
         if self.screen_stack and isinstance(self.screen, OpeningScreen):
             self.screen.show_error(error)
@@ -235,6 +239,16 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         remind_of_drafts(self)
         remind_of_onboardings(self)
         self.mailbox.look()
+        self.set_timer(OTHER_SCREENS_AFTER, self._import_the_others)
+
+    def _import_the_others(self) -> None:
+        from atlas_tui.screens.navigation import import_screens
+
+        def failed(error: AtlasError) -> None:
+            gc.enable()
+            self.flash(str(error), "bad")
+
+        self.ask("screens", import_screens, lambda _: settle_memory(), failed)
 
     def _opened(self, session: Session) -> None:
         from atlas_tui.screens.navigation import Navigation
@@ -247,9 +261,6 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.call_next(self._enter_first)
         if self.worker is not None:
             self.ask("worker", self.worker.start_or_explain, self._worker_started, self._worker_failed)
-        # What is loaded by now stays: the collector need not look at it again, and its pauses would be seen.
-        gc.collect()
-        gc.freeze()
 
     def _worker_started(self, _: None) -> None:
         self.show_status()
@@ -397,3 +408,9 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         """Textual ends the app with something to print, such as an error in a style sheet; only its kind is told."""
         kinds: Iterable[str] = (type(renderable).__name__ for renderable in renderables)
         self._say_fault(RuntimeError(", ".join(kinds)))
+
+
+def settle_memory() -> None:
+    """What is loaded by now stays: the collector, which starting switched off, need not look at it, and its pauses would be seen."""
+    gc.freeze()
+    gc.enable()

@@ -17,6 +17,7 @@ from storage.capabilities import Capability
 
 if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
+    from atlas_tui.session import Session
 
 _CLASSES: Final = {
     View.ATTENTION: ("attention", "AttentionScreen"),
@@ -67,10 +68,22 @@ FIRST: Final = View.ATTENTION
 Pin = tuple[int, str]
 
 
+def import_screen(view: View) -> None:
+    """Import the screen of a view and what it needs of storage. Takes a while; for a worker thread."""
+    importlib.import_module(f"atlas_tui.screens.{_CLASSES[view][0]}")
+
+
 def import_screens() -> None:
-    """Import every screen and what it needs of storage. Takes a while; for a worker thread."""
-    for module, _ in _CLASSES.values():
-        importlib.import_module(f"atlas_tui.screens.{module}")
+    """Import every screen: the first use of none shall be slower than the next. For a worker thread, once something can be read."""
+    for view in _CLASSES:
+        import_screen(view)
+
+
+def first_view(session: Session) -> View:
+    """Where one begins: platform staff who may enter no workspace, on the system plane."""
+    if session.workspaces:
+        return FIRST
+    return View.SYSTEM if Capability.PLATFORM_DIRECTORY_VIEW in session.platform else View.SYSTEM_RUNS
 
 
 class Navigation:
@@ -109,11 +122,8 @@ class Navigation:
 
     @property
     def first(self) -> View:
-        """Where one begins: platform staff who may enter no workspace, on the system plane."""
-        session = self._app.session
-        if session.workspaces:
-            return FIRST
-        return View.SYSTEM if Capability.PLATFORM_DIRECTORY_VIEW in session.platform else View.SYSTEM_RUNS
+        """Where one begins."""
+        return first_view(self._app.session)
 
     async def start(self) -> None:
         """Go to the first view, instead of the opening screen."""

@@ -4,6 +4,8 @@ Promise: each asks first; what is not possible is there, dimmed, with the reason
 only be mended.
 
 Must not know: how the list of problems looks.
+
+What an action needs is imported when it is done: this is part of the first screen, which shall be there soon.
 """
 
 from __future__ import annotations
@@ -12,15 +14,10 @@ from typing import Final
 
 from atlas_tui.commands import REGISTRY
 from atlas_tui.links import Link, View, to_connection, to_consent, to_platform_app, to_problem
-from atlas_tui.screens.acknowledge_form import AcknowledgeProblem
-from atlas_tui.screens.connection_actions import ask_first
-from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.frame import AtlasScreen
-from atlas_tui.screens.starting_many import StartMany
 from atlas_tui.widgets.menu import Menu, MenuItem
 from storage import attention_members, operations, reasons
 from storage.attention import Problem
-from storage.batch_selection import Selection
 from storage.capabilities import CAPABILITIES_OF, Capability
 from storage.consequences import Consequences, count
 from storage.reasons import Category
@@ -76,6 +73,9 @@ class ProblemActs(AtlasScreen):
         """Start a check on all that have it."""
         if (problem := self._may("check_problem")) is None:
             return
+        from atlas_tui.screens.starting_many import StartMany
+        from storage.batch_selection import Selection
+
         session, where = self.session, self.session.workspace.workspace_id
         check = operations.find(operations.CONNECTION_CHECK)
 
@@ -91,6 +91,9 @@ class ProblemActs(AtlasScreen):
 
     def command_acknowledge(self) -> None:
         """Acknowledge it, in a form."""
+        from atlas_tui.screens.acknowledge_form import AcknowledgeProblem
+        from atlas_tui.screens.form_opening import open_form
+
         if (problem := self._may("acknowledge")) is not None:
             open_form(self.atlas, AcknowledgeProblem(problem.id))
 
@@ -98,6 +101,8 @@ class ProblemActs(AtlasScreen):
         """Take every acknowledgement of it back."""
         if (problem := self._may("unacknowledge")) is None:
             return
+        from atlas_tui.screens.connection_actions import ask_first
+
         session, where = self.session, self.session.workspace.workspace_id
         sentences = (f"It shows again for everybody, on {count(problem.acknowledged, 'connection')}.",)
         ask_first(
