@@ -18,7 +18,9 @@ from atlas_tui.screens.collected_kinds import ROLES
 from atlas_tui.screens.collected_page import CollectedPage
 from atlas_tui.screens.collected_reading import read_collector
 from atlas_tui.screens.copying import copy_json
-from atlas_tui.screens.roles_text import ASSIGNMENT_COLUMNS, RolesRead, difference_lines, finding_lines
+from atlas_tui.screens.form_definition import Handout
+from atlas_tui.screens.handout import HandoutScreen
+from atlas_tui.screens.roles_text import ASSIGNMENT_COLUMNS, RolesRead, difference_lines, finding_lines, links_of
 from atlas_tui.screens.sectioned import Reader, SectionedPage
 from atlas_tui.widgets.table_messages import ListTexts
 from atlas_tui.widgets.virtual_table import VirtualTable
@@ -120,6 +122,16 @@ class RolesScreen(CollectedPage, SectionedPage[Section]):
         """The scan."""
         shown = None if self.read is None else self.read.report
         return None if shown is None else to_run(shown.run_id)
+
+    def command_copy_id(self) -> None:
+        """Copy the tenant's GUID, or one of the addresses that the findings name."""
+        report = None if self.read is None or self.section is not Section.FINDINGS else self.read.report
+        links = () if report is None else links_of(report)
+        if not links:
+            super().command_copy_id()
+            return
+        texts = (("Entra tenant id", self.read.collector.tenant.entra_tenant_id), *links)
+        self.app.push_screen(HandoutScreen(Handout("Copy", (), texts)))
 
     def command_copy_json(self) -> None:
         """Copy the report as JSON."""

@@ -101,8 +101,17 @@ def _of_kind(code: str, findings: Sequence[RoleFinding], width: int) -> list[Lin
         lines += wrapped(finding.sentence, width, indent=3)
     if known is not None:
         lines += wrapped(known.advice, width, indent=3, style="muted")
-        lines += wrapped(known.link, width, indent=3, style="muted")
+        lines += wrapped(f"{known.link} (y copies)", width, indent=3, style="muted")
     return lines
+
+
+def links_of(report: RoleReport) -> tuple[tuple[str, str], ...]:
+    """Where to read on about each kind of finding of a report: the kinds, and the address; an address once."""
+    titles: dict[str, list[str]] = {}
+    for code in dict.fromkeys(finding.code for finding in report.findings):
+        if (known := CODES.get(code)) is not None:
+            titles.setdefault(known.link, []).append(known.title)
+    return tuple((", ".join(of), link) for link, of in titles.items())
 
 
 def difference_lines(read: RolesRead, times: Times, width: int) -> list[Line]:

@@ -17,7 +17,7 @@ from textual.binding import Binding, BindingsMap
 from atlas_tui.badges import fix_by
 from atlas_tui.cells import Line, Part
 from atlas_tui.keymap import Keymap, key_word, textual_key
-from atlas_tui.screens.leaflet import Leaflet
+from atlas_tui.screens.leaflet import Leaflet, numbered
 from atlas_tui.screens.prose import heading, wrapped
 from storage import runbooks
 from storage.reasons import Reason
@@ -104,13 +104,15 @@ class RunbookScreen(Leaflet[str]):
     def lines(self, width: int) -> list[Line]:
         """The runbook as lines."""
         lines: list[Line] = []
+        keys = {text: number for number, (_, text) in enumerate(self.copied(), 1)}
         for section in self.runbook.sections:
-            lines += [heading(section.title), *_items(section, width), ()]
+            lines += [heading(section.title), *_items(section, keys, width), ()]
         return lines[:-1]
 
     def copied(self) -> Sequence[tuple[str, str]]:
-        """The commands."""
-        return tuple((command, command) for command in self.runbook.commands)
+        """The commands, and where to read on."""
+        link = self.runbook.reason.link
+        return tuple((text, text) for text in (*self.runbook.commands, *((link,) if link else ())))
 
     def more_keys(self) -> str:
         """Help again."""
@@ -121,10 +123,13 @@ class RunbookScreen(Leaflet[str]):
         self.dismiss(KEYS)
 
 
-def _items(section: Section, width: int) -> list[Line]:
+def _items(section: Section, keys: Mapping[str, int], width: int) -> list[Line]:
+    """A section's items; in front of what a key copies, that key."""
     lines: list[Line] = []
     for number, item in enumerate(section.items, 1):
-        mark = "" if section.shape is Shape.TEXT else "- " if section.shape is Shape.LIST else f"{number} "
+        is_copied = item in keys and section.shape in (Shape.COMMANDS, Shape.TEXT)
+        mark = {Shape.LIST: "- ", Shape.STEPS: f"{number} "}.get(section.shape, "")
+        mark = numbered(keys[item]).text if is_copied else mark
         style = "strong" if section.shape is Shape.COMMANDS else ""
         first, *more = wrapped(item, width, indent=1 + len(mark), style=style)
         lines += [(Part(f" {mark}", "info"), *first[1:]), *more]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich.cells import get_character_cell_size
 
 from atlas_tui.cells import width_of
@@ -27,13 +29,21 @@ def wrap(text: str, width: int) -> list[str]:
     return [*lines, line] if line else lines
 
 
+_JOINTS: Final = "/?&=-_.,;:|"
+"""Characters behind which an address or a path may be broken."""
+
+
 def _chop(word: str, width: int) -> list[str]:
+    """A word in pieces that fit: broken behind a joint in the second half of the line where there is one, as in `https://host/path/`."""
     pieces, piece, size = [], "", 0
     for character in word:
         cells = get_character_cell_size(character)
         if piece and size + cells > width:
-            pieces.append(piece)
-            piece, size = "", 0
+            joint = max(piece.rfind(joint) for joint in _JOINTS) + 1
+            at = joint if joint > len(piece) // 2 else len(piece)
+            pieces.append(piece[:at])
+            piece = piece[at:]
+            size = width_of(piece)
         piece += character
         size += cells
     return [*pieces, piece]

@@ -15,6 +15,7 @@ from atlas_tui.links import View
 from storage import finishing
 from storage.finishing import RunResult
 from storage.operations import ADMIN_ROLES_SCAN
+from storage.role_finding_codes import CODES
 from storage.roles_publishing import CollectedRoles, RoleAssignment, RoleFinding
 
 CONTOSO = "Contoso Ltd"
@@ -68,7 +69,12 @@ async def test_a_tenants_page_has_findings_then_the_difference_then_who_holds_wh
         assert terminal.shows("! Guest in a privileged role")
         assert terminal.shows("Eve is a guest and holds Global Administrator.")
         assert terminal.shows("Give the person an account of this tenant")
+        assert terminal.shows("role-based-access-control/"), "an address is broken behind a slash"
         assert fits(terminal)
+        await terminal.press("y", "2")
+        assert terminal.app.clipboard == CODES["guest_privileged"].link
+        await terminal.press("1", "escape")
+        assert terminal.app.clipboard == "8a3c1f0e-0000-4000-8000-000000000001"
         await terminal.press("]")
         assert terminal.shows("+ Global Administrator  Eve (guest, active)")
         assert terminal.shows("+ Global Administrator  Mia (user, eligible) through a group")

@@ -82,3 +82,6 @@ def test_every_runbook_fits_eighty_columns() -> None:
         screen = RunbookScreen(Subject(code), resolve({}))
         for width in (40, 76):
             assert all(sum(width_of(part.text) for part in line) <= width for line in screen.lines(width)), code
+        if link := reasons.find(code).link:
+            assert screen.copied()[-1] == (link, link), "a key copies it, since it may be broken on the screen"
+            assert f" {len(screen.copied())} https:" in whole(screen)
