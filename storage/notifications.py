@@ -1,8 +1,9 @@
 """Notifications: what a person is told once about what they started. They are written where a run or a batch completes, nowhere else.
 
-Promise: they are their receiver's alone, whatever anybody's role; one about what the receiver may not see any more is left out. Whether one
-was read is nobody else's business, so marking is neither audited nor refused. Counting stops at `COUNT_LIMIT`, and what is old enough is
-deleted by the workers, so that neither grows with the fleet.
+Promise: they are their receiver's alone, whatever anybody's role; one about what the receiver may not see any more is left out, and one
+about an end that the receiver has waited for and seen is read. Whether one was read is nobody else's business, so marking is neither
+audited nor refused. Counting stops at `COUNT_LIMIT`, and what is old enough is deleted by the workers, so that neither grows with the
+fleet.
 """
 
 from __future__ import annotations
@@ -161,6 +162,28 @@ def mark_read(db: Database, who: Principal, ids: Collection[int]) -> int:
         chosen = notifications.c.id.in_(wanted[start : start + CHUNK])
         marked += db.write(lambda tx, which=chosen: _mark(tx, who, which))  # type: ignore[misc]
     return marked
+
+
+def mark_seen(db: Database, who: Principal, *, run_ids: Collection[int] = (), batch_ids: Collection[int] = ()) -> int:
+    """Marks as read what tells the principal of the end of these runs and batches, because they have just seen it themselves.
+
+    Args:
+        db: the database.
+        who: who has waited for them.
+        run_ids: runs that have ended, at most `CHUNK`.
+        batch_ids: batches that have ended, at most `CHUNK`.
+
+    Returns:
+        How many were unread; 0 also when nothing tells them, such as of runs that somebody else has started.
+
+    Raises:
+        Forbidden: who asks is no active user any more.
+    """
+    about = or_(notifications.c.run_id.in_(sorted(run_ids)), notifications.c.batch_id.in_(sorted(batch_ids)))
+    own = notifications.c.user_id == (who.user_id or 0)
+    with db.read() as tx:
+        ids = tx.run(select(notifications.c.id).where(own, notifications.c.read_at.is_(None), about)).scalars().all()
+    return mark_read(db, who, ids)
 
 
 def mark_all_read(db: Database, who: Principal, text: str = "") -> int:

@@ -22,7 +22,16 @@ from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
 from atlas_tui.headless.rows import all_rows
 from atlas_tui.headless.running import SHORT_NAMES
-from storage import batch_ending, batch_previews, batch_starting, batches, connections, operations, workers
+from storage import (
+    batch_ending,
+    batch_previews,
+    batch_starting,
+    batches,
+    connections,
+    notifications,
+    operations,
+    workers,
+)
 from storage.batch_previews import DryRun
 from storage.batch_selection import Selection
 from storage.batches import BatchRow, BatchStatus
@@ -193,6 +202,7 @@ def _follow(here: Opened, batch_id: int, options: argparse.Namespace) -> int:
                 batch_ending.go_on(here.db, batch_id)
                 status = batches.status(here.db, here.who, batch_id)
                 if status.row.completed_at is not None:
+                    notifications.mark_seen(here.db, here.who, batch_ids=[batch_id])
                     break
                 line.show(_progress(status.row))
             if time.monotonic() >= until:

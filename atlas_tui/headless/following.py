@@ -17,7 +17,7 @@ from atlas_tui.cells import cut, plain
 from atlas_tui.headless.opening import Opened
 from atlas_tui.screens.prose import Times
 from atlas_tui.screens.run_text import progress_bar, progress_words
-from storage import runs
+from storage import notifications, runs
 from storage.feed import ChangeFeed
 from storage.runs import RunDetail, RunRow
 from storage.states import RunStatus
@@ -74,7 +74,7 @@ def state_words(row: RunRow, now: datetime) -> str:
 
 
 def follow(here: Opened, run_id: int, timeout: float, *, line: Following | None = None) -> RunDetail | None:
-    """Waits until a run has ended.
+    """Waits until a run has ended. Whoever has waited for it need not read in the inbox that it has.
 
     Args:
         here: the command's surroundings.
@@ -96,6 +96,7 @@ def follow(here: Opened, run_id: int, timeout: float, *, line: Following | None 
             if feed.poll():
                 detail = runs.get(here.db, here.who, run_id)
                 if detail.row.status is RunStatus.COMPLETED:
+                    notifications.mark_seen(here.db, here.who, run_ids=[run_id])
                     return detail
                 line.show(state_words(detail.row, _now(here)))
             if time.monotonic() >= until:

@@ -10,7 +10,8 @@ from atlas_tui.headless import exit_codes
 from atlas_tui.headless.following import follow
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import write_json, write_line
-from storage import cancelling, connections, operations, reasons, reports, runs, starting, workers
+from atlas_tui.headless.step_table import hanging, step_lines, terminal_width
+from storage import cancelling, connections, notifications, operations, reasons, reports, runs, starting, workers
 from storage.runs import RunDetail
 from storage.starting import AlreadyRunning, Blocked, ScopeBusy, Started, StartResult
 from storage.states import RunStatus
@@ -66,6 +67,7 @@ def watch(options: argparse.Namespace) -> int:
     with opened(options.config, options.workspace) as here:
         detail = runs.get(here.db, here.who, options.run)
         if detail.row.status is RunStatus.COMPLETED:
+            notifications.mark_seen(here.db, here.who, run_ids=[options.run])
             return _tell(here, detail, options.json)
         return _follow(here, options.run, options)
 
@@ -162,11 +164,13 @@ def _tell(here: Opened, detail: RunDetail, as_json: bool) -> int:
         f"lifecycle {'enabled' if connection.is_enabled else 'disabled'}, consent {connection.consent_status.value}, "
         f"verification {connection.verification_status.value}"
     )
+    width = terminal_width()
+    lines: list[str] = []
     if row.reason_code:
-        write_line(f"why        {row.reason_code}: {row.reason_sentence}")
-        write_line(f"next step  {reasons.find(row.reason_code).next_step}")
-    for step in report.steps if report else detail.steps:
-        write_line(f"  {step.status.value:5} {step.label:24} {step.sentence}")
+        lines += hanging("why        ", f"{row.reason_code}: {row.reason_sentence}", width)
+        lines += hanging("next step  ", reasons.find(row.reason_code).next_step, width)
+    for line in (*lines, *step_lines(report.steps if report else detail.steps, width)):
+        write_line(line)
     if report is None and detail.summary_counts:
         write_line("  ".join(f"{key} {count:,}" for key, count in detail.summary_counts.items()))
     return exit_codes.OUTCOME[row.outcome]

@@ -10,7 +10,7 @@ from typing import Final
 
 from atlas_tui.headless.following import Following
 from atlas_tui.headless.opening import Opened
-from storage import runs, workers
+from storage import notifications, runs, workers
 from storage.consequences import count
 from storage.feed import ChangeFeed
 from storage.states import RunStatus
@@ -19,7 +19,10 @@ _LOOK_EVERY: Final = 0.2
 
 
 def wait_for(here: Opened, run_ids: Sequence[int], timeout: float) -> bool:
-    """Waits until all these runs have completed, and says on a terminal how many have. Returns False when the time was over before that."""
+    """Waits until all these runs have completed, and says on a terminal how many have. Returns False when the time was over before that.
+
+    Whoever has waited for them need not read in the inbox that they have.
+    """
     left, line = set(run_ids), Following(sys.stderr)
     total = len(left)
 
@@ -27,6 +30,7 @@ def wait_for(here: Opened, run_ids: Sequence[int], timeout: float) -> bool:
         for run_id in sorted(left):
             if runs.get(here.db, here.who, run_id).row.status is RunStatus.COMPLETED:
                 left.discard(run_id)
+                notifications.mark_seen(here.db, here.who, run_ids=[run_id])
         line.show(f"{total - len(left)} of {count(total, 'run')} ended")
         return not left
 

@@ -16,7 +16,7 @@ import pytest
 from atlas_tui.headless.following import Following, state_words
 from atlas_tui.headless.opening import opened
 from atlas_tui.headless.running import SHORT_NAMES
-from atlas_tui.headless.waiting import wait_for
+from atlas_tui.headless.waiting import wait_for, wait_until
 from storage import access, dispatching, finishing, leases, runs
 from storage.database import Database, open_database
 from storage.feed import ChangeFeed
@@ -96,6 +96,22 @@ def test_a_run_that_somebody_started_is_watched_and_one_that_has_ended_is_told_a
     assert f"#{run} Admin roles scan of Contoso: partially_succeeded" in said.out
     assert atlas("watch", run, "--json").json["run"]["row"]["outcome"] == "partially_succeeded"
     atlas.refuses("watch", "4711", code=4, says=("4711",))
+
+
+def test_whoever_has_waited_for_an_end_finds_it_read_in_the_inbox(atlas: Any) -> None:
+    number = ready(atlas)
+    with a_worker(atlas):
+        assert atlas("start", "roles", number, "--wait").code == 20
+        assert atlas("bulk", "start", "check", "--connections", number, "--yes", "--wait").code == 0
+        unseen = atlas("start", "directory", number, "--no-wait", "--json").json["run"]["id"]
+        with opened(atlas.config, None) as here:
+            assert wait_until(here, lambda: runs.get(here.db, here.who, unseen).row.status is RunStatus.COMPLETED, 60)
+    inbox = atlas("notifications", "list", "--json").json
+    assert [(row["run_id"], row["read_at"] is not None) for row in inbox][:2] == [(unseen, False), (None, True)]
+    assert len(inbox) == 3
+    assert inbox[2]["read_at"] is not None
+    assert atlas("watch", str(unseen)).code == 20
+    assert atlas("notifications", "list", "--unread", "--json").json == []
 
 
 def test_ctrl_c_stops_following_and_says_that_the_run_goes_on(atlas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
