@@ -55,9 +55,36 @@ def principal(db: Database) -> Principal:
         if _key_id is not None:
             sessions.refused(db, f"key {_key_id}", "ssh", error.message)
         else:
-            account = access.account_of(db)
-            sessions.refused(db, account.login, account.via, error.message)
+            _turn_away_account(db, error)
         raise
+
+
+def owner(db: Database) -> Principal:
+    """Whoever owns the database, if that is who started this process. Blocks; not for the event loop.
+
+    Raises:
+        Forbidden: It is somebody else, or came in through a forced command. The trail says so.
+        DatabaseError: The database cannot be asked.
+    """
+    from storage import ownership
+
+    try:
+        forbid_owning()
+    except Forbidden as error:
+        turned_away(db, principal(db), error)
+        raise
+    try:
+        return ownership.database_owner(db)
+    except Forbidden as error:
+        _turn_away_account(db, error)
+        raise
+
+
+def _turn_away_account(db: Database, why: Forbidden) -> None:
+    from storage import access, sessions
+
+    account = access.account_of(db)
+    sessions.refused(db, account.login, account.via, why.message)
 
 
 def can_suspend() -> bool:

@@ -27,7 +27,7 @@ def database_owner(db: Database) -> Principal:
     """Returns the principal of whoever owns the database, if that is who runs this process.
 
     Raises:
-        Forbidden: it is somebody else. Written to no trail: nobody has asked for anything yet.
+        Forbidden: it is somebody else. Who asks for the process writes it down (`sessions.refused`).
     """
     if not _owns(db):
         raise Forbidden(

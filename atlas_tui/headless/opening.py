@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atlas_tui import keyboard
-from storage import access, ownership
+from storage import access
 from storage.access import Principal, WorkspaceMembership
 from storage.configuration import Settings, load
 from storage.database import Database, open_database
@@ -91,11 +91,10 @@ def opened_by_owner(config: Path | None) -> Iterator[tuple[Database, Principal]]
         DatabaseError: the database cannot be used.
         Forbidden: the account does not own the database, or the person only came in through it (a forced command).
     """
-    keyboard.forbid_owning()
     settings = load(config)
     db = open_database(settings.database, shared=settings.shared)
     try:
-        yield db, ownership.database_owner(db)
+        yield db, keyboard.owner(db)
     finally:
         db.close()
 

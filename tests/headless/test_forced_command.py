@@ -333,6 +333,7 @@ def test_a_member_does_not_become_the_database_s_owner_by_asking_for_it(
         monkeypatch.setenv("SSH_ORIGINAL_COMMAND", asked.format(me=ACCOUNT))
         refused = atlas("session", "--key", str(added["id"]), stdin=f"{other}\n".encode())
     is_refused(refused, 5, "whoever owns the installation")
+    assert atlas.sql("SELECT actor FROM audit_entries WHERE action = 'session.refused'") == [("rita",)]
     assert [row["login"] for row in atlas("member", "key", "list", "--json").json if not row["revoked_at"]] == ["rita"]
 
 

@@ -140,6 +140,8 @@ def test_workspaces_and_platform_roles_are_for_whoever_owns_the_database(
         ("member", "key", "add", "zoe", "-", "--system"),
     ):
         is_refused(atlas(*given, stdin=KEY.encode()), 5, "owns the database")
+    (told,) = atlas.sql("SELECT canonical FROM audit_entries WHERE action = 'session.refused'")
+    assert b"whoever owns the database" in told[0]
 
 
 def test_the_owner_of_the_database_adds_a_key_that_no_other_owner_may(atlas: Any, is_refused: Any) -> None:
