@@ -5,13 +5,15 @@ Must not know: widgets, printing, the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from storage.batch_filters import word
+from storage.batch_pace import ENOUGH_DONE, LATELY
 from storage.batch_previews import DryRun
-from storage.batches import BatchRow
+from storage.batches import BatchRow, BatchStatus
 from storage.states import BatchClass, RunOutcome
 
 BAR_WIDTH: Final = 20
@@ -160,3 +162,21 @@ def state(row: BatchRow) -> tuple[str, str]:
     if row.cancel_requested_at is not None:
         return "-", "being cancelled"
     return ("~", "starting") if row.tally.untried else ("~", "going on")
+
+
+def end(batch: BatchStatus, now: datetime, moment: Callable[[datetime], str]) -> str:
+    """When a batch that goes on will be over, if that can be said: never a time that is gone.
+
+    Args:
+        batch: how it stood when it was read.
+        now: the present, which may be later than that.
+        moment: how a moment is written.
+    """
+    tally = batch.row.tally
+    if batch.ends_at is None and tally.untried + tally.unfinished:
+        if tally.done < ENOUGH_DONE or tally.done_lately:
+            return "- (too few runs have ended to say)"
+        return f"- (no run has ended in the last {LATELY.seconds // 60} minutes)"
+    if batch.ends_at is None or batch.ends_at <= now:
+        return "any moment"
+    return f"about {moment(batch.ends_at)}, at the pace of the last minutes"

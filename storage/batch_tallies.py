@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_, case, func, select
 
+from storage.batch_pace import LATELY
 from storage.database import Transaction
 from storage.schema import operation_runs, run_batch_members
 from storage.states import BatchClass, RunOutcome, RunStatus
@@ -41,6 +42,7 @@ class Tally:
         waiting_for_microsoft: how many of the queued and running ones wait because Microsoft asked for it.
         outcomes: how the completed runs ended.
         reasons: why, by outcome and reason code, the most frequent first; what simply succeeded has none.
+        done_lately: how many of the completed runs ended in the last `batch_pace.LATELY`.
         first_started_at: when the first of the runs began.
     """
 
@@ -53,6 +55,7 @@ class Tally:
     waiting_for_microsoft: int = 0
     outcomes: Mapping[RunOutcome, int] = field(default_factory=dict)
     reasons: tuple[tuple[RunOutcome, str, int], ...] = ()
+    done_lately: int = 0
     first_started_at: datetime | None = None
 
     @property
@@ -89,12 +92,13 @@ class Tally:
 
 def count(tx: Transaction, batch_ids: Collection[int]) -> dict[int, Tally]:
     """Counts how some batches stand now, by their ids. Connections that are gone are not in it; see `with_gone`."""
-    run = operation_runs.c
+    run, now = operation_runs.c, tx.now()
     held = and_(
         run.status.in_([RunStatus.QUEUED.value, RunStatus.RUNNING.value]),
-        func.coalesce(run.waiting_until > tx.now(), False),
+        func.coalesce(run.waiting_until > now, False),
     )
     waits = case((held, 1), else_=0)
+    lately = case((func.coalesce(run.completed_at > now - LATELY, False), 1), else_=0)
     rows = tx.run(
         select(
             members.batch_id,
@@ -105,6 +109,7 @@ def count(tx: Transaction, batch_ids: Collection[int]) -> dict[int, Tally]:
             run.reason_code.label("run_reason"),
             func.count().label("n"),
             func.sum(waits).label("held"),
+            func.sum(lately).label("lately"),
             func.min(run.started_at).label("first"),
         )
         .select_from(run_batch_members.outerjoin(operation_runs, run.id == members.run_id))
@@ -142,6 +147,7 @@ def _add_up(rows: list[Any]) -> Tally:
         waiting_for_microsoft=int(sum(row.held for row in rows)),
         outcomes={outcome: outcomes[outcome] for outcome in RunOutcome if outcomes[outcome]},
         reasons=tuple((outcome, code, n) for (outcome, code), n in reasons.most_common()),
+        done_lately=int(sum(row.lately for row in rows)),
         first_started_at=min((row.first for row in rows if row.first is not None), default=None),
     )
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, func, or_, select, true
 
 from storage import batch_tallies, filters, operations
 from storage.access import Authority, Principal, authority, who_may
+from storage.batch_pace import expected_end
 from storage.batch_tallies import Tally
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
@@ -25,12 +26,6 @@ from storage.states import RunOutcome
 
 KEYS: Final[dict[str, Collection[str] | None]] = {"type": None, "by": None, "state": {"open", "over"}, "since": None}
 """The filter line's keys, with their values where these are a closed set."""
-
-ENOUGH_DONE: Final = 5
-"""Completed runs from which on a rate says something."""
-
-ENOUGH_TIME: Final = timedelta(seconds=5)
-"""How long the runs must have been going before their rate says something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,7 @@ class BatchStatus:
     Attributes:
         row: the batch.
         now: the database's time when it was counted.
-        ends_at: when it will be over if it goes on as it did so far; None while that is not known, or it is over.
+        ends_at: when it will be over if it goes on as it did lately, later than `now`; None while that is not known, or it is over.
         may_cancel: whether the rest can be cancelled, by the reader, now.
         may_retry: whether there is something to retry, and the reader may.
         why_not: why the reader's role does not allow both; empty when it does.
@@ -150,7 +145,7 @@ def status(db: Database, who: Principal, batch_id: int) -> BatchStatus:
     return BatchStatus(
         row,
         now,
-        None if over else expected_end(row.tally, now),
+        None if over else _expected_end(row, now),
         may_cancel=can_cancel and not over and row.cancel_requested_at is None,
         may_retry=allowed and row.tally.retryable > 0,
         why_not=why_not,
@@ -195,14 +190,6 @@ def may_cancel(tx: Transaction, rights: Authority, batch: Row[Any]) -> bool:
     return rights.reaches_whole(batch.workspace_id, capability)
 
 
-def expected_end(tally: Tally, now: datetime) -> datetime | None:
-    """Says when a batch will be over if its runs go on ending as fast as they did so far; None while too few have ended to say."""
-    if tally.first_started_at is None or tally.done < ENOUGH_DONE or now - tally.first_started_at < ENOUGH_TIME:
-        return None
-    rest = tally.untried + tally.unfinished
-    return now + (now - tally.first_started_at) / tally.done * rest if rest else None
-
-
 def _visible(rights: Authority, workspace_id: int) -> ColumnElement[bool]:
     if rights.reaches_whole(workspace_id, Capability.RUN_VIEW):
         return true()
@@ -229,6 +216,18 @@ def _matches(tx: Transaction, key: str, values: tuple[str, ...]) -> ColumnElemen
         return or_(*(ended.is_(None) if value == "open" else ended.is_not(None) for value in values))
     column = {"type": run_batches.c.type, "by": func.lower(run_batches.c.initiator)}[key]
     return or_(*(column.like(filters.like(value), escape="\\") for value in values))
+
+
+def _expected_end(row: BatchRow, now: datetime) -> datetime | None:
+    tally, first = row.tally, row.tally.first_started_at
+    return expected_end(
+        done=tally.done,
+        done_lately=tally.done_lately,
+        rest=tally.untried + tally.unfinished,
+        # A run that was there before the batch may have begun long before it.
+        began_at=None if first is None else max(first, row.created_at),
+        now=now,
+    )
 
 
 def _tallies(tx: Transaction, rows: Collection[Row[Any]]) -> Mapping[int, Tally]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from atlas_tui.batch_words import Count, dry_run_lines, dry_run_sentences, gate_counts, progress, run_counts, state
+from atlas_tui.batch_words import Count, dry_run_lines, dry_run_sentences, end, gate_counts, progress, run_counts, state
 from atlas_tui.cells import plain
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.confirming import confirm
@@ -235,8 +235,8 @@ def _write(status: BatchStatus, as_json: bool) -> None:
         f"Batch {row.id} {row.label} of {in_words(row.member_count, 'connection')}: {state(row)[1]} {progress(row)}"
     )
     write_line(f"started    {moment(row.created_at)} by {row.initiator}")
-    ends = f"about {moment(status.ends_at)}" if status.ends_at is not None else "-"
-    write_line(f"ends       {moment(row.completed_at) if row.completed_at is not None else ends}")
+    ends = end(status, status.now, moment) if row.completed_at is None else moment(row.completed_at)
+    write_line(f"ends       {ends}")
     for title, counts in (("the runs", run_counts(row)), ("what the gate said", gate_counts(row))):
         lines = [_count_line(count) for count in counts]
         for line in (title, *lines) if lines else ():

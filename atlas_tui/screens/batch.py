@@ -65,6 +65,13 @@ class BatchScreen(BatchActs, PageScreen):
         self._is_due = False
         self.reload()
 
+    def show_ages(self) -> None:
+        """Ages; and when the foretold end has come without the end, another one from the pace since."""
+        super().show_ages()
+        read: BatchStatus | None = self.read
+        if read is not None and read.ends_at is not None and read.ends_at <= self.times.now:
+            self.reload()
+
     def lines(self, width: int) -> list[Line]:
         """The page."""
         return batch_lines(self.read, self.chosen, self.times, width)

@@ -1,6 +1,7 @@
 """What a bulk start's page says.
 
-Promise: what became of the runs, then the same classes as in the dry run; an end is only foretold once there is a pace to tell it from.
+Promise: what became of the runs, then the same classes as in the dry run; an end is only foretold once there is a pace to tell it
+from, and never for a time that is gone.
 
 Must not know: widgets, queries.
 """
@@ -8,7 +9,7 @@ Must not know: widgets, queries.
 from __future__ import annotations
 
 from atlas_tui.badges import badge
-from atlas_tui.batch_words import Count, gate_counts, progress, run_counts, state
+from atlas_tui.batch_words import Count, end, gate_counts, progress, run_counts, state
 from atlas_tui.cells import Line, Part, fit, fit_line
 from atlas_tui.screens.prose import Times, blank, field, heading
 from storage.batches import BatchRow, BatchStatus
@@ -60,6 +61,4 @@ def _end(read: BatchStatus, times: Times) -> str:
     row = read.row
     if row.completed_at is not None:
         return f"ended {times.since(row.completed_at)}"
-    if read.ends_at is None:
-        return "- (too few runs have ended to say)"
-    return f"about {times.of_day(read.ends_at)}, at the pace so far"
+    return end(read, times.now, times.of_day)

@@ -310,6 +310,11 @@ def test_the_end_is_foretold_from_the_pace_so_far_and_not_before_there_is_one(sq
     assert _status(fleet, batch).ends_at is None
     fleet.finish(claims[4])
     assert _status(fleet, batch).ends_at == fleet.clock.time + timedelta(seconds=10)
+    # What ended long ago is no pace any more; what ends now is a new one.
+    fleet.clock.advance(hours=1)
+    assert _status(fleet, batch).ends_at is None
+    fleet.finish(claims[9])
+    assert _status(fleet, batch).ends_at == fleet.clock.time + timedelta(minutes=40)
     # One that Microsoft holds up is said to be.
     leases.report_progress(fleet.db, claims[5].held, waiting_until=fleet.clock.time + timedelta(minutes=1))
     assert _status(fleet, batch).row.tally.waiting_for_microsoft == 1
