@@ -87,7 +87,7 @@ FAILURES: dict[str, SigninFailure] = {
     "500011": SigninFailure(
         400,
         "invalid_resource",
-        "The resource principal named https://graph.microsoft.com was not found in the tenant named {tenant_name}. This can "
+        "The resource principal named {resource} was not found in the tenant named {tenant_name}. This can "
         "happen if the application has not been installed by the administrator of the tenant or consented to by any user in "
         "the tenant. You might have sent your authentication request to the wrong tenant.",
     ),
@@ -238,6 +238,12 @@ FAILURES: dict[str, SigninFailure] = {
         "invalid_scope",
         "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is "
         "not valid. The scope {scope} is not valid.",
+    ),
+    "1002012": SigninFailure(
+        400,
+        "invalid_scope",
+        "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default "
+        "suffixed to the resource identifier (application ID URI).",
     ),
     "50194": SigninFailure(
         400,

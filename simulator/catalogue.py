@@ -109,6 +109,11 @@ def _batch_error(status: int, code: str, **headers: str) -> Callable[[Making], A
     return lambda making: making.graph.plain(status, code, "Too many requests." if status == 429 else "", **headers)
 
 
+def _intune_app_only(making: Making) -> Answer:
+    return making.graph.intune(403, "Application is not authorized to perform this operation as called in app only context but does "
+                               "not have application permissions configured.", code="Forbidden")  # fmt: skip
+
+
 def _intune_opaque(making: Making) -> Answer:
     return making.graph.intune(401, "An error has occurred", code="UnknownError")
 
@@ -221,6 +226,8 @@ _ROWS: tuple[Scenario, ...] = (
           lambda m: m.graph.denied(), DIRECTORY),
     _made("intune_forbidden", "graph", 403, "Forbidden", "Intune names the missing scopes, in nested JSON",
           lambda m: m.graph.intune_scopes(_MISSING_SCOPES), INTUNE),
+    _made("intune_app_only", "graph", 403, "Forbidden", "Intune refuses an application without naming a scope", _intune_app_only,
+          INTUNE),
     _made("intune_opaque", "graph", 401, "UnknownError", "Intune refuses in double-encoded JSON", _intune_opaque, INTUNE),
     _graph("unknown_error", 400, "UnknownError", "", "UnknownError with an empty message", ROLES),
     _graph("unknown_error_forbidden", 403, "UnknownError", "", "The same as a 403", ROLES),

@@ -45,7 +45,7 @@ ROLES = (
     "DeviceManagementApps.Read.All",
     "DeviceManagementServiceConfig.Read.All",
     "Policy.Read.All",
-    "Group.Read.All",
+    "GroupMember.Read.All",
     "User.Read.All",
     "Device.Read.All",
     "Domain.Read.All",

@@ -78,7 +78,7 @@ _GRAPH: tuple[FailureRow, ...] = (
     FailureRow("C", "401/403 Authorization_IdentityNotFound", ("identity_not_found", "identity_not_found_403",
                                                                "propagation_delay")),
     FailureRow("C", "403 Authorization_RequestDenied", ("request_denied", "access_denied")),
-    FailureRow("C", "403 Forbidden (Intune) nested JSON in message", ("intune_forbidden",)),
+    FailureRow("C", "403 Forbidden (Intune) nested JSON in message", ("intune_forbidden", "intune_app_only")),
     FailureRow("C", '401 UnknownError with string-encoded JSON {"ErrorCode":"Forbidden","Message":"{ \\"_version\\": 3, '
                '\\"Message\\": \\"An error has occurred - Operation ID …\\"…}', ("intune_opaque",)),
     FailureRow("C", "400/403 UnknownError with empty message", ("unknown_error", "unknown_error_forbidden")),

@@ -20,11 +20,12 @@ from simulator.answers import Answer
 from simulator.catalogue import Making, compact
 from simulator.clock import http_date
 from simulator.graph_errors import BEARER, JSON_TYPE, GraphErrors
+from simulator.limited_information import of_others, with_principal
 from simulator.model import Tenant
 from simulator.odata import BadQuery, Query, Row, filtered, parse_query, selected
 from simulator.paging import PageTokenExpired, PageTokenInvalid, Position, binding, issue, next_link, read
 from simulator.request_log import Entry
-from simulator.resources import NotFound, Resource, Scope, check_expand, find_resource
+from simulator.resources import NotFound, Resource, Scope, check_expand, check_top, find_resource
 from simulator.scenarios import Asked, Staged, active, altered, arranged
 from simulator.throttling import Verdict
 from simulator.tokens import TokenRefused
@@ -139,6 +140,7 @@ class GraphExchange:
         try:
             query = parse_query(self.request.query, self._options(self.resource))
             check_expand(self.resource, query.expand)
+            check_top(self.resource, query.top)
             refusal = self._throttled(tenant, query) or self._denied(tenant)
             return refusal or self._data(tenant, parameters, query)
         except BadQuery as error:
@@ -237,6 +239,8 @@ class GraphExchange:
                 raise BadQuery("$count is not currently supported.", "Request_BadRequest")
             # Without the header the option is not heard (graph-docs, "Advanced query capabilities on directory objects").
             query.count = query.count and eventual
+            if resource.cast and not query.count:
+                raise BadQuery("OData cast needs $count and ConsistencyLevel: eventual.", "Request_UnsupportedQuery")
         if resource.counted:
             return Answer(200, str(len(rows)).encode(), {"Content-Type": "text/plain"})
         return self._page(tenant, resource, rows, query)
@@ -264,6 +268,11 @@ class GraphExchange:
         names = query.select or resource.defaults
         shown = rows[position.offset + moved : end + moved]
         page = selected(shown, names, resource.type, resource.selectable, query.expand)
+        granted = self.claims.get("roles", ())
+        if resource.of_others:
+            page = [of_others(row, resource.type, granted) for row in page]
+        elif query.expand == "principal":
+            page = [with_principal(row, granted) for row in page]
         body: dict[str, Any] = {"@odata.context": self._context(resource, query, "")}
         if resource.counts_page:
             body["@odata.count"] = len(page)

@@ -1,8 +1,8 @@
 """A tenant's groups and who is in them, made when they are looked at.
 
-Promise: the first two groups of every tenant may be assigned to roles and hold people only, one of them disabled and one a guest; a
-dynamic group holds everybody, so that a large tenant's members need pages; ordinary groups may hold another group. Members of the
-groups for roles come and go with the rounds.
+Promise: the first two groups of every tenant may be assigned to roles and hold people, one of them disabled and one a guest; in every
+other tenant the first one holds another vendor's application too. A dynamic group holds everybody, so that a large tenant's members need
+pages; ordinary groups may hold another group. Members of the groups for roles come and go with the rounds.
 Source: Microsoft Graph v1.0 metadata, ``group``; "Use Microsoft Entra groups to manage role assignments" (no nesting).
 Must not know: HTTP.
 """
@@ -13,6 +13,7 @@ from simulator.ageing import created_at, dice
 from simulator.lists import Listed, Mapped, Slots, slots
 from simulator.model import Tenant, stable_guid
 from simulator.odata import Row, Rows
+from simulator.organizations import other_vendors
 from simulator.people import guest, person, users
 
 KIND = "groups"
@@ -90,6 +91,11 @@ def members(tenant: Tenant, serial: int) -> Rows:
     people = list({row["id"]: row for row in people}.values())
     nested = [_typed("group", group(tenant, serial - 1))] if rolled[3] % 4 == 0 and serial - 1 >= len(_FIXED) else []
     return nested + people
+
+
+def applications(tenant: Tenant, serial: int) -> list[Row]:
+    """Return the service principals in a group, which is a list of one type: the objects do not repeat it."""
+    return other_vendors(tenant)[:1] if serial == 0 and dice(tenant.id)[12] % 2 == 0 else []
 
 
 def _operator(tenant: Tenant, serial: int, member: int) -> Row:

@@ -147,7 +147,15 @@ class LoginExchange:
         return Making({}, self.world.clock, self._code, errors)
 
     def _code(self, code: str) -> Answer:
-        return self.failure(Refused(code, thumbprint="0" * 40, parameter="scope", cloud_instance="microsoftonline.us"))
+        return self.failure(
+            Refused(
+                code,
+                thumbprint="0" * 40,
+                parameter="scope",
+                cloud_instance="microsoftonline.us",
+                resource="https://graph.microsoft.com",
+            )
+        )
 
     def failure(self, refused: Refused, error: str | None = None) -> Answer:
         """Return Microsoft's answer for a refusal, with this request's facts."""

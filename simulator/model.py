@@ -8,13 +8,14 @@ Must not know: HTTP, JSON, or scenarios' meaning (it only keeps their names).
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography import x509
 
-from simulator.assertions import Thumbprints, thumbprints
+from simulator.assertions import Thumbprints, encode, thumbprints
 
 CLOUDS = ("global", "usgov")
 LICENCES = ("intune", "p1", "p2")
@@ -34,6 +35,11 @@ _NAMESPACE = uuid.UUID("8f5c4a30-6a0e-4d3c-9a7b-2f6d3f7a9b11")
 def stable_guid(*parts: object) -> str:
     """Return a GUID that depends only on ``parts``."""
     return str(uuid.uuid5(_NAMESPACE, "/".join(str(part) for part in parts)))
+
+
+def opaque_id(*parts: object) -> str:
+    """Return an id that is no GUID (43 characters, base64url), as assignments have, and depends only on ``parts``."""
+    return encode(hashlib.sha256("/".join(map(str, parts)).encode()).digest())
 
 
 @dataclass(slots=True)

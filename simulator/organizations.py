@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.clock import iso
-from simulator.model import GRAPH_APP_ID, Directory, Registration, ServicePrincipal, Tenant, stable_guid
+from simulator.model import GRAPH_APP_ID, Directory, Registration, ServicePrincipal, Tenant, opaque_id, stable_guid
 from simulator.odata import Row
 from simulator.permissions import known_permissions, role_id
 from simulator.scenarios import active
@@ -107,7 +107,12 @@ def service_principals(directory: Directory, tenant: Tenant) -> list[Row]:
         registration = directory.registrations.get(client_id)
         if registration is not None:
             rows.append(_principal(tenant, registration, principal))
-    return rows + [_foreign(tenant, name) for name in _FOREIGN]
+    return rows + other_vendors(tenant)
+
+
+def other_vendors(tenant: Tenant) -> list[Row]:
+    """Return the service principals of other vendors' applications."""
+    return [_foreign(tenant, name) for name in _FOREIGN]
 
 
 def service_principal(directory: Directory, tenant: Tenant, client_id: str) -> Row:
@@ -241,7 +246,7 @@ def _audience(registration: Registration) -> str:
 
 def _grant(tenant: Tenant, registration: Registration, role: str) -> Row:
     return {
-        "id": stable_guid("grant", tenant.id, registration.client_id, role),
+        "id": opaque_id("grant", tenant.id, registration.client_id, role),
         "deletedDateTime": None,
         "appRoleId": role_id(role),
         "createdDateTime": _CREATED,

@@ -79,6 +79,13 @@ ROLE_ASSIGNMENT_INSTANCES = (
     "RoleAssignmentSchedule.Read.Directory", "RoleAssignmentSchedule.ReadWrite.Directory", "RoleManagement.Read.All",
     "RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory",
 )  # fmt: skip
+READERS = {
+    "user": ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY_WIDE),
+    "group": GROUPS,
+    "servicePrincipal": APPLICATIONS,
+    "device": DIRECTORY_DEVICES,
+}
+"""Which permissions show more of an object than its type and id, where it is listed among others."""
 
 
 def role_id(permission: str) -> str:

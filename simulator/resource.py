@@ -40,6 +40,8 @@ class Resource:
     ``permissions``: any of them in the token's roles is enough. ``cost``: resource units (directory) or 1. ``page``: default
     page size; ``maximum``: the largest that ``$top`` gives. ``paged`` False: everything in one answer. ``denial``: whose
     403 it is. ``licence``: what the tenant must have.
+    ``sized`` False: ``$top`` is refused, whatever its value. ``cast``: an OData cast, which needs ``$count`` and
+    ``ConsistencyLevel: eventual``. ``of_others``: its rows are objects that the caller may have no permission to read.
     ``defaults``: what is carried when nothing is selected (empty: everything). ``selectable``: what may be selected (empty: what the
     first row has), for lists of derived types, whose own properties cannot be asked for. ``advanced``: counting needs
     ``ConsistencyLevel: eventual``. ``counted``: the answer is the list's number as text (``/$count``).
@@ -65,6 +67,9 @@ class Resource:
     defaults: tuple[str, ...] = ()
     selectable: tuple[str, ...] = ()
     advanced: bool = False
+    sized: bool = True
+    cast: bool = False
+    of_others: bool = False
     counted: bool = False
     pattern: re.Pattern[str] = field(init=False, repr=False)
 

@@ -22,7 +22,7 @@ from simulator.resource import WITH_FILTER, NotFound, Resource, Scope
 from simulator.role_definitions import role_definitions
 from simulator.roles import role_assignment_instances, role_assignments, role_eligibilities
 
-__all__ = ["RESOURCES", "NotFound", "Resource", "Scope", "check_expand", "find_resource"]
+__all__ = ["RESOURCES", "NotFound", "Resource", "Scope", "check_expand", "check_top", "find_resource"]
 
 
 def find_resource(path: str) -> tuple[Resource, dict[str, str]] | None:
@@ -78,22 +78,24 @@ RESOURCES: tuple[Resource, ...] = (
     Resource("/subscribedSkus", "subscribedSku", permissions.SUBSCRIBED_SKUS, lambda s: subscribed_skus(s.tenant), cost=3,
              paged=False, options=frozenset({"$select"})),
     Resource("/servicePrincipals", "servicePrincipal", permissions.APPLICATION_LISTS,
-             lambda s: service_principals(s.world.directory, s.tenant), options=WITH_FILTER, filters=("appId",)),
+             lambda s: service_principals(s.world.directory, s.tenant), options=WITH_FILTER, filters=("appId",), advanced=True),
     Resource("/servicePrincipals(appId='{appId}')", "servicePrincipal", permissions.APPLICATIONS, one=_principal),
     Resource("/servicePrincipals/{id}", "servicePrincipal", permissions.APPLICATIONS, one=_principal),
     Resource("/servicePrincipals/{id}/appRoleAssignments", "appRoleAssignment", permissions.APPLICATIONS, _grants, cost=2,
              context="appRoleAssignments"),
     Resource("/applications", "application", permissions.APPLICATION_LISTS,
-             lambda s: applications(s.world.directory, s.tenant), cost=2, options=WITH_FILTER, filters=("appId",)),
+             lambda s: applications(s.world.directory, s.tenant), cost=2, options=WITH_FILTER, filters=("appId",), advanced=True),
     Resource("/applications(appId='{appId}')", "application", permissions.APPLICATIONS, one=_application, cost=2),
     Resource("/applications/{id}", "application", permissions.APPLICATIONS, one=_application, cost=2),
     Resource("/roleManagement/directory/roleDefinitions", "unifiedRoleDefinition", permissions.ROLE_DEFINITIONS,
-             lambda s: role_definitions(s.tenant), options=WITH_FILTER, filters=("displayName", "isBuiltIn", "templateId")),
+             lambda s: role_definitions(s.tenant), options=WITH_FILTER, filters=("displayName", "isBuiltIn", "templateId"),
+             sized=False),
     Resource("/roleManagement/directory/roleDefinitions/{id}", "unifiedRoleDefinition", permissions.ROLE_DEFINITIONS,
              one=_role_definition),
     Resource("/roleManagement/directory/roleAssignments", "unifiedRoleAssignment", permissions.ROLE_ASSIGNMENTS,
              lambda s: role_assignments(s.world.directory, s.tenant, s.expand), options=_ROLE_OPTIONS,
-             filters=_ROLE_FILTERS, expands=_EXPANDS),
+             filters=_ROLE_FILTERS, expands=_EXPANDS,
+             selectable=("id", "principalId", "roleDefinitionId", "directoryScopeId")),
     Resource("/roleManagement/directory/roleEligibilityScheduleInstances", "unifiedRoleEligibilityScheduleInstance",
              permissions.ROLE_ELIGIBILITIES, lambda s: role_eligibilities(s.world.directory, s.tenant, s.expand), options=_ROLE_OPTIONS,
              filters=_ROLE_FILTERS, expands=_EXPANDS, denial="pim", licence="p2"),
@@ -111,3 +113,23 @@ def check_expand(resource: Resource, expand: str) -> None:
     if expand and expand not in resource.expands:
         raise BadQuery(f"Parsing OData Select and Expand failed: Could not find a property named '{expand[:60]}' on type "
                        f"'microsoft.graph.{resource.type}'.")  # fmt: skip
+
+
+def check_top(resource: Resource, top: int | None) -> None:
+    """Refuse a page size the resource does not know. Raises BadQuery.
+
+    Source: what the service was seen to answer: directory lists refuse what is above their maximum (Intune's give their maximum),
+    and role definitions refuse every size, those below twenty in words of their own.
+    """
+    if top is None:
+        return
+    if not resource.sized:
+        raise BadQuery(
+            "This resource requires a minimum page size of 20." if top < 20 else "Invalid/unsupported query request.",
+            "Request_UnsupportedQuery",
+        )
+    if resource.workload == "directory" and top > resource.maximum:
+        raise BadQuery(
+            f"Invalid page size specified: '{top}'. Must be between 1 and {resource.maximum} inclusive.",
+            "Request_UnsupportedQuery",
+        )

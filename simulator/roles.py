@@ -15,7 +15,7 @@ from simulator.ageing import created_at, dice
 from simulator.clock import iso
 from simulator.groups import group
 from simulator.lists import Slots, slots
-from simulator.model import Directory, Tenant, stable_guid
+from simulator.model import Directory, Tenant, opaque_id, stable_guid
 from simulator.odata import Row
 from simulator.organizations import service_principal
 from simulator.people import guest, person
@@ -25,6 +25,7 @@ ACTIVE, ELIGIBLE = "role_assignments", "role_eligibility_instances"
 DIRECTORY = "/"
 _HELPDESK, _USERS, _READER = BUILT_IN[15][0], BUILT_IN[4][0], BUILT_IN[6][0]
 _APPLICATIONS = BUILT_IN[12][0]
+_ELIGIBILITY = "roleEligibilityScheduleId"
 _ACTIVATION = 8 * 3600
 
 
@@ -48,7 +49,7 @@ def role_assignments(directory: Directory, tenant: Tenant, expand: str) -> list[
     rows = []
     for held in active_assignments(directory, tenant):
         row: Row = {
-            "id": stable_guid("assignment", tenant.id, *held.key),
+            "id": _assignment_id(tenant, held),
             "appScopeId": None,
             "condition": None,
             "directoryScopeId": held.scope,
@@ -63,7 +64,7 @@ def role_assignments(directory: Directory, tenant: Tenant, expand: str) -> list[
 def role_eligibilities(directory: Directory, tenant: Tenant, expand: str) -> list[Row]:
     """Return the eligible assignments (``unifiedRoleEligibilityScheduleInstance``)."""
     held = eligible_assignments(directory, tenant)
-    return [_instance(tenant, one, expand, "roleEligibilityScheduleId", {}) for one in held]
+    return [_instance(tenant, one, expand, _ELIGIBILITY, {}) for one in held]
 
 
 def role_assignment_instances(directory: Directory, tenant: Tenant, expand: str, now: float) -> list[Row]:
@@ -74,7 +75,7 @@ def role_assignment_instances(directory: Directory, tenant: Tenant, expand: str,
     for held in active_assignments(directory, tenant):
         extra: Row = {
             "assignmentType": "Assigned",
-            "roleAssignmentOriginId": stable_guid("assignment", tenant.id, *held.key),
+            "roleAssignmentOriginId": _assignment_id(tenant, held),
         }
         if held.key in activated:
             extra |= {
@@ -172,9 +173,14 @@ def _typed(principal: Row) -> Row:
     return {"@odata.type": f"#microsoft.graph.{kind}", **principal}
 
 
+def _assignment_id(tenant: Tenant, held: Assignment) -> str:
+    """Return an assignment's id as the reference's examples have it: base64url, and a number for the scope."""
+    return f"{opaque_id(tenant.id, *held.key)}-{1 if held.scope == DIRECTORY else 2}"
+
+
 def _instance(tenant: Tenant, held: Assignment, expand: str, schedule: str, extra: Row) -> Row:
     row: Row = {
-        "id": stable_guid("instance", schedule, tenant.id, *held.key),
+        "id": f"{_assignment_id(tenant, held)}{'-e' if schedule == _ELIGIBILITY else ''}",
         "appScopeId": None,
         "directoryScopeId": held.scope,
         "endDateTime": None,

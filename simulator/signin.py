@@ -178,8 +178,10 @@ def _delay(tenant: Tenant) -> float:
 
 def _audience(world: World, cloud: str, scope: str) -> str:
     resource, suffix = scope.removesuffix("/.default"), scope.endswith("/.default")
-    if not suffix or resource.rstrip("/") not in world.audiences(cloud):
-        raise Refused("70011", scope=scope[:200])
+    if not suffix:
+        raise Refused("1002012", scope=scope[:200])
+    if resource.rstrip("/") not in world.audiences(cloud):
+        raise Refused("500011", resource=resource[:200])
     return resource
 
 

@@ -158,9 +158,7 @@ def test_the_log_never_holds_a_secret_or_a_token(microsoft: Any, customer: Any) 
     microsoft.http.get(f"{microsoft.graph()}/v1.0/organization?access_token=canary-token-4&$select=id",
                        headers={"Authorization": f"Bearer {token}"})  # fmt: skip
     microsoft.http.get(f"{microsoft.graph()}/v1.0/organization", headers={"Authorization": "Bearer canary-token-5"})
-    link = microsoft.get(customer, "/roleManagement/directory/roleDefinitions?$top=5", token=token).json()[
-        "@odata.nextLink"
-    ]
+    link = microsoft.get(customer, "/servicePrincipals?$top=4", token=token).json()["@odata.nextLink"]
     microsoft.get(customer, link, token=token)
     log = microsoft.control("GET", "/requests").text
     assert customer.id in log, "a log without entries proves nothing"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from simulator.ageing import dice
 from simulator.groups import group_id
 from simulator.model import Tenant
 
@@ -91,6 +92,39 @@ def test_a_group_for_roles_holds_people_of_every_kind_and_no_groups(microsoft: A
         assert "Guest" in {row["userType"] for row in rows}
         assert len({row["id"] for row in rows}) == len(rows)
     assert microsoft.get(customer, "/groups/00000000-0000-4000-8000-000000000000/members").status_code == 404
+
+
+def test_service_principals_in_a_group_are_listed_in_the_cast_to_them_only(microsoft: Any, owner: Any) -> None:
+    customer = next(made for made in iter(owner, None) if dice(made.id)[12] % 2 == 0)
+    members = f"/groups/{group_id(Tenant(customer.id, '', 'global', ['x.example'], 9, 0, []), 0)}/members"
+    cast = f"{members}/microsoft.graph.servicePrincipal"
+    assert {row["@odata.type"] for row in _read(microsoft, customer, members)} == {"#microsoft.graph.user"}
+    (app,) = _read(microsoft, customer, f"{cast}?$count=true&$select=id,displayName", **_EVENTUAL)
+    assert set(app) == {"id", "displayName"}, "a list of one type does not repeat it"
+    for query, headers in (("?$count=true", {}), ("", _EVENTUAL)):
+        refused = microsoft.get(customer, f"{cast}{query}", **headers)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "Request_UnsupportedQuery")
+
+
+def test_objects_that_may_not_be_read_are_listed_by_type_and_id_only(microsoft: Any) -> None:
+    customer = microsoft.customer(
+        app={"granted_roles": ["RoleManagement.Read.Directory", "GroupMember.Read.All"]}, size=400
+    )
+    held = _read(microsoft, customer, f"{BASE}/roleAssignments?$expand=principal")
+    shown = {row["principal"]["@odata.type"]: row["principal"] for row in held}
+    user, group = shown["#microsoft.graph.user"], shown["#microsoft.graph.group"]
+    assert {key for key, value in user.items() if value is not None} == {"@odata.type", "id"}
+    assert {"displayName", "userType", "accountEnabled"} <= set(user)
+    assert group["displayName"], "groups may be read"
+    (member, *_) = _read(microsoft, customer, f"/groups/{group['id']}/members?$select=id,displayName")
+    assert member["displayName"] is None
+
+
+def test_role_assignments_know_four_properties_to_select(microsoft: Any, owner: Any) -> None:
+    customer = owner()
+    path = f"{BASE}/roleAssignments?$select=id,principalId,roleDefinitionId,directoryScopeId"
+    assert not any("appScopeId" in row for row in _read(microsoft, customer, path))
+    assert microsoft.get(customer, f"{path},appScopeId").status_code == 400
 
 
 def test_principals_are_of_every_kind_over_many_tenants(microsoft: Any, owner: Any) -> None:

@@ -126,17 +126,26 @@ def test_a_missing_parameter_is_900144_and_is_named(microsoft: Any, customer: An
 
 
 @pytest.mark.parametrize(
-    "scope", ["https://graph.microsoft.com/User.Read", "https://vault.azure.net/.default", "nonsense"]
+    ("scope", "number", "error"),
+    [
+        ("https://graph.microsoft.com/User.Read", 1002012, "invalid_scope"),
+        ("nonsense", 1002012, "invalid_scope"),
+        ("https://vault.azure.net/.default", 500011, "invalid_resource"),
+    ],
 )
-def test_a_wrong_scope_is_70011(microsoft: Any, customer: Any, scope: str) -> None:
-    refused(microsoft.sign_in(customer, scope=scope), 70011, 400, "invalid_scope")
+def test_a_scope_that_is_not_the_default_one_of_a_known_resource_is_refused(
+    microsoft: Any, customer: Any, scope: str, number: int, error: str
+) -> None:
+    refused(microsoft.sign_in(customer, scope=scope), number, 400, error)
 
 
 def test_the_published_scope_of_the_cloud_is_accepted(microsoft: Any, customer: Any) -> None:
     assert microsoft.sign_in(customer, scope="https://graph.microsoft.com/.default").status_code == 200
     government = microsoft.customer(cloud="usgov")
     assert microsoft.sign_in(government, scope="https://graph.microsoft.us/.default").status_code == 200
-    refused(microsoft.sign_in(government, scope="https://graph.microsoft.com/.default"), 70011, 400, "invalid_scope")
+    refused(
+        microsoft.sign_in(government, scope="https://graph.microsoft.com/.default"), 500011, 400, "invalid_resource"
+    )
 
 
 def test_http_basic_is_accepted(microsoft: Any, customer: Any) -> None:
