@@ -99,7 +99,12 @@ _ALL: Final = (
         module="admin_roles",
         capability=Capability.PROVIDER_RUN,
         required_permissions=("RoleManagement.Read.Directory",),
-        optional_permissions=("RoleEligibilitySchedule.Read.Directory", "GroupMember.Read.All"),
+        optional_permissions=(
+            "RoleEligibilitySchedule.Read.Directory",
+            "GroupMember.Read.All",
+            "User.Read.All",
+            "Application.Read.All",
+        ),
         summary_keys=("assignments", "principals", "privileged", "eligible", "findings"),
         deadline_seconds=1800,
     ),
@@ -108,7 +113,8 @@ _ALL: Final = (
         label="Directory sync",
         module="directory",
         capability=Capability.PROVIDER_RUN,
-        required_permissions=("Organization.Read.All", "User.Read.All", "Group.Read.All", "Device.Read.All"),
+        # GroupMember, not Group: the latter opens the groups' conversations and files too, and groups are only counted.
+        required_permissions=("Organization.Read.All", "User.Read.All", "GroupMember.Read.All", "Device.Read.All"),
         optional_permissions=(),
         summary_keys=("users", "guests", "groups", "devices", "domains"),
         deadline_seconds=1800,
@@ -133,7 +139,6 @@ def find(operation_type: str) -> Operation:
 _BROADER: Final[dict[str, tuple[str, ...]]] = {
     "Organization.Read.All": ("Directory.Read.All",),
     "User.Read.All": ("Directory.Read.All",),
-    "Group.Read.All": ("Directory.Read.All",),
     "GroupMember.Read.All": ("Group.Read.All", "Directory.Read.All"),
     "Device.Read.All": ("Directory.Read.All",),
     "RoleManagement.Read.Directory": ("Directory.Read.All",),

@@ -48,19 +48,18 @@ APP_ROLE_IDS: Final[Mapping[str, str]] = MappingProxyType(
 
 _REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "Application.Read.All": "reads when this application's own secret expires, and what was granted to it",
-        "Device.Read.All": "counts and lists the directory's devices",
+        "Application.Read.All": "reads when its own secret expires and what was granted to it, and names applications that hold a role",
+        "Device.Read.All": "counts the directory's devices",
         "DeviceManagementApps.Read.All": "reads Intune's applications",
         "DeviceManagementConfiguration.Read.All": "reads Intune's configuration and compliance policies",
         "DeviceManagementManagedDevices.Read.All": "reads the managed devices and their compliance",
         "DeviceManagementServiceConfig.Read.All": "reads enrolment and Autopilot settings",
-        "Group.Read.All": "counts and lists groups",
-        "GroupMember.Read.All": "resolves who holds a role through a group",
+        "GroupMember.Read.All": "counts groups, and resolves who holds a role through one",
         "Organization.Read.All": "proves that the tenant is the right one, and reads its licences",
         "Policy.Read.All": "reads conditional access policies and named locations",
         "RoleEligibilitySchedule.Read.Directory": "reads who may activate a role (PIM)",
         "RoleManagement.Read.Directory": "reads who holds which directory role",
-        "User.Read.All": "counts and lists users and guests",
+        "User.Read.All": "counts users and guests, and names who holds a role",
     }
 )
 

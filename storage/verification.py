@@ -16,7 +16,7 @@ from typing import Final
 from storage import failures, operations, reasons
 from storage.states import ConnectionType, ConsentStatus, StepStatus, VerificationStatus
 
-MANIFEST_VERSION: Final = 1
+MANIFEST_VERSION: Final = 2
 """Raised whenever the catalog's permissions change, so that old reports say what they were checked against."""
 
 SECOND_ANSWER_AFTER: Final = timedelta(minutes=5)

@@ -14,7 +14,6 @@ TABLE = Path(__file__).parents[3] / "shared" / "reference" / "graph-permissions.
 PATHS = {
     "Organization.Read.All": "/organization",
     "User.Read.All": "/users",
-    "Group.Read.All": "/groups",
     "GroupMember.Read.All": "/groups/{id}/members",
     "Device.Read.All": "/devices",
     "RoleManagement.Read.Directory": "/rolemanagement/directory/roleassignments",

@@ -1,16 +1,20 @@
 """The scan of administrator roles: who holds which role, who may take one, and what about that deserves a look.
 
 Promise: active assignments are read whole or there is no report. What the licence does not hold (eligible assignments, activations) is
-skipped and named; what one permission less hides (a group's members) is named in the report; what merely failed makes it incomplete.
-Members of groups are read within bounds; beyond them the group stands alone, and says so.
+skipped and named; what one permission less hides (a group's members, whose the assignments are) is named; what merely failed makes it
+incomplete. Members of groups are read within bounds; beyond them the group stands alone, and says so.
 
-Source: Microsoft Graph, "List unifiedRoleAssignments", "List roleAssignmentScheduleInstances", "List roleEligibilityScheduleInstances".
+Source: Microsoft Graph, "List unifiedRoleAssignments", "List roleAssignmentScheduleInstances", "List roleEligibilityScheduleInstances",
+"List group members" (with the known issue that v1.0 leaves service principals out, which the cast to them does not), and "Limited
+information returned for inaccessible member objects".
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from storage import reasons
@@ -28,6 +32,8 @@ from tasks.providers.microsoft.role_holdings import (
     ACTIVATED,
     ACTIVE,
     ELIGIBLE,
+    SERVICE_PRINCIPAL,
+    TYPE,
     Holding,
     Role,
     members_as_holders,
@@ -39,6 +45,7 @@ from tasks.providers.microsoft.role_holdings import (
 
 T = TypeVar("T")
 
+_TOO_MANY: Final = "too_many"
 MOST_GROUPS: Final = 50
 MOST_MEMBERS: Final = 1000
 """Members of one group that are read; more than a page of them is no group of administrators that anybody oversees."""
@@ -49,7 +56,13 @@ _LABELS: Final = {
     "role_activations": "Activations",
     "role_eligibilities": "Eligible assignments",
     "group_members": "Members of groups",
+    "principals": "Names of principals",
 }
+
+_NAMED_BY: Final[Mapping[str, str]] = MappingProxyType(
+    {"user": "User.Read.All", "service_principal": "Application.Read.All", "group": "GroupMember.Read.All"}
+)
+"""The permission without which Microsoft lists a principal of a kind by its id only."""
 
 
 @dataclass
@@ -166,7 +179,9 @@ class MicrosoftRolesCollector:
         active, eligible, knows_activations = _with_pim(scan, active, roles)
         holdings = [*active, *(eligible or ())]
         through_groups, not_counted = _expand(scan, holdings)
-        return _result(scan, _Read(active, eligible, [*holdings, *through_groups], not_counted, knows_activations))
+        holdings += through_groups
+        _say_who_is_nameless(scan, holdings)
+        return _result(scan, _Read(active, eligible, holdings, not_counted, knows_activations))
 
 
 def _with_pim(
@@ -203,14 +218,13 @@ def _expand(scan: _Scan, holdings: list[Holding]) -> tuple[list[Holding], set[st
     not_counted: dict[str, str] = {}
     for number, (group_id, held) in enumerate(groups.items()):
         scan.reporter.progress(number, len(groups), "Reading members of groups")
-        members, why = _members(scan, group_id) if number < MOST_GROUPS else (None, "")
-        if members is None:
+        members, why = _members(scan, group_id) if number < MOST_GROUPS else ([], _TOO_MANY)
+        if why is not None:
             not_counted[group_id] = why
-        else:
-            found += [holder for holding in held for holder in members_as_holders(holding, members)]
+        found += [holder for holding in held for holder in members_as_holders(holding, members)]
     scan.reporter.progress(len(groups), len(groups), "Reading members of groups")
     if not_counted:
-        code = next((why for why in not_counted.values() if why), "data_incomplete")
+        code = next((why for why in not_counted.values() if why != _TOO_MANY), "data_incomplete")
         sentence = f"The members of {len(not_counted)} of {len(groups)} groups are not counted."
         scan.parts.warned("group_members", code, sentence)
     else:
@@ -218,24 +232,45 @@ def _expand(scan: _Scan, holdings: list[Holding]) -> tuple[list[Holding], set[st
     return found, set(not_counted)
 
 
-def _members(scan: _Scan, group_id: str) -> tuple[list[JsonObject] | None, str]:
-    """Returns a group's members; None when there are too many or they may not be read, and why."""
-    members: list[JsonObject] = []
-    restarts = 0
-    try:
-        for page in scan.session.pages(contracts.GROUP_MEMBERS, group_id=group_id):
-            if page.restarts != restarts:
-                restarts = page.restarts
-                members.clear()
-            members.extend(page.items)
-            if len(members) > MOST_MEMBERS:
-                return None, ""
-    except MicrosoftFailure as problem:
-        # A group that was deleted meanwhile has no members any more, and may not be read is said in the report.
-        if problem.plain_code != "item_gone" and not _is_refusal(problem):
-            scan.failures.append(as_failure(problem))
-        return None, problem.reason_code
-    return members, ""
+def _members(scan: _Scan, group_id: str) -> tuple[list[JsonObject], str | None]:
+    """Returns what could be read of a group's members, each once, and why that is not all of them; None when it is."""
+    members: dict[str, JsonObject] = {}
+    for contract, type_name in ((contracts.GROUP_MEMBERS, None), (contracts.GROUP_APPLICATIONS, SERVICE_PRINCIPAL)):
+        part: list[JsonObject] = []
+        restarts = 0
+        try:
+            for page in scan.session.pages(contract, group_id=group_id):
+                if page.restarts != restarts:
+                    restarts = page.restarts
+                    part.clear()
+                # A listing of one type does not repeat the type with every object (OData JSON format 4.01, 4.6.3).
+                part.extend({TYPE: type_name, **item} if type_name else item for item in page.items)
+                if len(members) + len(part) > MOST_MEMBERS:
+                    return [], _TOO_MANY
+        except MicrosoftFailure as problem:
+            # A group that was deleted meanwhile has no members any more, and may not be read is said in the report.
+            if problem.plain_code != "item_gone" and not _is_refusal(problem):
+                scan.failures.append(as_failure(problem))
+            return list(members.values()), problem.reason_code
+        members.update((str(item.get("id")), item) for item in part)
+    return list(members.values()), None
+
+
+def _say_who_is_nameless(scan: _Scan, holdings: list[Holding]) -> None:
+    """Says which principals Microsoft lists by id only: whether they are guests or disabled is then not known either."""
+    scan.parts.begin("principals")
+    kinds = {
+        h.assignment.principal_id: h.assignment.principal_kind for h in holdings if not h.assignment.principal_name
+    }
+    hidden = Counter(kind for kind in kinds.values() if kind in _NAMED_BY)
+    if not hidden:
+        scan.parts.done("principals", f"{len({h.assignment.principal_id for h in holdings})} principals.")
+        return
+    sentence = (
+        f"{hidden.total()} principals are listed by id only: guests and disabled accounts among them are not found."
+    )
+    needed = tuple(_NAMED_BY[kind] for kind in hidden)
+    scan.parts.warned("principals", "missing_permission", f"{sentence} Missing: {', '.join(needed)}.")
 
 
 def _result(scan: _Scan, read: _Read) -> OperationResult:

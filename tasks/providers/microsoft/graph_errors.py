@@ -60,6 +60,7 @@ _REASON_OF_TEXT: Final = (
     ("account is not provisioned", "not_provisioned"),
     ("tenant is not licensed for this feature", "not_licensed"),
     ("must have one of the following scopes", "missing_permission"),
+    ("does not have application permissions configured", "missing_permission"),
     ("missing permission scope", "missing_permission"),
     ("required scopes are missing", "missing_permission"),
     ("skip token is expired", "page_token_expired"),

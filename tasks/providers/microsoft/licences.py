@@ -16,6 +16,7 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType({"intune": "Intune", "p1": "
 _PLAN_OF_NAME: Final[Mapping[str, str]] = MappingProxyType(
     {
         "INTUNE_A": "intune",
+        "INTUNE_A_GOV": "intune",
         "INTUNE_A_VL": "intune",
         "INTUNE_EDU": "intune",
         "INTUNE_SMBIZ": "intune",
@@ -26,6 +27,8 @@ _PLAN_OF_NAME: Final[Mapping[str, str]] = MappingProxyType(
 _PLAN_OF_ID: Final[Mapping[str, str]] = MappingProxyType(
     {
         "c1ec4a95-1f05-45b3-a911-aa3fa01094f5": "intune",
+        "d216f254-796f-4dab-bbfa-710686e646b9": "intune",
+        "3e170737-c728-4eae-bbb9-3f3360f7184c": "intune",
         "da24caf9-af8e-485c-b7c8-e73336da2693": "intune",
         "41781fb2-bc02-4b7c-bd55-b576c07bb09d": "p1",
         "eec0eb4f-6444-4f95-aba0-50c24d67f998": "p2",

@@ -78,13 +78,24 @@ def licence_reason(problem: MicrosoftFailure, session: GraphSession, plan: str) 
     """
     if reasons.find(problem.plain_code).category is Category.LICENCE:
         return problem.plain_code
-    if problem.is_transient or problem.http_status is None or not 400 <= problem.http_status < 500:
+    if not may_mean_unlicensed(problem, plan):
         return None
     try:
         found = licences.read(session.get(contracts.SUBSCRIBED_SKUS))
     except MicrosoftFailure:
         return None
     return None if plan in found.enabled else f"not_licensed_{plan}"
+
+
+def may_mean_unlicensed(problem: MicrosoftFailure, plan: str) -> bool:
+    """Says whether Microsoft may have answered so only because the tenant has no licence.
+
+    A refusal may, whatever it says; and where there is no Intune its listings were seen to answer 503 for good, which an outage does too:
+    the licences tell them apart.
+    """
+    if plan == "intune" and problem.plain_code == "service_unavailable":
+        return True
+    return not problem.is_transient and problem.http_status is not None and 400 <= problem.http_status < 500
 
 
 def as_failure(problem: MicrosoftFailure, *, count: int = 1) -> Failure:

@@ -20,7 +20,8 @@ ACTIVE: Final = "active"
 ACTIVATED: Final = "activated"
 ELIGIBLE: Final = "eligible"
 
-_TYPE: Final = "@odata.type"
+TYPE: Final = "@odata.type"
+SERVICE_PRINCIPAL: Final = "#microsoft.graph.servicePrincipal"
 _KINDS: Final = {"user": "user", "group": "group", "serviceprincipal": "service_principal"}
 _GUEST_MARK: Final = "#EXT#"
 """In the sign-in name of whoever was invited from elsewhere; told by `userType` where Microsoft sends it."""
@@ -159,7 +160,7 @@ def _holding(raw: Mapping[str, Any], principal_id: str, role: Role, assignment: 
 
 def _principal(raw: Mapping[str, Any]) -> tuple[str, str, bool | None, bool | None]:
     """Returns name, kind, whether it may sign in and, of a group, whether it is role-assignable."""
-    kind = _KINDS.get(str(raw.get(_TYPE, "")).rpartition(".")[2].lower(), "unknown")
+    kind = _KINDS.get(str(raw.get(TYPE, "")).rpartition(".")[2].lower(), "unknown")
     sign_in_name = raw.get("userPrincipalName")
     if kind == "user" and _is_guest(raw.get("userType"), sign_in_name):
         kind = "guest"

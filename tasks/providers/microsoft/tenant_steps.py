@@ -17,6 +17,7 @@ from tasks.providers.microsoft.check_steps import CHECK_ITSELF, Check, Finding, 
 from tasks.providers.microsoft.contracts import Contract
 from tasks.providers.microsoft.errors import MicrosoftFailure
 from tasks.providers.microsoft.manifest import APP_ROLE_IDS
+from tasks.providers.microsoft.operation_parts import may_mean_unlicensed
 
 _INTUNE_PREFIX: Final = "DeviceManagement"
 _FIX_PERMISSIONS: Final = (
@@ -149,7 +150,8 @@ def _probe(check: Check, contract: Contract, licence: str, needed_by: tuple[str,
         reason = reasons.find(failure.reason_code)
         if reason.category is reasons.Category.LICENCE:
             return skipped(failure.reason_code, reason.sentence, failure.request_id)
-        if licence and check.licences is not None and licence not in check.licences and not failure.is_transient:
+        is_unlicensed = licence and check.licences is not None and licence not in check.licences
+        if is_unlicensed and may_mean_unlicensed(failure, licence):
             # Without the licence Microsoft refuses in several ways; the licences say which it is.
             code = f"not_licensed_{licence}"
             return skipped(code, reasons.find(code).sentence, failure.request_id)

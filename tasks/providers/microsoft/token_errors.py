@@ -70,6 +70,7 @@ REASON_OF_NUMBER: Final[Mapping[int, str]] = MappingProxyType(
         700021: "request_malformed",
         700023: "request_malformed",
         70011: "scope_invalid",
+        1002012: "scope_invalid",
         50194: "app_not_multitenant",
         50196: "auth_loop_throttled",
         90055: "token_throttled",

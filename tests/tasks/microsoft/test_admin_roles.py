@@ -19,6 +19,7 @@ from tasks.providers.microsoft.errors import MicrosoftFailure
 from tasks.providers.microsoft.privileged_roles import GLOBAL_ADMINISTRATOR, PRIVILEGED
 
 GLOBAL, USER_ADMIN, HELPDESK = GLOBAL_ADMINISTRATOR, "fe930be7-5e62-47db-91af-98c3a49a38b1", str(uuid.uuid4())
+APP = "#microsoft.graph.servicePrincipal"
 ROLES = {GLOBAL: "Global Administrator", USER_ADMIN: "User Administrator", HELPDESK: "Our own helpdesk"}
 
 
@@ -42,7 +43,7 @@ class Written:
         return made
 
     def app(self, name: str) -> dict[str, Any]:
-        return {"@odata.type": "#microsoft.graph.servicePrincipal", "id": str(uuid.uuid4()), "displayName": name}
+        return {"@odata.type": APP, "id": str(uuid.uuid4()), "displayName": name}
 
     def assign(
         self, who: Any, role: str = GLOBAL, *, activated: bool = False, ends: str | None = None, **more: Any
@@ -67,8 +68,16 @@ class Written:
             contracts.ROLE_ASSIGNMENTS.path: self.active,
             contracts.ROLE_ASSIGNMENT_INSTANCES.path: self.schedules,
             contracts.ROLE_ELIGIBILITY.path: self.eligible,
-            **{contracts.GROUP_MEMBERS.path.format(group_id=key): found for key, found in self.members.items()},
         }
+        for key, members in self.members.items():
+            # v1.0 leaves applications out of the members, and lists them in a cast that does not name their type.
+            apps = [
+                {k: v for k, v in one.items() if k != "@odata.type"} for one in members if one["@odata.type"] == APP
+            ]
+            listings[contracts.GROUP_MEMBERS.path.format(group_id=key)] = [
+                one for one in members if one["@odata.type"] != APP
+            ]
+            listings[contracts.GROUP_APPLICATIONS.path.format(group_id=key)] = apps
         for path, found in listings.items():
             self.answer(path, {"status": 200, "body": {"value": found}})
 
@@ -189,6 +198,42 @@ def test_a_group_is_expanded_to_its_members(written: Written, scan: Any) -> None
     assert result.summary_counts["assignments"] == 3
     assert result.summary_counts["principals"] == 4
     assert "guest_privileged" in found(result)
+
+
+def test_an_application_in_a_group_is_found_though_the_members_leave_it_out(
+    written: Written, scan: Any, reporter: Any
+) -> None:
+    group = written.group("Admins", written.person("Cid"), written.app("Backup"), isAssignableToRole=True)
+    written.assign(group, USER_ADMIN, ends="2030-01-01T00:00:00Z")
+    result = scan(written)
+    through = {one.principal_name: one.principal_kind for one in result.collected.assignments if one.via_group_id}
+    assert through == {"Cid": "user", "Backup": "service_principal"}
+    assert found(result) == ["service_principal_privileged"]
+    assert [step.status for step in reporter.steps if step.key == "group_members"] == ["pass"]
+
+
+def test_where_applications_in_a_group_may_not_be_read_its_people_are_still_there(written: Written, scan: Any) -> None:
+    group = written.group("Admins", written.person("Cid"), isAssignableToRole=True)
+    written.answer(contracts.GROUP_APPLICATIONS.path.format(group_id=group["id"]), "request_denied")
+    written.assign(group, USER_ADMIN, ends="2030-01-01T00:00:00Z")
+    result = scan(written)
+    assert {one.principal_name for one in result.collected.assignments if one.via_group_id} == {"Cid"}
+    assert found(result) == ["group_members_not_counted"]
+
+
+def test_principals_that_microsoft_lists_by_id_only_are_counted_and_what_to_grant_is_said(
+    new_tenant: Any, gateway: Any, target_for: Any, reporter: Any
+) -> None:
+    tenant = new_tenant(size=400, permissions=["RoleManagement.Read.Directory", "GroupMember.Read.All"])
+    result = MicrosoftRolesCollector(gateway).collect_roles(target_for(tenant), reporter)
+    assert result.complete
+    (step,) = [step for step in reporter.steps if step.key == "principals"]
+    assert (step.status, step.reason_code) == ("warn", "missing_permission")
+    assert "User.Read.All" in step.sentence
+    people = [one for one in result.collected.assignments if one.principal_kind == "user"]
+    assert people
+    assert {one.principal_name for one in people} == {""}
+    assert not {"guest_privileged", "disabled_privileged", "principal_unreadable"} & set(found(result))
 
 
 @pytest.mark.parametrize("answer", ["request_denied", {"status": 404, "code": "Request_ResourceNotFound"}])

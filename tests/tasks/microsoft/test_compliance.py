@@ -123,9 +123,13 @@ def test_a_tenant_without_intune_is_skipped_and_has_no_snapshot(
     assert [(step.status, step.reason_code) for step in reporter.steps] == [("skip", reason)]
 
 
-def test_a_refusal_that_does_not_say_so_is_told_by_the_licences(new_tenant: Any, collect: Any, reporter: Any) -> None:
+@pytest.mark.parametrize("answer", ["intune_opaque", {"status": 503, "code": "UnknownError"}])
+def test_a_refusal_that_does_not_say_so_is_told_by_the_licences(
+    new_tenant: Any, collect: Any, reporter: Any, answer: Any
+) -> None:
+    """Both were seen on a tenant that has no Intune though the permissions were granted."""
     tenant = new_tenant(licences=["p1"])
-    tenant.script(INTUNE, ["intune_opaque"], then="repeat")
+    tenant.script(INTUNE, [answer], then="repeat")
     assert collect(tenant).reason_code == "not_licensed_intune"
     assert [step.status for step in reporter.steps] == ["skip"]
 

@@ -59,7 +59,9 @@ def permission_table() -> dict[str, Any]:
 
 def reads(permission: str, path: str) -> bool:
     """Says whether an application permission allows GET on a path, by Microsoft's table."""
-    wanted = re.sub(r"\{[^}]*\}", "{id}", re.sub(r"\(appid='[^']*'\)", "/{id}", path.lower()))
+    # The table has no casts: they are read with the permissions of what is cast.
+    plain = re.sub(r"/microsoft\.graph\.\w+$", "", path.lower())
+    wanted = re.sub(r"\{[^}]*\}", "{id}", re.sub(r"\(appid='[^']*'\)", "/{id}", plain))
     return any(
         "Application" in group["schemeKeys"]
         and "GET" in group["methods"]
@@ -128,6 +130,13 @@ def test_no_other_module_spells_a_graph_path() -> None:
 
 def test_a_probe_asks_for_one_object_and_its_id_only() -> None:
     assert contracts.MANAGED_DEVICES.probe().relative_url().endswith("?$select=id&$top=1")
+
+
+def test_role_management_is_asked_without_a_page_size_in_listings_and_probes() -> None:
+    """Its reference documents `$top` for none of its listings, and role definitions refuse every value."""
+    asked = [c for c in CONTRACTS.values() if c.path.startswith("/roleManagement/")]
+    assert len(asked) == 4
+    assert [c.key for c in asked for one in (c, c.probe()) if "$top" in one.relative_url()] == []
 
 
 def test_counts_ask_for_eventual_consistency() -> None:

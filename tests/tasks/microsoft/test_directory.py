@@ -41,7 +41,7 @@ def test_what_may_not_be_counted_is_left_out_and_its_permission_named(new_tenant
     assert result.reason_code == "missing_permission"
     (problem,) = result.failures
     assert "Groups" in problem.sentence
-    assert "Group.Read.All" in problem.sentence
+    assert "GroupMember.Read.All" in problem.sentence
 
 
 def test_when_nothing_may_be_counted_the_sync_fails(new_tenant: Any, collect: Any) -> None:

@@ -94,6 +94,7 @@ GRAPH_CASES = {
     "identity_not_found_403": (DIRECTORY, "service_principal_missing"),
     "request_denied": (DIRECTORY, "missing_permission"),
     "intune_forbidden": (INTUNE, "missing_permission"),
+    "intune_app_only": (INTUNE, "missing_permission"),
     "intune_opaque": (INTUNE, "intune_forbidden"),
     "unknown_error": (ROLES, "unknown_graph_error"),
     "unknown_error_forbidden": (ROLES, "unknown_graph_error"),

@@ -78,6 +78,7 @@ def _sku(status: str, *plans: tuple[str, str]) -> dict[str, Any]:
     ("skus", "enabled", "suspended"),
     [
         ([_sku("Enabled", ("INTUNE_A", "Success"))], {"intune"}, set()),
+        ([_sku("Enabled", ("INTUNE_A_GOV", "Success"))], {"intune"}, set()),
         ([_sku("Warning", ("AAD_PREMIUM", "Success"))], {"p1"}, set()),
         ([_sku("Enabled", ("AAD_PREMIUM_P2", "Success"))], {"p1", "p2"}, set()),
         ([_sku("Enabled", ("INTUNE_A", "Disabled"))], set(), set()),

@@ -142,8 +142,14 @@ def test_missing_optional_permissions_are_mentioned_and_no_fault(new_tenant: Any
     assert report.verdict.status is VerificationStatus.HEALTHY
 
 
-def test_no_intune_licence_is_skipped_not_failed(new_tenant: Any, target_for: Any, check: Any) -> None:
-    report = check(target_for(new_tenant(licences=["p1", "p2"])))
+@pytest.mark.parametrize("answers", [[], [{"status": 503, "code": "UnknownError"}]])
+def test_no_intune_licence_is_skipped_not_failed(
+    new_tenant: Any, target_for: Any, check: Any, answers: list[Any]
+) -> None:
+    tenant = new_tenant(licences=["p1", "p2"])
+    if answers:
+        tenant.script({"where": "graph", "path": "/deviceManagement/*"}, answers, then="repeat")
+    report = check(target_for(tenant))
     assert report.outcome("intune_probe") == (StepStatus.SKIP, "not_licensed_intune")
     assert report.licences == {"p1", "p2"}
     assert report.verdict.status is VerificationStatus.HEALTHY
@@ -218,15 +224,17 @@ def test_an_outage_of_one_workload_leaves_the_badge_alone(tenant: Any, target_fo
 def test_a_permission_that_microsoft_lists_but_the_token_lacks_is_pointed_out(
     new_tenant: Any, target_for: Any, check: Any, new_reporter: Any
 ) -> None:
-    all_but_one = [n for n in operations.all_required_permissions() if n != "Group.Read.All"] + ["Application.Read.All"]
+    all_but_one = [n for n in operations.all_required_permissions() if n != "GroupMember.Read.All"] + [
+        "Application.Read.All"
+    ]
     tenant = new_tenant(permissions=all_but_one)
 
     def grant(key: str) -> None:
         if key == "permissions":
-            tenant.change_app(granted_roles=[*all_but_one, "Group.Read.All"])
+            tenant.change_app(granted_roles=[*all_but_one, "GroupMember.Read.All"])
 
     report = check(target_for(tenant), new_reporter(on_step=grant))
     failed = report.step("permissions")
-    assert failed.evidence["missing"] == ("Group.Read.All",)
-    assert failed.evidence["granted_but_not_in_token"] == ("Group.Read.All",)
+    assert failed.evidence["missing"] == ("GroupMember.Read.All",)
+    assert failed.evidence["granted_but_not_in_token"] == ("GroupMember.Read.All",)
     assert failed.needed_by == (operations.DIRECTORY_SYNC,)
