@@ -16,13 +16,14 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from storage import audit
 from storage.access import Principal, authority, who_may
 from storage.alert_addresses import Address, read_address
+from storage.alert_editing import refuse_taken, switch, tell
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound
 from storage.fields import read_name
 from storage.schema import alert_channels, alert_deliveries, alert_rules, credentials
 from storage.sealing import SEAL_VERSION, Binding, SecretMaterial, fingerprint, seal
-from storage.states import CredentialKind, CredentialOwner, CredentialSlot, Topic
+from storage.states import CredentialKind, CredentialOwner, CredentialSlot
 
 TARGET = CredentialOwner.ALERT_CHANNEL.value
 
@@ -135,7 +136,7 @@ def create(
 
     def work(tx: Transaction) -> Channel:
         authority(tx, who).require(tx, Capability.ALERT_MANAGE, workspace_id, what=f"Workspace {workspace_id}")
-        _refuse_taken(tx, workspace_id, name)
+        refuse_taken(tx, alert_channels, workspace_id, name, "an alert channel")
         id = tx.run(
             insert(alert_channels)
             .values(
@@ -148,7 +149,7 @@ def create(
             .returning(alert_channels.c.id)
         ).scalar_one()
         _store(tx, who, id, address.strip(), public_key, database_id)
-        _told(tx, who, "alert_channel.create", workspace_id, id, ticket, {"name": name, "kind": known.kind})
+        tell(tx, who, "alert_channel.create", TARGET, id, workspace_id, ticket, {"name": name, "kind": known.kind})
         return _read(tx, id)
 
     return audit.attempt(
@@ -182,7 +183,7 @@ def edit(
         values: dict[str, Any] = {}
         detail: dict[str, audit.DetailValue] = {"name": wanted or row.name}
         if wanted is not None and wanted != row.name:
-            _refuse_taken(tx, row.workspace_id, wanted)
+            refuse_taken(tx, alert_channels, row.workspace_id, wanted, "an alert channel")
             values["name"] = wanted
             detail["name_before"] = row.name
         if known is not None and address is not None:
@@ -193,7 +194,7 @@ def edit(
             tx.run(
                 update(alert_channels).where(alert_channels.c.id == channel_id).values(**values, updated_at=tx.now())
             )
-            _told(tx, who, "alert_channel.edit", row.workspace_id, channel_id, ticket, detail)
+            tell(tx, who, "alert_channel.edit", TARGET, channel_id, row.workspace_id, ticket, detail)
         return _read(tx, channel_id)
 
     return audit.attempt(db, who, "alert_channel.edit", work, target_kind=TARGET, target_id=channel_id, ticket=ticket)
@@ -212,12 +213,7 @@ def set_enabled(
     def work(tx: Transaction) -> Channel:
         row = lock(tx, who, channel_id)
         if row.is_enabled != is_enabled:
-            tx.run(
-                update(alert_channels)
-                .where(alert_channels.c.id == channel_id)
-                .values(is_enabled=is_enabled, updated_at=tx.now())
-            )
-            _told(tx, who, action, row.workspace_id, channel_id, ticket, {"name": row.name})
+            switch(tx, who, action, alert_channels, TARGET, row, ticket)
         return _read(tx, channel_id)
 
     return audit.attempt(db, who, action, work, target_kind=TARGET, target_id=channel_id, ticket=ticket)
@@ -241,7 +237,7 @@ def remove(db: Database, who: Principal, channel_id: int, *, ticket: str | None 
         tx.run(delete(alert_deliveries).where(alert_deliveries.c.channel_id == channel_id))
         tx.run(delete(credentials).where(credentials.c.alert_channel_id == channel_id))
         tx.run(delete(alert_channels).where(alert_channels.c.id == channel_id))
-        _told(tx, who, "alert_channel.delete", row.workspace_id, channel_id, ticket, {"name": row.name})
+        tell(tx, who, "alert_channel.delete", TARGET, channel_id, row.workspace_id, ticket, {"name": row.name})
 
     audit.attempt(db, who, "alert_channel.delete", work, target_kind=TARGET, target_id=channel_id, ticket=ticket)
 
@@ -285,39 +281,9 @@ def _store(tx: Transaction, who: Principal, channel_id: int, address: str, publi
     )
 
 
-def _refuse_taken(tx: Transaction, workspace_id: int, name: str) -> None:
-    statement = select(alert_channels.c.id).where(
-        alert_channels.c.workspace_id == workspace_id, alert_channels.c.name == name
-    )
-    if tx.run(statement).first() is not None:
-        raise Conflict(f"name: this workspace has an alert channel called {name}.", "Choose another name.")
-
-
 def _require_sight(tx: Transaction, who: Principal, workspace_id: int, channel_id: int | None = None) -> None:
     what = f"Workspace {workspace_id}" if channel_id is None else f"Alert channel {channel_id}"
     authority(tx, who).require(tx, Capability.RUN_VIEW, workspace_id, what=what)
-
-
-def _told(
-    tx: Transaction,
-    who: Principal,
-    action: str,
-    workspace_id: int,
-    channel_id: int,
-    ticket: str | None,
-    detail: dict[str, audit.DetailValue],
-) -> None:
-    audit.record(
-        tx,
-        who,
-        action,
-        target_kind=TARGET,
-        target_id=channel_id,
-        workspace_id=workspace_id,
-        ticket=ticket,
-        detail=detail,
-    )
-    tx.touch(Topic.ALERTS)
 
 
 def _select() -> Any:

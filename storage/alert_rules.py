@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, update
 
 from storage import audit
 from storage.access import Principal, authority, who_may
+from storage.alert_editing import refuse_taken, switch, tell
 from storage.alert_rule_fields import FIELDS, NEW, Rule, columns, fields, rule_of, selected
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.edits import last_change, merge
-from storage.errors import Conflict, NotFound
+from storage.errors import NotFound
 from storage.schema import alert_deliveries, alert_rules
-from storage.states import Topic
 
 EDIT: Final = "alert_rule.edit"
 TARGET: Final = "alert_rule"
@@ -91,14 +91,15 @@ def create(
     def work(tx: Transaction) -> Rule:
         authority(tx, who).require(tx, Capability.ALERT_MANAGE, workspace_id, what=f"Workspace {workspace_id}")
         row_values = columns(tx, workspace_id, wanted)
-        _refuse_taken(tx, workspace_id, row_values["name"])
+        refuse_taken(tx, alert_rules, workspace_id, row_values["name"], "an alert rule")
         id = tx.run(
             insert(alert_rules)
             .values(workspace_id=workspace_id, created_at=tx.now(), **row_values)
             .returning(alert_rules.c.id)
         ).scalar_one()
-        rule = rule_of(tx, tx.run(selected().where(alert_rules.c.id == id)).one())
-        _told(tx, who, "alert_rule.create", rule, ticket, {"name": rule.name, "channel": rule.channel})
+        rule = _read(tx, id)
+        detail: dict[str, audit.DetailValue] = {"name": rule.name, "channel": rule.channel}
+        tell(tx, who, "alert_rule.create", TARGET, id, workspace_id, ticket, detail)
         return rule
 
     return audit.attempt(
@@ -141,11 +142,12 @@ def edit(
         if effective:
             row_values = columns(tx, row.workspace_id, {**current, **effective})
             if row_values["name"] != row.name:
-                _refuse_taken(tx, row.workspace_id, row_values["name"])
+                refuse_taken(tx, alert_rules, row.workspace_id, row_values["name"], "an alert rule")
             tx.run(update(alert_rules).where(alert_rules.c.id == rule_id).values(**row_values, updated_at=tx.now()))
-        rule = rule_of(tx, tx.run(selected().where(alert_rules.c.id == rule_id)).one())
+        rule = _read(tx, rule_id)
         if effective:
-            _told(tx, who, EDIT, rule, ticket, {"rule": rule.name, **_differences(current, effective)})
+            detail = {"rule": rule.name, **_differences(current, effective)}
+            tell(tx, who, EDIT, TARGET, rule_id, row.workspace_id, ticket, detail)
         return rule
 
     return audit.attempt(db, who, EDIT, work, target_kind=TARGET, target_id=rule_id, ticket=ticket)
@@ -162,15 +164,8 @@ def set_enabled(db: Database, who: Principal, rule_id: int, is_enabled: bool, *,
     def work(tx: Transaction) -> Rule:
         row = lock(tx, who, rule_id)
         if row.is_enabled != is_enabled:
-            tx.run(
-                update(alert_rules)
-                .where(alert_rules.c.id == rule_id)
-                .values(is_enabled=is_enabled, updated_at=tx.now())
-            )
-        rule = rule_of(tx, tx.run(selected().where(alert_rules.c.id == rule_id)).one())
-        if row.is_enabled != is_enabled:
-            _told(tx, who, action, rule, ticket, {"name": rule.name})
-        return rule
+            switch(tx, who, action, alert_rules, TARGET, row, ticket)
+        return _read(tx, rule_id)
 
     return audit.attempt(db, who, action, work, target_kind=TARGET, target_id=rule_id, ticket=ticket)
 
@@ -183,13 +178,13 @@ def remove(db: Database, who: Principal, rule_id: int, *, ticket: str | None = N
     """
 
     def work(tx: Transaction) -> None:
-        rule = rule_of(tx, lock(tx, who, rule_id))
+        row = lock(tx, who, rule_id)
         waiting = alert_deliveries.c.status.in_(["queued", "sending"])
         of_it = alert_deliveries.c.rule_id == rule_id
         tx.run(update(alert_deliveries).where(of_it, waiting).values(status="suppressed", next_try_at=None))
         tx.run(update(alert_deliveries).where(of_it).values(rule_id=None))
         tx.run(delete(alert_rules).where(alert_rules.c.id == rule_id))
-        _told(tx, who, "alert_rule.delete", rule, ticket, {"name": rule.name})
+        tell(tx, who, "alert_rule.delete", TARGET, rule_id, row.workspace_id, ticket, {"name": row.name})
 
     audit.attempt(db, who, "alert_rule.delete", work, target_kind=TARGET, target_id=rule_id, ticket=ticket)
 
@@ -208,10 +203,8 @@ def lock(tx: Transaction, who: Principal, rule_id: int) -> Row[Any]:
     return row
 
 
-def _refuse_taken(tx: Transaction, workspace_id: int, name: str) -> None:
-    statement = select(alert_rules.c.id).where(alert_rules.c.workspace_id == workspace_id, alert_rules.c.name == name)
-    if tx.run(statement).first() is not None:
-        raise Conflict(f"name: this workspace has an alert rule called {name}.", "Choose another name.")
+def _read(tx: Transaction, rule_id: int) -> Rule:
+    return rule_of(tx, tx.run(selected().where(alert_rules.c.id == rule_id)).one())
 
 
 def _differences(current: Mapping[str, Any], effective: Mapping[str, Any]) -> dict[str, audit.DetailValue]:
@@ -223,24 +216,3 @@ def _differences(current: Mapping[str, Any], effective: Mapping[str, Any]) -> di
         detail[f"{name}_before"] = told(current[name])
         detail[name] = told(effective[name])
     return detail
-
-
-def _told(
-    tx: Transaction,
-    who: Principal,
-    action: str,
-    rule: Rule,
-    ticket: str | None,
-    detail: dict[str, audit.DetailValue],
-) -> None:
-    audit.record(
-        tx,
-        who,
-        action,
-        target_kind=TARGET,
-        target_id=rule.id,
-        workspace_id=rule.workspace_id,
-        ticket=ticket,
-        detail=detail,
-    )
-    tx.touch(Topic.ALERTS)

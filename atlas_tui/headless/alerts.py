@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 from atlas_tui.alert_words import (
     became,
@@ -37,6 +38,8 @@ from storage.alert_rule_fields import Rule
 from storage.errors import InvalidInput, NotFound
 from storage.filters import read_number
 from storage.states import DeliveryStatus
+
+_Named = TypeVar("_Named", Channel, Rule)
 
 _OVER: Final = (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.SUPPRESSED)
 _FAILED: Final = 1
@@ -84,8 +87,10 @@ def add_channel(options: argparse.Namespace) -> int:
             public_key=public_key,
             ticket=options.ticket,
         )
-    return _told_channel(
-        made, options, f"Added {made.name} ({made.address.label}); try it: atlas-tui alerts test {made.id}"
+    return _told(
+        channel_record(made),
+        options,
+        f"Added {made.name} ({made.address.label}); try it: atlas-tui alerts test {made.id}",
     )
 
 
@@ -108,7 +113,7 @@ def edit_channel(options: argparse.Namespace) -> int:
             public_key=here.settings.public_key_bytes() if options.new_address else b"",
             ticket=options.ticket,
         )
-    return _told_channel(changed, options, f"Changed {changed.name} ({changed.address.label})")
+    return _told(channel_record(changed), options, f"Changed {changed.name} ({changed.address.label})")
 
 
 def enable_channel(options: argparse.Namespace) -> int:
@@ -117,7 +122,7 @@ def enable_channel(options: argparse.Namespace) -> int:
     with opened(options.config, options.workspace) as here:
         channel = _find_channel(here, options.channel)
         changed = alert_channels.set_enabled(here.db, here.who, channel.id, wanted, ticket=options.ticket)
-    return _told_channel(changed, options, f"{changed.name} is {'enabled' if wanted else 'disabled'}")
+    return _told(channel_record(changed), options, f"{changed.name} is {'enabled' if wanted else 'disabled'}")
 
 
 def delete_channel(options: argparse.Namespace) -> int:
@@ -126,7 +131,7 @@ def delete_channel(options: argparse.Namespace) -> int:
         channel = _find_channel(here, options.channel)
         confirm(removal_of_channel(channel), channel.name, yes=options.yes)
         alert_channels.remove(here.db, here.who, channel.id, ticket=options.ticket)
-    return _told_removal(options, channel.id, channel.name)
+    return _told({"deleted": channel.id}, options, f"Deleted {channel.name}")
 
 
 def _read_address() -> str:
@@ -135,29 +140,9 @@ def _read_address() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _told_channel(channel: Channel, options: argparse.Namespace, sentence: str) -> int:
-    if options.json:
-        write_json(channel_record(channel))
-    else:
-        write_line(f"{sentence}.")
-    return exit_codes.OK
-
-
-def _told_removal(options: argparse.Namespace, id: int, name: str) -> int:
-    if options.json:
-        write_json({"deleted": id})
-    else:
-        write_line(f"Deleted {name}.")
-    return exit_codes.OK
-
-
 def _find_channel(here: Opened, text: str) -> Channel:
     rows = alert_channels.of_workspace(here.db, here.who, here.workspace.workspace_id)
-    number = read_number(text)
-    found = [row for row in rows if row.id == number or row.name.casefold() == text.strip().casefold()]
-    if not found:
-        raise NotFound(f"There is no alert channel {text}.", "See: atlas-tui alerts channels list")
-    return found[0]
+    return _named(rows, text, "alert channel", "channels")
 
 
 # Rules
@@ -193,7 +178,7 @@ def add_rule(options: argparse.Namespace) -> int:
     with opened(options.config, options.workspace) as here:
         values = {"name": options.name, "channel_id": _find_channel(here, options.channel).id, **_given(here, options)}
         rule = alert_rules.create(here.db, here.who, here.workspace.workspace_id, values, ticket=options.ticket)
-    return _told_rule(rule, options, f"Added {rule.name}: it tells {rule.channel}")
+    return _told(rule_record(rule), options, f"Added {rule.name}: it tells {rule.channel}")
 
 
 def edit_rule(options: argparse.Namespace) -> int:
@@ -212,7 +197,7 @@ def edit_rule(options: argparse.Namespace) -> int:
         if not changes:
             raise InvalidInput("alerts rules edit", "changes nothing", "Name what shall change; see --help.")
         rule = alert_rules.edit(here.db, here.who, rule.id, changes, ticket=options.ticket)
-    return _told_rule(rule, options, f"Changed {rule.name}: {events_words(rule)}")
+    return _told(rule_record(rule), options, f"Changed {rule.name}: {events_words(rule)}")
 
 
 def enable_rule(options: argparse.Namespace) -> int:
@@ -221,7 +206,7 @@ def enable_rule(options: argparse.Namespace) -> int:
     with opened(options.config, options.workspace) as here:
         rule = _find_rule(here, options.rule)
         rule = alert_rules.set_enabled(here.db, here.who, rule.id, wanted, ticket=options.ticket)
-    return _told_rule(rule, options, f"{rule.name} is {'enabled' if wanted else 'disabled'}")
+    return _told(rule_record(rule), options, f"{rule.name} is {'enabled' if wanted else 'disabled'}")
 
 
 def delete_rule(options: argparse.Namespace) -> int:
@@ -230,7 +215,7 @@ def delete_rule(options: argparse.Namespace) -> int:
         rule = _find_rule(here, options.rule)
         confirm(removal_of_rule(rule), rule.name, yes=options.yes)
         alert_rules.remove(here.db, here.who, rule.id, ticket=options.ticket)
-    return _told_removal(options, rule.id, rule.name)
+    return _told({"deleted": rule.id}, options, f"Deleted {rule.name}")
 
 
 def _given(here: Opened, options: argparse.Namespace) -> dict[str, Any]:
@@ -262,20 +247,33 @@ def _given(here: Opened, options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _told_rule(rule: Rule, options: argparse.Namespace, sentence: str) -> int:
+def _find_rule(here: Opened, text: str) -> Rule:
+    rows = alert_rules.of_workspace(here.db, here.who, here.workspace.workspace_id)
+    return _named(rows, text, "alert rule", "rules")
+
+
+# Both
+
+
+def _told(record: Mapping[str, Any], options: argparse.Namespace, sentence: str) -> int:
+    """Says what became of a channel or a rule."""
     if options.json:
-        write_json(rule_record(rule))
+        write_json(record)
     else:
         write_line(f"{sentence}.")
     return exit_codes.OK
 
 
-def _find_rule(here: Opened, text: str) -> Rule:
-    rows = alert_rules.of_workspace(here.db, here.who, here.workspace.workspace_id)
-    number = read_number(text)
-    found = [row for row in rows if row.id == number or row.name.casefold() == text.strip().casefold()]
+def _named(rows: Iterable[_Named], text: str, what: str, command: str) -> _Named:
+    """Finds a channel or a rule by its number or its name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    number, name = read_number(text), text.strip().casefold()
+    found = [row for row in rows if row.id == number or row.name.casefold() == name]
     if not found:
-        raise NotFound(f"There is no alert rule {text}.", "See: atlas-tui alerts rules list")
+        raise NotFound(f"There is no {what} {text}.", f"See: atlas-tui alerts {command} list")
     return found[0]
 
 
