@@ -9,7 +9,7 @@ Must not know: how a run is worked on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from atlas_tui.command import Command
@@ -59,6 +59,10 @@ class Targets:
         """Whether more than one connection is meant."""
         return self.all_in_filter or len(self.connection_ids) > 1
 
+    def are_those(self, others: Targets) -> bool:
+        """Whether the same is meant, however many that is by now."""
+        return replace(self, count=None) == replace(others, count=None)
+
 
 class Acts(CredentialActs):
     """A screen with something to act on. Put it before the kind of screen it is."""
@@ -66,6 +70,11 @@ class Acts(CredentialActs):
     def targets(self) -> Targets:
         """What is meant now."""
         raise NotImplementedError
+
+    def acted_on(self, targets: Targets) -> None:
+        """What was meant is under way: its marks are taken away, so that the next action does not hit it again. Newer ones stay."""
+        if self.targets().are_those(targets):
+            self.clear_marks()
 
     def holder_meant(self) -> tuple[CredentialOwner, int] | None:
         """The one connection that is meant."""
@@ -166,9 +175,11 @@ class Acts(CredentialActs):
 
     def start_on_what_is_meant(self, command_id: str) -> None:
         """Ask, then start the operation of a command."""
-        operation = operations.find(REGISTRY[command_id].operation)
+        operation, targets = operations.find(REGISTRY[command_id].operation), self.targets()
         self._with_target(
-            lambda detail: StartFlow(self, self._start_of(operation, detail.row)).ask_first(),
+            lambda detail: StartFlow(
+                self, self._start_of(operation, detail.row), lambda: self.acted_on(targets)
+            ).ask_first(),
             self._not_for_a_run,
             lambda targets: self._start_many(operation, targets),
         )
@@ -203,7 +214,8 @@ class Acts(CredentialActs):
         StartFlow(self, start).ask_first()
 
     def _start_many(self, operation: Operation, targets: Targets) -> None:
-        StartMany(self, operation, selection_of(self.session, targets), _many(targets)).ask_first()
+        selection = selection_of(self.session, targets)
+        StartMany(self, operation, selection, _many(targets), lambda: self.acted_on(targets)).ask_first()
 
     # Cancel and retry
 

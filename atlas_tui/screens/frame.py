@@ -190,6 +190,9 @@ class AtlasScreen(Asks, Screen[None], inherit_bindings=False):
     def reload(self) -> None:
         """Ask for everything on the screen again."""
 
+    def clear_marks(self) -> None:
+        """Take all marks away, on screens where rows can be marked."""
+
     def show_ages(self) -> None:
         """A moment passed: repaint ages that read differently now."""
 

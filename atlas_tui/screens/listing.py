@@ -301,10 +301,14 @@ class ListScreen(Exports, Generic[Row]):
         """Open the row."""
         self.table.action_open_row()
 
+    def clear_marks(self) -> None:
+        """Take all marks away."""
+        self.table.action_clear_marks()
+
     def command_back(self) -> None:
         """Take away marks, then the filter, then go back."""
         if self.table.selection.all_in_filter or self.table.selection.keys:
-            self.table.action_clear_marks()
+            self.clear_marks()
         elif self.filter != ListFilter():
             self.set_filter(ListFilter())
         else:

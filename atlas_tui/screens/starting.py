@@ -72,11 +72,13 @@ class StartFlow:
     Args:
         screen: Where it was asked for.
         start: What.
+        accepted: Called once a run is there that does it; not when it was cancelled or refused.
     """
 
-    def __init__(self, screen: Acts, start: Start) -> None:
+    def __init__(self, screen: Acts, start: Start, accepted: Callable[[], None] = lambda: None) -> None:
         self._screen = screen
         self._start = start
+        self._accepted = accepted
 
     def ask_first(self) -> None:
         """Say what a worker will do, and ask."""
@@ -97,6 +99,10 @@ class StartFlow:
         )
 
     def _answered(self, result: StartResult) -> None:
+        if isinstance(result, Started | AlreadyRunning) or (
+            isinstance(result, ScopeBusy) and result.waiting is not None
+        ):
+            self._accepted()
         if isinstance(result, Started):
             self._started(result.run)
         elif isinstance(result, AlreadyRunning):

@@ -10,7 +10,7 @@ Must not know: lists, how a batch's own page looks.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from atlas_tui.batch_words import dry_run_lines
@@ -56,14 +56,23 @@ class StartMany:
         operation: What shall run.
         selection: On what.
         words: How many that is, for people: `38 connections`.
+        accepted: Called once it was started; not when it was cancelled or refused.
     """
 
-    def __init__(self, screen: AtlasScreen, operation: Operation, selection: Selection, words: str) -> None:
+    def __init__(
+        self,
+        screen: AtlasScreen,
+        operation: Operation,
+        selection: Selection,
+        words: str,
+        accepted: Callable[[], None] = lambda: None,
+    ) -> None:
         self._screen = screen
         self._atlas = screen.atlas
         self._session = screen.session
         self._operation = operation
         self._selection = selection
+        self._accepted = accepted
         what = WHAT_A_WORKER_DOES.get(operation.type, f"A worker runs {operation.label.lower()} on each.")
         standing = screen.atlas.standing
         if standing is not None and not standing.alive:
@@ -109,7 +118,11 @@ class StartMany:
                 session.db, session.who, self._operation.type, self._selection, ticket=confirmed.ticket
             )
 
-        self._atlas.ask("bulk start", create, lambda id: show_begun(self._atlas, id), self._tell, keep_all=True)
+        self._atlas.ask("bulk start", create, self._begun, self._tell, keep_all=True)
+
+    def _begun(self, batch_id: int) -> None:
+        self._accepted()
+        show_begun(self._atlas, batch_id)
 
     def _tell(self, error: AtlasError) -> None:
         self._atlas.flash(str(error), "bad")

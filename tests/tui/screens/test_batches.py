@@ -40,6 +40,7 @@ async def test_a_dry_run_in_classes_comes_before_the_yes_and_the_page_tells_the_
         # Enter is Cancel, and cancelling has started nothing.
         await terminal.press("enter")
         assert not terminal.shows("blocked, and left out:")
+        assert terminal.shows("5 marked")
         await terminal.press("x", "s")
         await terminal.wait_for(lambda: terminal.shows("blocked, and left out:"))
         await terminal.press("tab")
@@ -60,6 +61,10 @@ async def test_a_dry_run_in_classes_comes_before_the_yes_and_the_page_tells_the_
         assert terminal.shows("/batch:1.blocked")
         assert terminal.shows("Fabrikam GmbH")
         assert not terminal.shows("Contoso Ltd")
+        # The marks were for this start: the next action does not hit the same five.
+        await terminal.press("escape", "escape", "escape")
+        assert terminal.shows("Contoso Ltd")
+        assert not terminal.shows("marked")
 
 
 async def test_the_rest_is_cancelled_and_the_failed_are_retried_from_the_page(small_fleet: Any, dashboard: Any) -> None:
