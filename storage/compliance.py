@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, String, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, String, cast, func, select, type_coerce
 
-from storage import last_runs, operations, resolver
+from storage import figure_order, last_runs, operations, resolver
 from storage import tenants as tenant_reads
 from storage.access import Principal
 from storage.capabilities import Capability
@@ -24,11 +25,22 @@ from storage.errors import InvalidInput
 from storage.last_runs import LastRun
 from storage.pages import Page, Place
 from storage.schema import compliance_snapshots, tenants
-from storage.tenants import TenantQuery
+from storage.tenants import TenantQuery, TenantRow
 
 SPARKLINE_DAYS: Final = 14
 LONGEST_TREND: Final = 3660
 _S: Final = compliance_snapshots.c
+
+
+class ComplianceOrder(StrEnum):
+    """What a list of tenants can be in the order of: the name, or a figure of the last whole snapshot."""
+
+    NAME = "name"
+    DEVICES = "devices"
+    SHARE = "share"
+    NONCOMPLIANT = "noncompliant"
+    CHANGE = "change"
+    AGE = "age"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +186,37 @@ def trend(db: Database, who: Principal, tenant_id: int, *, days: int = 30) -> tu
 
 
 def of_workspace(
-    db: Database, who: Principal, query: TenantQuery, place: Place, limit: int = 100
+    db: Database,
+    who: Principal,
+    query: TenantQuery,
+    place: Place,
+    limit: int = 100,
+    *,
+    order: ComplianceOrder = ComplianceOrder.NAME,
 ) -> Page[TenantCompliance]:
-    """Returns a page of tenants by name, each with what is known of its devices and a sparkline.
+    """Returns a page of tenants, each with what is known of its devices and a sparkline.
+
+    Args:
+        db: the database.
+        who: who asks.
+        query: which tenants; and which way round.
+        place: where.
+        limit: rows wanted.
+        order: in the order of what. `SHARE` is the share that is compliant; `AGE` is when the snapshot was taken; `CHANGE` is by how many
+            more are noncompliant than in the snapshot before.
 
     Raises:
-        InvalidInput: the filter line cannot be read.
+        InvalidInput: the filter line cannot be read, or too many tenants fit for this order.
         NotFound: the principal is no member.
     """
-    found = tenant_reads.page(db, who, query, place, limit)
+    found: Page[TenantRow] | Page[Row[Any]]
+    if order is ComplianceOrder.NAME:
+        found = tenant_reads.page(db, who, query, place, limit)
+    else:
+        with db.read() as tx:
+            conditions = tenant_reads.conditions_for(tx, who, query)
+            figure = _figure(order)
+            found = figure_order.page_by(tx, figure, conditions, place, limit, descending=query.descending)
     ids = [row.id for row in found.rows]
     with db.read() as tx:
         points = points_in(tx, ids)
@@ -195,6 +229,29 @@ def of_workspace(
         for row in found.rows
     )
     return Page(rows, found.cursors, found.has_before, found.has_after, position=found.position)
+
+
+def _figure(order: ComplianceOrder) -> ColumnElement[Any]:
+    """A figure of the last whole snapshot of the tenant around it; NULL where there is none."""
+    noncompliant = _S.counts["noncompliant"].as_integer()
+    if order is ComplianceOrder.CHANGE:
+        return _last_whole(noncompliant).scalar_subquery() - _last_whole(noncompliant).offset(1).scalar_subquery()
+    if order is ComplianceOrder.SHARE:
+        # In millionths: the places of a keyset are whole numbers.
+        compliant = cast(_S.counts["compliant"].as_integer(), BigInteger)
+        return _last_whole(cast(compliant * 1_000_000 / func.nullif(_S.total, 0), BigInteger)).scalar_subquery()
+    by = {
+        ComplianceOrder.DEVICES: _S.total,
+        ComplianceOrder.NONCOMPLIANT: noncompliant,
+        ComplianceOrder.AGE: _S.taken_at,
+    }
+    return _last_whole(by[order]).scalar_subquery()
+
+
+def _last_whole(value: ColumnElement[Any]) -> Select[Any]:
+    newest = (_S.taken_at.desc(), _S.id.desc())
+    of_tenant = select(value).where(_S.tenant_id == tenants.c.id, _S.is_complete).order_by(*newest).limit(1)
+    return of_tenant.correlate(tenants)
 
 
 def points_in(

@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, exists, func, select
 
-from storage import filters, last_runs, operations, resolver
+from storage import figure_order, filters, last_runs, operations, resolver
 from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
@@ -30,15 +31,26 @@ _R: Final = role_reports.c
 _F: Final = role_findings.c
 
 
+class RolesOrder(StrEnum):
+    """What the list can be in the order of: the name, or a figure of the last whole report."""
+
+    NAME = "name"
+    FINDINGS = "findings"
+    PRIVILEGED = "privileged"
+    ADDED = "added"
+    AGE = "age"
+
+
 @dataclass(frozen=True, slots=True)
 class RolesQuery:
-    """What the list shall show, by tenant name. Archived tenants and drafts are left out.
+    """What the list shall show. Archived tenants and drafts are left out.
 
     Attributes:
         text: the filter line: words of the tenant's name or domain, `finding:guest_privileged`.
         findings_only: only tenants whose last report found something.
         tenant_id: only this tenant.
         descending: the other way round.
+        order: in the order of what. `ADDED` is how many assignments came since the report before; `AGE` is when the report was taken.
     """
 
     workspace_id: int
@@ -46,6 +58,15 @@ class RolesQuery:
     findings_only: bool = False
     tenant_id: int | None = None
     descending: bool = False
+    order: RolesOrder = RolesOrder.NAME
+
+
+_FIGURES: Final[Mapping[RolesOrder, ColumnElement[Any]]] = {
+    RolesOrder.FINDINGS: _R.counts["findings"].as_integer(),
+    RolesOrder.PRIVILEGED: _R.counts["privileged"].as_integer(),
+    RolesOrder.ADDED: _R.difference["added_count"].as_integer(),
+    RolesOrder.AGE: _R.taken_at,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +99,7 @@ def page(db: Database, who: Principal, query: RolesQuery, place: Place, limit: i
     """Returns a page of tenants.
 
     Raises:
-        InvalidInput: the filter line or the place cannot be read.
+        InvalidInput: the filter line or the place cannot be read, or too many tenants fit for this order.
         NotFound: the principal is no member.
     """
     wanted = filters.read_filter(query.text, _KEYS)
@@ -101,17 +122,21 @@ def page(db: Database, who: Principal, query: RolesQuery, place: Place, limit: i
             conditions.append(_found(*wanted.values["finding"]))
         if "finding" in wanted.not_values:
             conditions.append(~_found(*wanted.not_values["finding"]))
-        keys = [SortKey(column, column.name, query.descending) for column in (tenants.c.sort_name, tenants.c.id)]
-        statement = select(tenants.c.id, tenants.c.sort_name, tenants.c.name).where(*conditions)
-        found = read_page(tx, statement, keys, place, limit, lambda row: row, tenants.c.id)
+        if query.order is RolesOrder.NAME:
+            keys = [SortKey(column, column.name, query.descending) for column in (tenants.c.sort_name, tenants.c.id)]
+            statement = select(tenants.c.id, tenants.c.sort_name, tenants.c.name).where(*conditions)
+            found = read_page(tx, statement, keys, place, limit, lambda row: row, tenants.c.id)
+        else:
+            figure = _last(_FIGURES[query.order])
+            found = figure_order.page_by(tx, figure, conditions, place, limit, descending=query.descending)
         rows = tuple(_lines(tx, found.rows))
     return Page(rows, found.cursors, found.has_before, found.has_after, position=found.position)
 
 
-def _last() -> Any:
-    """The last whole report of a tenant, of the tenants around it."""
+def _last(what: ColumnElement[Any] = _R.id) -> Any:
+    """The last whole report of a tenant, of the tenants around it: its id, or a figure of it."""
     return (
-        select(_R.id)
+        select(what)
         .where(_R.tenant_id == tenants.c.id, _R.is_complete)
         .order_by(_R.taken_at.desc(), _R.id.desc())
         .limit(1)

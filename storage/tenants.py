@@ -206,22 +206,31 @@ def page(db: Database, who: Principal, query: TenantQuery, place: Place, limit: 
         InvalidInput: the filter line cannot be read.
         NotFound: the principal is no member.
     """
-    wanted = filters.read_filter(query.text, _KEYS)
     with db.read() as tx:
-        rights = authority(tx, who)
-        if not rights.may_enter(query.workspace_id):
-            raise NotFound(f"Workspace {query.workspace_id} does not exist.")
-        statement = _select().where(
-            tenants.c.workspace_id == query.workspace_id,
-            rights.tenant_clause(query.workspace_id, Capability.TENANT_VIEW, tenants.c.id),
-            *_conditions(wanted),
-        )
-        if query.tenant_id is not None:
-            statement = statement.where(tenants.c.id == query.tenant_id)
+        statement = _select().where(*conditions_for(tx, who, query))
         keys = [SortKey(column, column.name, query.descending) for column in (tenants.c.sort_name, tenants.c.id)]
         found = read_page(tx, statement, keys, place, limit, lambda row: row, tenants.c.id)
         rows = tuple(_rows(tx, found.rows))
         return Page(rows, found.cursors, found.has_before, found.has_after, position=found.position)
+
+
+def conditions_for(tx: Transaction, who: Principal, query: TenantQuery) -> list[ColumnElement[bool]]:
+    """Returns what a list asks of tenants, who may see them included: for other lists of tenants.
+
+    Raises:
+        InvalidInput: the filter line cannot be read.
+        NotFound: the principal is no member.
+    """
+    wanted = filters.read_filter(query.text, _KEYS)
+    rights = authority(tx, who)
+    if not rights.may_enter(query.workspace_id):
+        raise NotFound(f"Workspace {query.workspace_id} does not exist.")
+    conditions = [
+        tenants.c.workspace_id == query.workspace_id,
+        rights.tenant_clause(query.workspace_id, Capability.TENANT_VIEW, tenants.c.id),
+        *_conditions(wanted),
+    ]
+    return conditions if query.tenant_id is None else [*conditions, tenants.c.id == query.tenant_id]
 
 
 def _conditions(wanted: filters.Filter) -> list[ColumnElement[bool]]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from storage import collected, compliance, role_overview, tenant_lines
+from storage import collected, compliance, figure_order, role_overview, tenant_lines
 from storage import inventory_staging as staging
+from storage.compliance import ComplianceOrder
 from storage.compliance_publishing import CollectedSnapshot
 from storage.directory_counting import CollectedCounts
 from storage.errors import InvalidInput
@@ -17,7 +18,7 @@ from storage.inventory_publishing import CollectedInventory
 from storage.inventory_staging import StagedItem
 from storage.operations import ADMIN_ROLES_SCAN, COMPLIANCE_SNAPSHOT, DIRECTORY_SYNC, INVENTORY_SYNC
 from storage.pages import Place
-from storage.role_overview import RolesQuery
+from storage.role_overview import RolesOrder, RolesQuery
 from storage.roles_publishing import CollectedRoles, RoleFinding
 from storage.states import RunOutcome
 from storage.tenants import TenantQuery
@@ -140,3 +141,46 @@ def test_roles_of_a_workspace_are_a_line_a_tenant_with_what_its_last_whole_repor
     (line,) = role_overview.page(collecting.db, collecting.dana, query, Place.first()).rows
     assert line.last_run is not None
     assert (line.report_id, line.last_run.is_skipped) == (None, True)
+
+
+def test_tenants_are_put_in_order_of_their_figures_page_by_page_and_those_without_one_are_last(
+    collecting: Any, monkeypatch: Any
+) -> None:
+    db, dana, north = collecting.db, collecting.dana, collecting.north
+    counted = CollectedSnapshot({"windows": {"compliant": 2, "noncompliant": 6}}, True)
+    run(collecting, "wingtip", COMPLIANCE_SNAPSHOT, RunResult(collected=counted))
+    for name, codes in (("contoso", ("guest_privileged",)), ("fabrikam", ("guest_privileged", "disabled_privileged"))):
+        findings = [RoleFinding(code, "somebody", "Somebody.") for code in codes]
+        report = CollectedRoles((), findings, {"findings": len(findings)}, True)
+        run(collecting, name, ADMIN_ROLES_SCAN, RunResult(collected=report))
+
+    def names(page: Any) -> list[str]:
+        return [row.tenant_name.lower() for row in page.rows if row.tenant_name.lower() in NAMES]
+
+    def by(order: str, *, descending: bool = False) -> list[str]:
+        query = TenantQuery(north, descending=descending)
+        return names(compliance.of_workspace(db, dana, query, Place.first(), order=ComplianceOrder(order)))
+
+    assert by("noncompliant", descending=True)[:2] == ["wingtip", "contoso"]
+    assert by("share") == [
+        "wingtip",
+        "contoso",
+        *[name for name in sorted(NAMES) if name not in ("wingtip", "contoso")],
+    ]
+    assert by("share", descending=True)[:2] == ["contoso", "wingtip"], "and who was never counted is last again"
+    assert by("devices")[:2] == ["wingtip", "contoso"]
+    assert by("age")[:2] == ["contoso", "wingtip"]
+    assert by("change", descending=True)[0] == "contoso", "wingtip was counted once"
+
+    query = RolesQuery(north, descending=True, order=RolesOrder.FINDINGS)
+    first = role_overview.page(db, dana, query, Place.first(), 1)
+    rest = role_overview.page(db, dana, query, Place.after(first.cursors[0]))
+    assert [*names(first), *names(rest)][:2] == ["fabrikam", "contoso"]
+    assert names(role_overview.page(db, dana, query, Place.before(rest.cursors[0]), 1)) == ["fabrikam"]
+    aged = RolesQuery(north, order=RolesOrder.AGE)
+    assert names(role_overview.page(db, dana, aged, Place.first()))[:2] == ["contoso", "fabrikam"]
+
+    monkeypatch.setattr(figure_order, "MOST", 2)
+    with pytest.raises(InvalidInput, match="only 2 tenants are put in this order"):
+        role_overview.page(db, dana, query, Place.first())
+    assert names(role_overview.page(db, dana, RolesQuery(north, "contoso", order=RolesOrder.AGE), Place.first()))
