@@ -10,25 +10,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from atlas_tui.badges import badge
-from atlas_tui.cells import Cell, Line, Part, age_bucket, cell
+from atlas_tui.cells import Cell, Line, age_bucket, cell
 from atlas_tui.command import Where
 from atlas_tui.compliance_words import standing
 from atlas_tui.exporting import Format
-from atlas_tui.links import Link, View, to_compliance_of, to_run
-from atlas_tui.screens.acting import Acts, Targets
+from atlas_tui.links import Link, View, to_compliance_of
 from atlas_tui.screens.collected_reading import read_collector
 from atlas_tui.screens.compliance_text import SPANS, TREND_WIDTH, ComplianceRead, compliance_lines, trend_cell
-from atlas_tui.screens.list_filter import asked
-from atlas_tui.screens.listing import ListScreen
-from atlas_tui.screens.prose import blank
-from atlas_tui.screens.scrolled import Composer
+from atlas_tui.screens.list_filter import asked, sort_key
+from atlas_tui.screens.tenant_figures import TenantFiguresList
 from atlas_tui.widgets.columns import Column
 from atlas_tui.widgets.pages import PageRequest
-from atlas_tui.widgets.table_messages import ListTexts
 from storage import compliance
-from storage.compliance import TenantCompliance
+from storage.compliance import ComplianceOrder, TenantCompliance
 from storage.compliance_publishing import STATES
-from storage.states import Topic
 from storage.tenants import TenantQuery
 
 if TYPE_CHECKING:
@@ -38,11 +33,14 @@ if TYPE_CHECKING:
 _STANDING_WIDTH = 9
 
 
-def _count(row: TenantCompliance, state: str | None) -> Cell:
+def _devices(row: TenantCompliance, now: datetime) -> Cell:
     snapshot = row.now.snapshot
-    if snapshot is None:
-        return cell("")
-    return cell(f"{snapshot.total if state is None else snapshot.counts[state]:,}")
+    return cell("" if snapshot is None else f"{snapshot.total:,}")
+
+
+def _noncompliant(row: TenantCompliance, now: datetime) -> Cell:
+    snapshot = row.now.snapshot
+    return cell("" if snapshot is None else f"{snapshot.counts['noncompliant']:,}")
 
 
 def _share(row: TenantCompliance, now: datetime) -> Cell:
@@ -72,35 +70,28 @@ def _age(row: TenantCompliance, now: datetime) -> Cell:
     return cell("" if at is None else age_bucket(now - at))
 
 
-class ComplianceListScreen(Acts, ListScreen[TenantCompliance]):
+class ComplianceListScreen(TenantFiguresList[TenantCompliance]):
     """The list."""
 
     VIEW = View.COMPLIANCE
     PLACES = (Where.LIST, Where.COMPLIANCE)
-    TOPICS = frozenset({Topic.RUNS, Topic.TENANTS})
     FILTER_HINT: ClassVar[str] = "word  !word  tag:gold  cloud:global"
-    TEXTS = ListTexts(empty="No tenant yet.", empty_hint="Tenants (4): N adds one.")
+    WORD = "compliance"
     EXPORTED = "the compliance of the tenants in this list"
-
-    def tab(self) -> View:
-        """Tenants."""
-        return View.TENANTS
-
-    def crumb(self) -> str:
-        """What this is."""
-        return "compliance"
 
     def columns(self, wide: bool) -> Sequence[Column[TenantCompliance]]:
         """Those that fit."""
         return (
             Column("name", "TENANT", lambda row, now: cell(row.tenant_name), 14, share=1, sortable=True),
-            Column("total", "DEVICES", lambda row, now: _count(row, None), 7, priority=2, align="right"),
-            Column("share", "COMPLIANT", _share, 9, align="right"),
-            Column("non", "NONC.", lambda row, now: _count(row, "noncompliant"), 6, priority=1, align="right"),
-            Column("change", "+/-", _change, 5, priority=3, align="right"),
+            Column("devices", "DEVICES", _devices, 7, priority=2, align="right", sortable=True, largest_first=True),
+            Column("share", "COMPLIANT", _share, 9, align="right", sortable=True),
+            Column(
+                "noncompliant", "NONC.", _noncompliant, 6, priority=1, align="right", sortable=True, largest_first=True
+            ),
+            Column("change", "+/-", _change, 5, priority=3, align="right", sortable=True, largest_first=True),
             Column("trend", "LAST 14 DAYS", self._trend, TREND_WIDTH, priority=4),
             Column("standing", "", _standing, _STANDING_WIDTH, priority=1),
-            Column("age", "AGE", _age, 5, priority=1, align="right", age_of=_taken_at),
+            Column("age", "AGE", _age, 5, priority=1, align="right", age_of=_taken_at, sortable=True),
         )
 
     def _trend(self, row: TenantCompliance, now: datetime) -> Cell:
@@ -109,24 +100,22 @@ class ComplianceListScreen(Acts, ListScreen[TenantCompliance]):
             return cell(row.last_run.reason_code or "", "muted")
         return cell(trend_cell(row.points, now.date(), blocks=self.atlas.blocks), "info")
 
-    def key_of(self, row: TenantCompliance) -> int:
-        """The tenant's number."""
-        return row.tenant_id
-
     def link_to(self, row: TenantCompliance) -> Link:
         """The tenant's page of compliance."""
         return to_compliance_of(row.tenant_id)
 
-    def tenant_of(self, row: TenantCompliance) -> tuple[int, str]:
-        """Itself."""
-        return row.tenant_id, row.tenant_name
+    def run_of(self, row: TenantCompliance) -> int | None:
+        """The run that counted."""
+        return None if row.now.snapshot is None else row.now.snapshot.run_id
 
     def read_page(self, session: Session, request: PageRequest, place: Place) -> Page[TenantCompliance]:
         """A page of tenants."""
         wanted, pinned = asked(request)
-        descending = request.sort is not None and request.sort.descending
+        order, descending = sort_key(request.sort, ComplianceOrder.NAME.value)
         query = TenantQuery(session.workspace.workspace_id, wanted.text, descending, pinned)
-        return compliance.of_workspace(session.db, session.who, query, place, request.limit)
+        return compliance.of_workspace(
+            session.db, session.who, query, place, request.limit, order=ComplianceOrder(order)
+        )
 
     def read_panel(self, session: Session, key: int) -> ComplianceRead:
         """What the tenant's page shows."""
@@ -138,24 +127,9 @@ class ComplianceListScreen(Acts, ListScreen[TenantCompliance]):
             days,
         )
 
-    def panel_lines(self, read: ComplianceRead) -> Composer:
+    def page_lines(self, read: ComplianceRead, width: int) -> list[Line]:
         """The whole page."""
-
-        def lines(width: int) -> list[Line]:
-            head: list[Line] = [(Part(f" {read.collector.tenant.name}", "title"),), blank()]
-            return [*head, *compliance_lines(read, self.times, width, blocks=self.atlas.blocks)]
-
-        return lines
-
-    def linked(self) -> Link | None:
-        """The run that counted."""
-        row = self.table.cursor_row
-        return None if row is None or row.now.snapshot is None else to_run(row.now.snapshot.run_id)
-
-    def targets(self) -> Targets:
-        """The connection of the tenant under the cursor that counts."""
-        row = self.table.cursor_row
-        return Targets(() if row is None or row.connection_id is None else (row.connection_id,))
+        return compliance_lines(read, self.times, width, blocks=self.atlas.blocks)
 
     def records(self, session: Session, request: PageRequest, format: Format) -> Iterator[Mapping[str, Any]]:
         """A tenant a line."""

@@ -13,21 +13,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from atlas_tui.cells import Cell, Line, Part, age_bucket, cell
 from atlas_tui.command import Where
 from atlas_tui.exporting import Format
-from atlas_tui.links import Link, View, to_roles_of, to_run
-from atlas_tui.screens.acting import Acts, Targets
+from atlas_tui.links import Link, View, to_roles_of
 from atlas_tui.screens.collected_reading import read_collector
-from atlas_tui.screens.list_filter import asked
-from atlas_tui.screens.listing import ListScreen
-from atlas_tui.screens.prose import blank
+from atlas_tui.screens.list_filter import asked, sort_key
 from atlas_tui.screens.roles_text import RolesRead, finding_lines
-from atlas_tui.screens.scrolled import Composer
+from atlas_tui.screens.tenant_figures import TenantFiguresList
 from atlas_tui.widgets.columns import Column
 from atlas_tui.widgets.pages import PageRequest
-from atlas_tui.widgets.table_messages import ListTexts
 from storage import role_overview, roles
 from storage.role_finding_codes import CODES
-from storage.role_overview import RolesQuery, TenantRoles
-from storage.states import Topic
+from storage.role_overview import RolesOrder, RolesQuery, TenantRoles
 
 if TYPE_CHECKING:
     from atlas_tui.session import Session
@@ -70,81 +65,56 @@ def _age(row: TenantRoles, now: datetime) -> Cell:
 
 _COLUMNS: tuple[Column[TenantRoles], ...] = (
     Column("name", "TENANT", lambda row, now: cell(row.tenant_name), 14, share=2, sortable=True),
-    Column("findings", "FOUND", _count("findings"), 5, align="right"),
+    Column("findings", "FOUND", _count("findings"), 7, align="right", sortable=True, largest_first=True),
     Column("what", "FINDINGS", _findings, 22, share=3),
-    Column("privileged", "PRIV.", _count("privileged"), 5, priority=2, align="right"),
-    Column("changed", "+/-", _changed, 7, priority=3, align="right"),
-    Column("age", "AGE", _age, 5, priority=1, align="right", age_of=lambda row: row.taken_at),
+    Column(
+        "privileged", "PRIV.", _count("privileged"), 7, priority=2, align="right", sortable=True, largest_first=True
+    ),
+    Column("added", "+/-", _changed, 7, priority=3, align="right", sortable=True, largest_first=True),
+    Column("age", "AGE", _age, 5, priority=1, align="right", age_of=lambda row: row.taken_at, sortable=True),
 )
 
 
-class RolesListScreen(Acts, ListScreen[TenantRoles]):
+class RolesListScreen(TenantFiguresList[TenantRoles]):
     """The list."""
 
     VIEW = View.ROLES
     PLACES = (Where.LIST, Where.ROLES)
-    TOPICS = frozenset({Topic.RUNS, Topic.TENANTS})
     FILTER_HINT: ClassVar[str] = "word  !word  finding:guest_privileged"
-    TEXTS = ListTexts(empty="No tenant yet.", empty_hint="Tenants (4): N adds one.")
+    WORD = "admin roles"
     EXPORTED = "the tenants of this list with their findings"
-
-    def tab(self) -> View:
-        """Tenants."""
-        return View.TENANTS
-
-    def crumb(self) -> str:
-        """What this is."""
-        return "admin roles"
 
     def columns(self, wide: bool) -> Sequence[Column[TenantRoles]]:
         """Those that fit."""
         return _COLUMNS
 
-    def key_of(self, row: TenantRoles) -> int:
-        """The tenant's number."""
-        return row.tenant_id
-
     def link_to(self, row: TenantRoles) -> Link:
         """The tenant's page of roles."""
         return to_roles_of(row.tenant_id)
 
-    def tenant_of(self, row: TenantRoles) -> tuple[int, str]:
-        """Itself."""
-        return row.tenant_id, row.tenant_name
+    def run_of(self, row: TenantRoles) -> int | None:
+        """The scan."""
+        return row.run_id
 
     def read_page(self, session: Session, request: PageRequest, place: Place) -> Page[TenantRoles]:
         """A page of tenants."""
         wanted, pinned = asked(request)
-        descending = request.sort is not None and request.sort.descending
-        query = RolesQuery(session.workspace.workspace_id, wanted.text, wanted.problems, pinned, descending)
+        order, descending = sort_key(request.sort, RolesOrder.NAME.value)
+        workspace_id = session.workspace.workspace_id
+        query = RolesQuery(workspace_id, wanted.text, wanted.problems, pinned, descending, RolesOrder(order))
         return role_overview.page(session.db, session.who, query, place, request.limit)
 
     def read_panel(self, session: Session, key: int) -> RolesRead:
         """What the tenant's page shows first."""
         return RolesRead(read_collector(session, key), roles.latest(session.db, session.who, key))
 
-    def panel_lines(self, read: RolesRead) -> Composer:
+    def page_lines(self, read: RolesRead, width: int) -> list[Line]:
         """The findings."""
-
-        def lines(width: int) -> list[Line]:
-            head: list[Line] = [(Part(f" {read.collector.tenant.name}", "title"),), blank()]
-            return [*head, *finding_lines(read, self.times, width)]
-
-        return lines
+        return finding_lines(read, self.times, width)
 
     def command_findings_only(self) -> None:
         """Only tenants with findings, or all again."""
         self.set_filter(replace(self.filter, problems=not self.filter.problems))
-
-    def linked(self) -> Link | None:
-        """The scan."""
-        row = self.table.cursor_row
-        return None if row is None or row.run_id is None else to_run(row.run_id)
-
-    def targets(self) -> Targets:
-        """The connection of the tenant under the cursor that scans."""
-        row = self.table.cursor_row
-        return Targets(() if row is None or row.connection_id is None else (row.connection_id,))
 
     def records(self, session: Session, request: PageRequest, format: Format) -> Iterator[Mapping[str, Any]]:
         """A tenant a line."""

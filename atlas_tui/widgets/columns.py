@@ -32,6 +32,7 @@ class Column(Generic[Row]):
         width: Cells, for a column of fixed width; the least width for a flexible one.
         share: Parts of the room left over that a flexible column takes; 0 is fixed.
         sortable: Whether the list can be sorted by it.
+        largest_first: Whether sorting by it begins with the largest, because that is what one looks for.
         priority: 0 is never dropped; of the others the highest number is dropped first.
         align: Left for words, right for numbers.
         age_of: The moment whose age the column shows, if it shows one.
@@ -46,6 +47,7 @@ class Column(Generic[Row]):
     priority: int = 0
     align: Align = "left"
     age_of: Callable[[Row], datetime | None] | None = None
+    largest_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

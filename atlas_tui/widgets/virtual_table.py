@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 
@@ -277,10 +277,11 @@ class VirtualTable(PagedRows[Row], can_focus=True):
 
     def action_sort_next(self) -> None:
         """Sort by the next sortable column on the screen; after the last one, in the source's own order."""
-        keys = [placed.column.key for placed in self._placed if placed.column.sortable]
+        columns = [placed.column for placed in self._placed if placed.column.sortable]
+        keys = [column.key for column in columns]
         if keys:
             at = keys.index(self._sort.key) + 1 if self._sort is not None and self._sort.key in keys else 0
-            self.set_query(sort=Sort(keys[at]) if at < len(keys) else None, filter=self._filter)
+            self.set_query(sort=_first_order(columns[at]) if at < len(keys) else None, filter=self._filter)
 
     def action_sort_reverse(self) -> None:
         """Turn the order round."""
@@ -312,8 +313,10 @@ class VirtualTable(PagedRows[Row], can_focus=True):
         if event.y == 0:
             column = column_at(self._placed, event.x - GUTTER)
             if column is not None and column.sortable:
-                again = self._sort is not None and self._sort.key == column.key and not self._sort.descending
-                self.set_query(sort=Sort(column.key, again), filter=self._filter)
+                order = _first_order(column)
+                self.set_query(
+                    sort=Sort(column.key, not order.descending) if self._sort == order else order, filter=self._filter
+                )
             return
         index = self._view.top + event.y - 1
         if event.y <= self._view.height and index < len(self._window):
@@ -322,6 +325,11 @@ class VirtualTable(PagedRows[Row], can_focus=True):
             self._moved()
             if event.chain == 2:
                 self.action_open_row()
+
+
+def _first_order(column: Column[Any]) -> Sort:
+    """How a list is sorted by a column at first."""
+    return Sort(column.key, column.largest_first)
 
 
 def _words_for(error: Exception) -> tuple[str, str]:

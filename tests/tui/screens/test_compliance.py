@@ -136,7 +136,20 @@ async def test_the_list_has_every_tenant_in_a_line(counted: Any, dashboard: Any)
         assert "o never" in rows["Tailspin Toys"]
         assert "not_licensed_… o skipped" in rows["Adventure Works"]
         assert fits(terminal)
-        await terminal.press("enter")
+        counted.add("Zenith")
+        snapshot(counted, 1, 79, at="Zenith")
+        shown = []
+        for _ in range(5):
+            await terminal.press("o", "g")
+            first = next(line for line in terminal.display() if line.startswith(">"))
+            shown.append((terminal.app.seen.table.sort.key, first[3:18].strip()))
+        assert shown[1:] == [
+            ("devices", CONTOSO),
+            ("share", "Zenith"),
+            ("noncompliant", "Zenith"),
+            ("change", CONTOSO),
+        ], "the worst first"
+        await terminal.press("o", "o", "g", "enter")
         assert terminal.app.seen.VIEW is View.TENANT_COMPLIANCE
         await terminal.press("J")
         assert terminal.shows("Compliance of Contoso Ltd"), "the next row of the list behind"
