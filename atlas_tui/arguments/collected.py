@@ -12,6 +12,12 @@ def add(commands: Commands, common: Parser) -> None:
     )
     found.add_argument("tenant", nargs="?", help="number, name, domain or tenant id (default: every tenant)")
     found.add_argument("--trend", type=number, metavar="DAYS", help="a tenant's whole snapshots, one a day")
+    found.add_argument(
+        "--sort",
+        choices=["name", "share", "noncompliant", "change", "devices", "age"],
+        default="name",
+        help="every tenant in this order, what needs a look first (default: name)",
+    )
     limit(found)
     found = command(
         commands, common, "roles", "headless.roles:roles", "show who holds administrator roles, and what was found"

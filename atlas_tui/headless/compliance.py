@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Final
 
 from atlas_tui.compliance_words import standing
 from atlas_tui.headless import exit_codes
@@ -11,10 +12,13 @@ from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
 from atlas_tui.headless.rows import all_rows
 from storage import compliance as snapshots
-from storage.compliance import Compliance, Snapshot, TenantCompliance, TrendPoint
+from storage.compliance import Compliance, ComplianceOrder, Snapshot, TenantCompliance, TrendPoint
 from storage.compliance_publishing import PLATFORMS, STATES
 from storage.errors import InvalidInput
 from storage.tenants import TenantQuery
+
+_LARGEST_FIRST: Final = (ComplianceOrder.NONCOMPLIANT, ComplianceOrder.CHANGE, ComplianceOrder.DEVICES)
+"""Orders that begin with the largest; the others begin with the smallest share, the oldest snapshot, the first name."""
 
 
 def compliance(options: argparse.Namespace) -> int:
@@ -31,8 +35,11 @@ def compliance(options: argparse.Namespace) -> int:
 
 
 def _every_tenant(here: Opened, options: argparse.Namespace) -> int:
-    query = TenantQuery(here.workspace.workspace_id)
-    rows = all_rows(lambda place, n: snapshots.of_workspace(here.db, here.who, query, place, n), options.limit)
+    order = ComplianceOrder(options.sort)
+    query = TenantQuery(here.workspace.workspace_id, descending=order in _LARGEST_FIRST)
+    rows = all_rows(
+        lambda place, n: snapshots.of_workspace(here.db, here.who, query, place, n, order=order), options.limit
+    )
     if options.json:
         write_json([{**_line(row), "points": [_point(point) for point in row.points]} for row in rows])
     else:

@@ -72,6 +72,8 @@ def test_a_trend_and_every_tenant(atlas: Any) -> None:
     (point,) = atlas("compliance", "Contoso", "--trend", "7", "--json").json
     assert (point["total"], point["share"]) == (8, 0.75)
     contoso, fabrikam = atlas("compliance", "--json").json
+    sorted_by = [row["tenant_name"] for row in atlas("compliance", "--sort", "noncompliant", "--json").json]
+    assert sorted_by == [contoso["tenant_name"], fabrikam["tenant_name"]], "who was never counted is last"
     assert (contoso["tenant_name"], contoso["snapshot"]["total"], len(contoso["points"])) == ("Contoso", 8, 1)
     assert (fabrikam["snapshot"], fabrikam["points"]) == (None, [])
     said = atlas("compliance").out
