@@ -58,8 +58,7 @@ def part_of(
 
 
 def short_time(at: datetime, times: Times) -> str:
-    """A moment of today to the minute; of another day its age, which is shorter than its date."""
-    there = at.astimezone(times.zone)
-    if there.date() != times.now.astimezone(times.zone).date():
-        return f"{times.ago(at)} ago"
-    return times.of_day(at)[:5] + times.of_day(at)[8:]
+    """A moment to the minute, past or to come; of another day with its date."""
+    there, mark = at.astimezone(times.zone), times.moment(at)[19:]
+    is_today = there.date() == times.now.astimezone(times.zone).date()
+    return f"{there:%H:%M}{mark}" if is_today else f"{there:%m-%d %H:%M}{mark}"

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from storage import outage_rules, outages, reasons
+from storage import outages, reasons
 from storage.attention_sources import Kind, Reach, Symptom, Symptoms, symptoms
 from storage.database import Transaction
+from storage.outage_signs import kind_of
 from storage.outages import Outage
 
 
@@ -48,7 +49,7 @@ def told(tx: Transaction, reach: Reach, only: str | None = None) -> Told:
 
 def codes_of(outage: Outage) -> tuple[str, ...]:
     """Returns the reasons that an outage explains."""
-    return tuple(code for code in reasons.catalog() if outage_rules.kind_of(code) is outage.kind)
+    return tuple(code for code in reasons.catalog() if kind_of(code) is outage.kind)
 
 
 def merge(found: Symptoms, outage: Outage) -> Symptoms:

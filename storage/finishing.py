@@ -31,7 +31,8 @@ from storage.verification import SECOND_ANSWER_AFTER, CheckReport, Verdict, clea
 
 RETRY_TRANSIENT_AFTER: Final = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 """A check that failed for a transient reason is tried again after these, or up to half as long again, so that the tenants of an outage
-do not all come back at the same moment; then the daily check takes over. `outage_rules.HOLD` is longer than the longest."""
+do not all come back at the same moment; then the daily check takes over. `outage_rules.HOLD` is longer than the longest, `CALM` than the
+second."""
 
 SPREAD_DOUBTS_OVER: Final = timedelta(minutes=1)
 """When an app's secret ends, all its connections fail within seconds of a round: their checks are spread over this. What a person waits

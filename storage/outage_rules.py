@@ -1,20 +1,21 @@
 """Them or us: when many tenants fail in the same passing way at once, the trouble is probably Microsoft's, or the network's: pure rules.
 
-Promise: the same runs give the same answer. Only transient reasons count (`Reason.is_transient`), so an outage never speaks about a
-connection; and a tenant that answers again is not counted any more. Knows no table.
+Promise: the same runs give the same answer, and the answer is calm. An outage begins when enough tenants fail within minutes. It ends when
+most of those it struck answer again, when nobody fails any more for a calm time, or when nothing is known any more of how it began; not
+because the failures of a partial outage are some minutes apart. Knows no table.
+
+Nothing remembers that there was an outage a minute ago: `detect` goes through the signs in their order, as if it had watched all the while.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
-from storage import reasons
-from storage.reasons import Category
+from storage.outage_signs import OutageKind, Sign, Tally
 
 FEWEST_TENANTS: Final = 5
 """Fewer tenants than these prove nothing: two customers with a broken proxy of their own are no outage."""
@@ -25,60 +26,12 @@ SMALLEST_SHARE: Final = 0.2
 WINDOW: Final = timedelta(minutes=10)
 """What happened this long ago is "at once"."""
 
+CALM: Final = timedelta(minutes=30)
+"""When nobody failed for so long, an outage is over. It is longer than the second pause of a failed check with its spread (22 minutes), so
+that what goes on is not declared over between two tries; the third pause, an hour, would keep a banner up for an hour after the end."""
+
 HOLD: Final = timedelta(minutes=100)
 """While nothing succeeds, evidence is kept this long: the longest pause before a failed check is tried again, with its jitter."""
-
-REACHED_WORDS: Final = {
-    "network_dns": "names are not resolved",
-    "network_connect": "connections cannot be opened",
-    "network_tls": "certificates are not accepted",
-    "network_timeout": "answers do not come in time",
-    "network_proxy": "the proxy refuses",
-    "network_interrupted": "connections break off",
-    "response_unreadable": "something else answers in Microsoft's place",
-}
-"""How the network fails, by reason."""
-
-_SIGN_IN: Final = frozenset({"identity_service_unavailable", "token_throttled", "auth_loop_throttled"})
-"""Microsoft's passing reasons that stop everything: a tenant of which anything succeeds later is not stopped by them any more."""
-
-_LOOK_AT: Final = {
-    "network_dns": "the worker host's DNS",
-    "network_connect": "the worker host's line, firewall and proxy",
-    "network_tls": "whether a proxy opens TLS, and the CA bundle",
-    "network_timeout": "the worker host's line and proxy",
-    "network_proxy": "the proxy and its password",
-    "network_interrupted": "the worker host's line, firewall and proxy",
-    "response_unreadable": "whether a proxy or a sign-in page answers instead",
-}
-
-
-class OutageKind(StrEnum):
-    """Whose trouble it probably is."""
-
-    MICROSOFT = "microsoft"
-    NETWORK = "network"
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """One run that says something: it ended, or it gave its thread back and waits.
-
-    Attributes:
-        failed: a transient reason stopped it, or a part of it.
-        succeeded: it reached Microsoft and did its job, at least in part.
-        began_at: when it was taken up.
-        at: when it ended; now, for one that waits.
-    """
-
-    tenant_id: int
-    connection_id: int
-    type: str
-    reason_code: str | None
-    failed: bool
-    succeeded: bool
-    began_at: datetime
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,89 +41,49 @@ class Finding:
     Attributes:
         kind: whose trouble it probably is.
         reason_code: the most frequent reason.
-        affected: the latest failed sign of each tenant.
-        tried: how many tenants ran meanwhile.
-        anything_answers: Microsoft was reached for some tenant meanwhile, whatever it answered.
+        affected: the latest failed sign of each tenant that has not answered since.
+        tried: how many tenants ran since shortly before it began.
+        since: when so many tenants as make an outage had begun to fail.
+        anything_answers: Microsoft was reached for some tenant after the first had failed, whatever it answered.
     """
 
     kind: OutageKind
     reason_code: str
     affected: tuple[Sign, ...]
     tried: int
+    since: datetime
     anything_answers: bool
 
 
-def kind_of(reason_code: str | None) -> OutageKind | None:
-    """Returns whose trouble a reason is; None when it is not a passing one."""
-    if reason_code is None:
-        return None
-    reason = reasons.find(reason_code)
-    if not reason.is_transient:
-        return None
-    return OutageKind.NETWORK if reason.category is Category.NETWORK else OutageKind.MICROSOFT
-
-
-def window_start(signs: Iterable[Sign], now: datetime) -> datetime:
-    """Returns since when signs count: the last ten minutes; as long as nothing succeeds, back to the last success."""
-    last = max((sign.at for sign in signs if sign.succeeded and not sign.failed), default=now - HOLD)
-    return max(now - HOLD, min(now - WINDOW, last))
-
-
-def detect(signs: Sequence[Sign], now: datetime) -> Finding | None:
+def detect(signs: Iterable[Sign], now: datetime, *, complete_since: datetime | None = None) -> Finding | None:
     """Says whether there is an outage.
-
-    A tenant is affected when its latest run of some operation failed in a passing way. When something else of it succeeded later, the
-    network and sign-in work, and only a trouble of that one workload is left.
 
     Args:
         signs: what ran lately, in any order.
         now: the database's clock.
+        complete_since: since when every sign that there was is among them; None for as long as any counts.
     """
-    start = window_start(signs, now)
-    recent = [sign for sign in signs if sign.at >= start]
-    tried = len({sign.tenant_id for sign in recent})
-    affected = _affected(recent)
-    by_kind = {kind: [s for s in affected.values() if kind_of(s.reason_code) is kind] for kind in OutageKind}
-    # When the network fails, Microsoft's answers are the odd ones out; so the network comes first when both are as frequent.
-    kind = (
-        OutageKind.NETWORK
-        if len(by_kind[OutageKind.NETWORK]) >= len(by_kind[OutageKind.MICROSOFT])
-        else OutageKind.MICROSOFT
-    )
-    found = by_kind[kind]
-    if len(found) < FEWEST_TENANTS or len(found) < SMALLEST_SHARE * tried:
-        return None
-    code, _ = min(Counter(str(s.reason_code) for s in found).items(), key=lambda item: (-item[1], item[0]))
-    return Finding(kind, code, tuple(found), tried, any(_is_answered(sign) for sign in recent))
-
-
-def _is_answered(sign: Sign) -> bool:
-    """Whether Microsoft was reached: it did what was asked, or refused. What a credential is worth is partly seen here already."""
-    if sign.succeeded or sign.reason_code is None:
-        return sign.succeeded
-    if kind_of(sign.reason_code) is OutageKind.MICROSOFT:
-        return True
-    return reasons.find(sign.reason_code).category in (Category.CONSENT, Category.PERMISSION)
-
-
-def _affected(recent: Sequence[Sign]) -> dict[int, Sign]:
-    latest: dict[tuple[int, str], Sign] = {}
-    succeeded: dict[int, datetime] = {}
-    for sign in recent:
-        key = (sign.tenant_id, sign.type)
-        if key not in latest or sign.at > latest[key].at:
-            latest[key] = sign
-        if sign.succeeded and not sign.failed:
-            succeeded[sign.tenant_id] = max(sign.at, succeeded.get(sign.tenant_id, sign.at))
-    affected: dict[int, Sign] = {}
-    for (tenant_id, _), sign in latest.items():
-        kind = kind_of(sign.reason_code) if sign.failed else None
-        answered = tenant_id in succeeded and succeeded[tenant_id] >= sign.at
-        if kind is None or (answered and (kind is OutageKind.NETWORK or sign.reason_code in _SIGN_IN)):
+    known_since = max(now - HOLD, complete_since or now - HOLD)
+    # Who else ran just before is not known, so a few failures at the edge must not look like many.
+    judged_from = known_since + min(WINDOW, (now - known_since) / 2)
+    recent = sorted((sign for sign in signs if sign.at >= now - HOLD), key=_order)
+    window = _Window()
+    outage: _Outage | None = None
+    for moment, arriving in _moments(recent, now):
+        if outage is not None and outage.is_calm(moment) and not _is_enough(window.tally, outage.kind):
+            outage = None
+        window.move(moment, arriving)
+        if outage is not None:
+            outage.go_on(arriving)
+            if not outage.lasts() and not _is_enough(window.tally, outage.kind):
+                outage = None
+        leading = _leading(window.tally)
+        if leading is None or (moment < judged_from and moment != now):
             continue
-        if tenant_id not in affected or sign.at > affected[tenant_id].at:
-            affected[tenant_id] = sign
-    return affected
+        if outage is None or not (outage.kind is leading or _is_enough(window.tally, outage.kind)):
+            outage = _Outage(leading)
+            outage.go_on(window.signs)
+    return None if outage is None else outage.finding(recent)
 
 
 def since_of(beginnings: Iterable[datetime]) -> datetime:
@@ -185,29 +98,94 @@ def since_of(beginnings: Iterable[datetime]) -> datetime:
     return ordered[min(FEWEST_TENANTS, len(ordered)) - 1]
 
 
-def headline_of(kind: OutageKind, *, anything_answers: bool) -> str:
-    """Names an outage in a few words. A network that lets some through need not be ours."""
-    if kind is OutageKind.MICROSOFT:
-        return "Probable Microsoft problem"
-    return "Probable network problem" if anything_answers else "Probable local network problem"
+def _order(sign: Sign) -> tuple[datetime, bool, str]:
+    """By time; of what ended at the same moment, success counts as later."""
+    return sign.at, not sign.failed, sign.reason_code or ""
 
 
-def detail_of(kind: OutageKind, reason_code: str, affected: int, tried: int) -> str:
-    """Says how many tenants are affected, and how."""
-    of_them = f"all {tried:,} tenants" if affected == tried else f"{affected:,} of {tried:,} tenants"
-    if kind is OutageKind.MICROSOFT:
-        return f"{of_them} got {_microsofts_word(reason_code)}"
-    return f"{REACHED_WORDS.get(reason_code, 'Microsoft is not reached')} for {of_them}"
+def _moments(recent: Sequence[Sign], now: datetime) -> Iterator[tuple[datetime, list[Sign]]]:
+    """The moments at which the answer can change: signs come, or leave the window; and now."""
+    coming, leaving = 0, 0
+    while True:
+        leaves = recent[leaving].at + WINDOW + timedelta.resolution if leaving < len(recent) else now
+        moment = min(now, leaves, recent[coming].at if coming < len(recent) else now)
+        begin = coming
+        while coming < len(recent) and recent[coming].at <= moment:
+            coming += 1
+        while leaving < len(recent) and recent[leaving].at + WINDOW + timedelta.resolution <= moment:
+            leaving += 1
+        yield moment, list(recent[begin:coming])
+        if moment >= now:
+            return
 
 
-def _microsofts_word(reason_code: str) -> str:
-    if reasons.find(reason_code).category is Category.THROTTLING:
-        return "the answer 429, too many requests"
-    return "server errors" if reason_code != "identity_service_unavailable" else "server errors at sign-in"
+@dataclass(slots=True)
+class _Window:
+    """What happened at once: the last ten minutes; as long as nothing succeeds, back to the last success."""
+
+    tally: Tally = field(default_factory=Tally)
+    signs: deque[Sign] = field(default_factory=deque)
+    _good_at: datetime | None = None
+
+    def move(self, moment: datetime, arriving: Iterable[Sign]) -> None:
+        for sign in arriving:
+            self.tally.add(sign)
+            self.signs.append(sign)
+            if sign.is_good:
+                self._good_at = sign.at
+        start = max(moment - HOLD, min(moment - WINDOW, self._good_at or moment - HOLD))
+        while self.signs and self.signs[0].at < start:
+            self.tally.drop(self.signs.popleft())
 
 
-def advice_of(kind: OutageKind, reason_code: str) -> str:
-    """Says what to do about it."""
-    if kind is OutageKind.MICROSOFT:
-        return "Wait, and see Microsoft's service health; badges stay, and checks are tried again by themselves."
-    return f"Look at {_LOOK_AT.get(reason_code, 'the network of the worker host')}; badges stay, and checks are tried again by themselves."
+def _is_enough(tally: Tally, kind: OutageKind) -> bool:
+    """The rule by which an outage begins."""
+    return tally.number(kind) >= max(FEWEST_TENANTS, SMALLEST_SHARE * len(tally.ran))
+
+
+def _leading(tally: Tally) -> OutageKind | None:
+    """What an outage that begins is. When the network fails, Microsoft's answers are the odd ones out; so it comes first when both are
+    as frequent.
+    """
+    network = tally.number(OutageKind.NETWORK) >= tally.number(OutageKind.MICROSOFT)
+    kind = OutageKind.NETWORK if network else OutageKind.MICROSOFT
+    return kind if _is_enough(tally, kind) else None
+
+
+@dataclass(slots=True)
+class _Outage:
+    """An outage that goes on: whom it struck, and who of them still fails."""
+
+    kind: OutageKind
+    _tally: Tally = field(default_factory=Tally)
+    _struck: dict[int, datetime] = field(default_factory=dict)
+    _first_failed_at: datetime | None = None
+    _last_failed_at: datetime | None = None
+
+    def go_on(self, signs: Iterable[Sign]) -> None:
+        """Takes in what happened next."""
+        arriving = list(signs)
+        for sign in arriving:
+            self._tally.add(sign)
+        for sign in arriving:
+            tenant = sign.tenant_id
+            if sign.failed_as is self.kind and tenant in self._tally.affected:
+                self._struck[tenant] = min(sign.began_at, self._struck.get(tenant, sign.began_at))
+                self._first_failed_at = self._first_failed_at or sign.at
+                self._last_failed_at = sign.at
+
+    def is_calm(self, moment: datetime) -> bool:
+        """Whether nobody has failed for long."""
+        return self._last_failed_at is None or moment - self._last_failed_at > CALM
+
+    def lasts(self) -> bool:
+        """Whether at least half of those it struck still fail."""
+        return 2 * self._tally.number(self.kind) >= len(self._struck)
+
+    def finding(self, recent: Sequence[Sign]) -> Finding:
+        affected = self._tally.affected_by(self.kind)
+        counted = Counter(str(sign.reason_code) for sign in affected)
+        code, _ = min(counted.items(), key=lambda item: (-item[1], item[0]))
+        first = self._first_failed_at
+        answers = any(sign.is_answered for sign in recent if first is not None and sign.at >= first)
+        return Finding(self.kind, code, affected, len(self._tally.ran), since_of(self._struck.values()), answers)

@@ -1,7 +1,8 @@
 """Outages: what the runs of the last minutes say about Microsoft and about our network, rather than about any connection.
 
-Promise: nothing is stored of it: it is read from runs that ended or wait, a bounded number of them, and is gone as soon as tenants answer
-again. A member sees the outage of what they may see. No badge is touched here or because of it. The rules are in `outage_rules`.
+Promise: nothing is stored of it: it is read from runs that ended or wait, a bounded number of them, and is gone when most tenants answer
+again. A member sees the outage of what they may see. No badge is touched here or because of it. The rules are in `outage_rules`, the words
+in `outage_words`.
 
     current(db, who, workspace_id) -> Outage | None             for screens and commands
     current_in(tx, workspace_id, rights) -> Outage | None       the same within a transaction; rights None: all of it, for workers
@@ -16,12 +17,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Subquery, func, literal_column, select, true
 
-from storage import outage_rules, reasons
+from storage import outage_rules, outage_words, reasons
 from storage.access import Authority, Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction, chunks
 from storage.errors import NotFound
-from storage.outage_rules import FEWEST_TENANTS, HOLD, Finding, OutageKind, Sign, since_of
+from storage.outage_rules import FEWEST_TENANTS, HOLD, Finding, since_of
+from storage.outage_signs import OutageKind, Sign, kind_of
 from storage.schema import connection_operations, operation_runs
 from storage.schema import provider_connections as pc
 from storage.states import RunOutcome, RunStatus, VerificationStatus
@@ -51,10 +53,10 @@ class Outage:
     Attributes:
         kind: whose trouble it probably is.
         reason_code: the most frequent reason.
-        since: since when.
+        since: when so many tenants as make an outage had begun to fail.
         tenants_affected: how many tenants fail.
         tenants_tried: how many ran meanwhile.
-        last_good_at: when the last of the affected was well; None when none of them ever was.
+        last_good_at: when the last of the affected was well before that, so it began between the two; None when that is not known.
         headline: what it is, in three or four words.
         detail: how many tenants are affected, and how.
         advice: what to do.
@@ -84,7 +86,7 @@ class Outage:
         """
         if failed_at is None or failed_at < self.since - outage_rules.WINDOW:
             return False
-        return outage_rules.kind_of(reason_code) is self.kind
+        return kind_of(reason_code) is self.kind
 
 
 def current(db: Database, who: Principal, workspace_id: int) -> Outage | None:
@@ -112,7 +114,8 @@ def current_in(tx: Transaction, workspace_id: int, rights: Authority | None) -> 
     waiting = _waiting(tx, workspace_id, rights, now)
     if len({sign.tenant_id for sign in waiting}) < FEWEST_TENANTS and not _many_failed(tx, workspace_id, rights, now):
         return None
-    found = outage_rules.detect([*_ended(tx, workspace_id, rights, now), *waiting], now)
+    ended, known_since = _ended(tx, workspace_id, rights, now)
+    found = outage_rules.detect([*ended, *waiting], now, complete_since=known_since)
     return None if found is None else _as_outage(tx, found)
 
 
@@ -154,19 +157,24 @@ def _transient_codes() -> list[str]:
     return [code for code, reason in reasons.catalog().items() if reason.is_transient]
 
 
-def _ended(tx: Transaction, workspace_id: int, rights: Authority | None, now: datetime) -> list[Sign]:
+def _ended(tx: Transaction, workspace_id: int, rights: Authority | None, now: datetime) -> tuple[list[Sign], datetime]:
+    """What ended, as far as it may be seen, and since when that is all that did."""
     lately = _lately(workspace_id, now)
-    statement = select(
-        lately.c.tenant_id,
-        lately.c.connection_id,
-        lately.c.type,
-        lately.c.outcome,
-        lately.c.reason_code,
-        lately.c.claimed_at,
-        lately.c.started_at,
-        lately.c.completed_at,
-    ).where(_visible(rights, workspace_id, lately))
-    return [sign for row in tx.run(statement) if (sign := _sign(row)) is not None]
+    rows = tx.run(
+        select(
+            lately.c.tenant_id,
+            lately.c.connection_id,
+            lately.c.type,
+            lately.c.outcome,
+            lately.c.reason_code,
+            lately.c.claimed_at,
+            lately.c.started_at,
+            lately.c.completed_at,
+            _visible(rights, workspace_id, lately).label("is_visible"),
+        )
+    ).all()
+    known_since = min(row.completed_at for row in rows) if len(rows) == MOST_RUNS else now - HOLD
+    return [sign for row in rows if row.is_visible and (sign := _sign(row)) is not None], known_since
 
 
 def _sign(row: Row[Any]) -> Sign | None:
@@ -178,7 +186,7 @@ def _sign(row: Row[Any]) -> Sign | None:
         row.connection_id,
         row.type,
         row.reason_code,
-        failed=outcome is not RunOutcome.SUCCEEDED and outage_rules.kind_of(row.reason_code) is not None,
+        failed=outcome is not RunOutcome.SUCCEEDED and kind_of(row.reason_code) is not None,
         succeeded=outcome in (RunOutcome.SUCCEEDED, RunOutcome.PARTIALLY_SUCCEEDED),
         began_at=row.started_at or row.completed_at,
         at=row.completed_at,
@@ -225,35 +233,34 @@ def _waiting(tx: Transaction, workspace_id: int, rights: Authority | None, now: 
 
 
 def _as_outage(tx: Transaction, found: Finding) -> Outage:
-    failing, last_good = _history(tx, found)
-    began = [min(sign.began_at, failing.get(sign.connection_id, sign.began_at)) for sign in found.affected]
+    since, last_good = _history(tx, found)
     affected = len(found.affected)
     return Outage(
         found.kind,
         found.reason_code,
-        since_of(began),
+        since,
         affected,
         found.tried,
         last_good,
-        outage_rules.headline_of(found.kind, anything_answers=found.anything_answers),
-        outage_rules.detail_of(found.kind, found.reason_code, affected, found.tried),
-        outage_rules.advice_of(found.kind, found.reason_code),
+        outage_words.headline_of(found.kind, anything_answers=found.anything_answers),
+        outage_words.detail_of(found.kind, found.reason_code, affected, found.tried),
+        outage_words.advice_of(found.kind, found.reason_code),
     )
 
 
-def _history(tx: Transaction, found: Finding) -> tuple[dict[int, datetime], datetime | None]:
-    """Since when the affected connections fail in this way, and when the last of them was well.
+def _history(tx: Transaction, found: Finding) -> tuple[datetime, datetime | None]:
+    """Since when it is an outage, which may be longer ago than the signs reach back, and when the last of the affected was well before.
 
-    One that was in trouble of its own before says nothing about when this began.
+    A connection that was in trouble of its own before says nothing about when this began.
     """
     failing: dict[int, datetime] = {}
     good: list[datetime] = []
-    codes = [code for code in _transient_codes() if outage_rules.kind_of(code) is found.kind]
+    codes = [code for code in _transient_codes() if kind_of(code) is found.kind]
     for ids in chunks([sign.connection_id for sign in found.affected[:_ASKED_ABOUT]]):
         rows = tx.run(
             select(
                 connection_operations.c.connection_id,
-                connection_operations.c.failing_since,
+                connection_operations.c.reason_since,
                 connection_operations.c.last_reason_code,
                 connection_operations.c.last_good_at,
                 pc.c.verification_status,
@@ -264,8 +271,10 @@ def _history(tx: Transaction, found: Finding) -> tuple[dict[int, datetime], date
         for row in rows:
             if row.last_good_at is not None:
                 good.append(row.last_good_at)
-            if row.failing_since is None or row.last_reason_code not in codes:
+            if row.reason_since is None or row.last_reason_code not in codes:
                 continue
             if row.verification_status not in _BADGES_IN_TROUBLE:
-                failing[row.connection_id] = min(row.failing_since, failing.get(row.connection_id, row.failing_since))
-    return failing, max(good, default=None)
+                failing[row.connection_id] = min(row.reason_since, failing.get(row.connection_id, row.reason_since))
+    began = [min(sign.began_at, failing.get(sign.connection_id, sign.began_at)) for sign in found.affected]
+    since = min(found.since, since_of(began)) if len(began) >= FEWEST_TENANTS else found.since
+    return since, max((at for at in good if at <= since), default=None)

@@ -8,7 +8,7 @@ from atlas_tui.headless import exit_codes
 from atlas_tui.headless.opening import opened
 from atlas_tui.headless.output import moment, write_json, write_line
 from atlas_tui.outage_banner import NO_OUTAGE
-from storage import outages
+from storage import outage_words, outages
 
 
 def list_outages(options: argparse.Namespace) -> int:
@@ -26,4 +26,5 @@ def list_outages(options: argparse.Namespace) -> int:
     write_line(f"last good      {moment(found.last_good_at)}")
     write_line(f"reason         {found.reason_code}")
     write_line(f"next step      {found.advice}")
+    write_line(outage_words.TIMES)
     return exit_codes.OK

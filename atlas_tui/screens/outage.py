@@ -13,6 +13,7 @@ from atlas_tui.cells import Line, Part
 from atlas_tui.links import Link, View
 from atlas_tui.screens.leaflet import Leaflet
 from atlas_tui.screens.prose import Times, field, wrapped
+from storage import outage_words
 
 if TYPE_CHECKING:
     from storage.outages import Outage
@@ -41,7 +42,7 @@ class OutageScreen(Leaflet[Link]):
         """All that is known of it."""
         outage, times = self._outage, self._times
         tenants = f"{outage.tenants_affected:,} of the {outage.tenants_tried:,} that ran meanwhile"
-        good = "none of the affected was, yet" if outage.last_good_at is None else times.since(outage.last_good_at)
+        good = "not known" if outage.last_good_at is None else times.since(outage.last_good_at)
         return [
             *wrapped(f"{outage.detail[:1].upper()}{outage.detail[1:]}.", width, indent=1),
             (),
@@ -51,9 +52,7 @@ class OutageScreen(Leaflet[Link]):
             *field("Reason", outage.reason_code, width),
             *field("Next step", outage.advice, width, style="strong"),
             (),
-            *wrapped(
-                "No badge changes because of it; it goes when tenants answer again.", width, indent=1, style="muted"
-            ),
+            *wrapped(f"{outage_words.TIMES} No badge changes because of it.", width, indent=1, style="muted"),
         ]
 
     def more_keys(self) -> str:

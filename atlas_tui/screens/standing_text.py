@@ -72,7 +72,7 @@ def _outage_lines(detail: ConnectionDetail, outage: Outage | None, times: Times,
     if outage is None or not suffering:
         return []
     good = max((s.last_good_at for s in suffering if s.last_good_at is not None), default=None)
-    last = f"; last good {short_time(good, times)}" if good is not None else ""
+    last = f"; here last good {short_time(good, times)}" if good is not None else ""
     text = f"part of an outage since {short_time(outage.since, times)}{last}. {outage.headline}."
     return field("Them or us", text, width, style="warn")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -57,7 +58,7 @@ async def test_an_outage_is_one_calm_line_on_every_screen_until_tenants_answer(n
             assert terminal.shows(said)
         terminal.app.navigation.go(to_connection(connection))
         await terminal.settle()
-        assert terminal.shows("part of an outage since 13:30Z; last good 12:00Z. Probable")
+        assert terminal.shows("part of an outage since 13:30Z; here last good 12:00Z. Probable")
         assert terminal.shows("Connection check    x failed       1m    1h   -    identity_service_unavailable")
         terminal.app.navigation.go(to_run(runs[0]))
         await terminal.settle()
@@ -70,7 +71,11 @@ async def test_an_outage_is_one_calm_line_on_every_screen_until_tenants_answer(n
         assert terminal.shows("/reason:identity_service_unavailable since:1d")
         checked(north, connection, by="omar")
         terminal.app.ask_standing()
-        await terminal.wait_for(lambda: not terminal.shows("problem: 5/5"))
+        await terminal.wait_for(lambda: terminal.shows("problem: 4/5"))
+        for name in NAMES[1:3]:
+            checked(north, north.connection[name], by="omar")
+        terminal.app.ask_standing()
+        await terminal.wait_for(lambda: not terminal.shows("Probable"))
         assert "outage" not in terminal.display()[0]
         terminal.app.everywhere.do_typed(":outages")
         await terminal.settle()
@@ -88,6 +93,8 @@ def test_the_banner_fits_and_keeps_its_times_as_long_as_it_can(clock: Any, width
     assert width_of(text) <= width
     assert text.startswith("Probable local network problem"[: width - 1])
     assert ("last good 10:58Z" in text) is (width >= 77)
+    earlier = banner(replace(outage, last_good_at=since - timedelta(hours=18)), Times(clock.time), 300)
+    assert "since 11:00Z, last good 02-28 17:00Z: names" in earlier, "two times are two times, not a time and an age"
 
 
 async def test_an_open_breaker_says_until_when_and_is_probed_from_the_menu(north: Any, dashboard: Any) -> None:
