@@ -29,6 +29,7 @@ from storage.schema import memberships, platform_apps, users
 from storage.schema import provider_connections as pc
 from storage.states import Topic
 from storage.tenant_fields import read_note
+from storage.turns import in_turn
 
 CHUNK: Final = 100
 """Connections in one transaction; each has its entry in the trail."""
@@ -190,7 +191,7 @@ def _each(
         tx.touch(Topic.ATTENTION)
         return len(meant)
 
-    for part in chunks(wanted, CHUNK):
+    for part in in_turn(chunks(wanted, CHUNK)):
         done += audit.attempt(
             db,
             who,

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, text, update
+from sqlalchemy import Row, insert, or_, select, text, update
 
 from storage import audit, batch_tallies, operations
 from storage.access import WORKER, Principal, authority
 from storage.batch_starting import CHUNK, advance, lock_open, untried
 from storage.batch_tallies import Tally, members
-from storage.batches import find, may_cancel
+from storage.batch_writing import is_abandoned, throw_away
+from storage.batches import find, is_begun, may_cancel
 from storage.completing import cancel_each
 from storage.consequences import count as in_words
 from storage.database import Database, Transaction
@@ -55,10 +56,14 @@ def cancel_rest(db: Database, who: Principal, batch_id: int, *, ticket: str | No
 
 
 def open_batches(db: Database) -> list[int]:
-    """Returns the batches that are not over, the oldest first."""
+    """Returns the batches that are not over, the oldest first, and the drafts that nobody writes any more."""
     with db.read() as tx:
         return list(
-            tx.run(select(run_batches.c.id).where(text("completed_at IS NULL")).order_by(run_batches.c.id)).scalars()
+            tx.run(
+                select(run_batches.c.id)
+                .where(text("run_batches.completed_at IS NULL"), or_(is_begun(), is_abandoned(tx)))
+                .order_by(run_batches.c.id)
+            ).scalars()
         )
 
 
@@ -77,6 +82,8 @@ def go_on(db: Database, batch_id: int, *, limit: int = CHUNK) -> bool:
         batch = tx.run(select(run_batches).where(run_batches.c.id == batch_id)).first()
         if batch is None or batch.completed_at is not None:
             return False
+        if not batch.member_count:
+            return throw_away(db, batch_id)
         cancelled = batch.cancel_requested_at is not None
         has_untried = bool(untried(tx, batch_id, 1))
         to_stop = _to_stop(tx, batch, 1) if cancelled and not has_untried else []

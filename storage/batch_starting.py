@@ -7,25 +7,21 @@ statements: nothing is started twice, and anybody goes on with what is left. Loc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, literal, or_, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 
-from storage import audit, operations
-from storage.access import Authority, Principal, authority
-from storage.batch_selection import IDS_AT_ONCE, Chosen, Selection, choose
+from storage import operations
+from storage.access import Principal, authority
+from storage.batch_selection import Selection, choose
 from storage.batch_tallies import RETRIED, members
-from storage.batches import find
-from storage.columns import Id
+from storage.batch_writing import Wanted, write_down
+from storage.batches import find, is_begun
 from storage.connection_filters import ConnectionQuery
-from storage.database import Database, Transaction, chunks
+from storage.database import Database, Transaction
 from storage.errors import Conflict
-from storage.fields import read_ticket
 from storage.gate import lock_connections
-from storage.operations import Operation
 from storage.schema import operation_runs, run_batch_members, run_batches
-from storage.schema import provider_connections as pc
 from storage.starting import AlreadyRunning, Blocked, Origin, ScopeBusy, StartResult, start_each_in
 from storage.states import BatchClass, RunCause, Topic
 
@@ -58,17 +54,8 @@ def create(
     operation = operations.find(operation_type)
     with db.read() as tx:
         chosen = choose(tx, who, selection)
-    workspace_id = selection.query.workspace_id
-    return audit.attempt(
-        db,
-        who,
-        "run.batch_start",
-        lambda tx: _create(tx, who, operation, workspace_id, chosen, selection.words, ticket),
-        target_kind="workspace",
-        target_id=workspace_id,
-        ticket=ticket,
-        detail={"type": operation.type, "connections": chosen.total},
-    )
+    wanted = Wanted(operation, selection.query.workspace_id, chosen, selection.words, ticket)
+    return write_down(db, who, wanted)
 
 
 def retry_failed(db: Database, who: Principal, batch_id: int, *, ticket: str | None = None) -> int:
@@ -105,17 +92,8 @@ def retry_failed(db: Database, who: Principal, batch_id: int, *, ticket: str | N
             raise Conflict(f"Nothing of batch {batch_id} has failed.", "There is nothing to start again.")
         chosen = choose(tx, who, Selection(ConnectionQuery(batch.workspace_id), ids))
     operation = operations.find(batch.type)
-    return audit.attempt(
-        db,
-        who,
-        "run.batch_retry",
-        lambda tx: _create(
-            tx, who, operation, batch.workspace_id, chosen, batch.filter_text, ticket, of_batch_id=batch_id
-        ),
-        target_kind="batch",
-        target_id=batch_id,
-        ticket=ticket,
-        detail={"type": operation.type, "connections": chosen.total, "of_batch": batch_id},
+    return write_down(
+        db, who, Wanted(operation, batch.workspace_id, chosen, batch.filter_text, ticket, of_batch_id=batch_id)
     )
 
 
@@ -136,8 +114,10 @@ def advance(db: Database, batch_id: int, *, limit: int = CHUNK) -> int:
 
 
 def lock_open(tx: Transaction, batch_id: int) -> Row[Any] | None:
-    """Locks a batch that is not over and returns its row; None when it is, or when somebody else works on it."""
-    statement = select(run_batches).where(run_batches.c.id == batch_id, run_batches.c.completed_at.is_(None))
+    """Locks a batch that has begun and is not over, and returns its row; None when it is not, or when somebody else works on it."""
+    statement = select(run_batches).where(
+        run_batches.c.id == batch_id, run_batches.c.completed_at.is_(None), is_begun()
+    )
     if not tx.is_sqlite:
         statement = statement.with_for_update(key_share=True, skip_locked=True)
     return tx.run(statement).first()
@@ -147,69 +127,6 @@ def untried(tx: Transaction, batch_id: int, limit: int) -> list[int]:
     """Returns connections of a batch that were not tried yet, by id."""
     statement = select(members.connection_id).where(members.batch_id == batch_id, members["class"].is_(None))
     return list(tx.run(statement.order_by(members.connection_id).limit(limit)).scalars())
-
-
-def _create(
-    tx: Transaction,
-    who: Principal,
-    operation: Operation,
-    workspace_id: int,
-    chosen: Chosen,
-    filter_text: str,
-    ticket: str | None,
-    of_batch_id: int | None = None,
-) -> int:
-    rights = authority(tx, who)
-    if not _may_start_some(tx, rights, operation, workspace_id, chosen.ids):
-        rights.require(tx, operation.capability, workspace_id, what=f"Workspace {workspace_id}")
-    batch_id: int = tx.run(
-        insert(run_batches)
-        .values(
-            workspace_id=workspace_id,
-            type=operation.type,
-            initiator_id=who.user_id,
-            initiator=who.label,
-            filter_text=filter_text,
-            ticket=read_ticket(ticket),
-            classes={},
-            created_at=tx.now(),
-            of_batch_id=of_batch_id,
-            member_count=chosen.total,
-        )
-        .returning(run_batches.c.id)
-    ).scalar_one()
-    for part in chunks(chosen.ids, IDS_AT_ONCE):
-        there = select(literal(batch_id, Id), pc.c.id).where(pc.c.id.in_(part))
-        tx.run(insert(run_batch_members).from_select(["batch_id", "connection_id"], there))
-    audit.record(
-        tx,
-        who,
-        "run.batch_start" if of_batch_id is None else "run.batch_retry",
-        target_kind="batch",
-        target_id=batch_id,
-        workspace_id=workspace_id,
-        ticket=ticket,
-        detail={
-            "type": operation.type,
-            "connections": chosen.total,
-            "filter": filter_text,
-            "of_batch": of_batch_id,
-        },
-    )
-    tx.touch(Topic.BATCHES)
-    return batch_id
-
-
-def _may_start_some(
-    tx: Transaction, rights: Authority, operation: Operation, workspace_id: int, ids: Sequence[int]
-) -> bool:
-    if rights.reaches_whole(workspace_id, operation.capability):
-        return True
-    reach = rights.tenant_clause(workspace_id, operation.capability, pc.c.tenant_id)
-    return any(
-        tx.run(select(pc.c.id).where(pc.c.id.in_(part), reach).limit(1)).first() is not None
-        for part in chunks(ids, IDS_AT_ONCE)
-    )
 
 
 def _advance(tx: Transaction, batch_id: int, limit: int) -> int:

@@ -111,6 +111,7 @@ def page(db: Database, who: Principal, workspace_id: int, text: str, place: Plac
             raise NotFound(f"Workspace {workspace_id} does not exist.")
         conditions = [
             run_batches.c.workspace_id == workspace_id,
+            is_begun(),
             _visible(rights, workspace_id),
             *(_mentions(word) for word in wanted.words),
             *(~_mentions(word) for word in wanted.not_words),
@@ -152,13 +153,18 @@ def status(db: Database, who: Principal, batch_id: int) -> BatchStatus:
     )
 
 
+def is_begun() -> ColumnElement[bool]:
+    """Makes the condition that a batch is no draft any more; see `batch_writing`."""
+    return run_batches.c.member_count > 0
+
+
 def find(tx: Transaction, rights: Authority, batch_id: int) -> Row[Any]:
     """Returns a batch's row.
 
     Raises:
         NotFound: it is not there, or not visible.
     """
-    row = tx.run(select(run_batches).where(run_batches.c.id == batch_id)).first()
+    row = tx.run(select(run_batches).where(run_batches.c.id == batch_id, is_begun())).first()
     if row is not None and rights.may_enter(row.workspace_id):
         whole = rights.reaches_whole(row.workspace_id, Capability.RUN_VIEW)
         if whole or row.initiator_id == rights.who.user_id:
