@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -339,11 +339,24 @@ Dashboard = Callable[..., AbstractAsyncContextManager[Terminal]]
 
 
 @pytest.fixture(scope="session")
-def empty_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database with nothing in it."""
-    path = tmp_path_factory.mktemp("template") / "atlas.db"
-    upgrading.upgrade(str(path))
-    return path
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Fleet]:
+    """Fleets to copy, made when they are first asked for: `north` has people, `small` the four tenants of the sketch too."""
+    made: dict[str, Fleet] = {}
+
+    def template(name: str) -> Fleet:
+        if name not in made:
+            path = tmp_path_factory.mktemp("template") / "atlas.db"
+            upgrading.upgrade(str(path))
+            clock = Clock()
+            fleet = made[name] = Fleet(open_database(str(path), clock=clock), clock, str(path))
+            fleet.found()
+            if name == "small":
+                fleet.add_usual()
+                fleet.worker()
+            fleet.db.close()
+        return made[name]
+
+    return template
 
 
 @pytest.fixture
@@ -353,26 +366,34 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def north(empty_template: Path, tmp_path: Path, clock: Clock) -> Any:
-    """A workspace with its people and no tenant yet."""
-    directory = tmp_path / "data"
-    directory.mkdir(mode=0o700)
-    path = directory / "atlas.db"
-    path.write_bytes(empty_template.read_bytes())
-    path.chmod(0o600)
-    db = open_database(str(path), clock=clock)
-    made = Fleet(db, clock, str(path))
-    made.found()
-    yield made
-    db.close()
+def copy_of(templates: Callable[[str], Fleet], tmp_path: Path, clock: Clock) -> Iterator[Callable[[str], Fleet]]:
+    """Makes a fleet of one's own."""
+    opened: list[Fleet] = []
+
+    def copy(name: str) -> Fleet:
+        origin, path = templates(name), tmp_path / "data" / "atlas.db"
+        path.parent.mkdir(mode=0o700)
+        path.write_bytes(Path(origin.address).read_bytes())
+        path.chmod(0o600)
+        own = {name: dict(getattr(origin, name)) for name in ("people", "connection", "tenant")}
+        opened.append(replace(origin, db=open_database(str(path), clock=clock), clock=clock, address=str(path), **own))
+        return opened[-1]
+
+    yield copy
+    for fleet in opened:
+        fleet.db.close()
 
 
 @pytest.fixture
-def small_fleet(north: Fleet) -> Fleet:
+def north(copy_of: Callable[[str], Fleet]) -> Fleet:
+    """A workspace with its people and no tenant yet."""
+    return copy_of("north")
+
+
+@pytest.fixture
+def small_fleet(copy_of: Callable[[str], Fleet]) -> Fleet:
     """The four tenants of the design's sketch, and a worker."""
-    north.add_usual()
-    north.worker()
-    return north
+    return copy_of("small")
 
 
 @pytest.fixture
