@@ -88,7 +88,7 @@ def test_a_refusal_is_shown_with_microsofts_own_numbers(sqlite_fleet: Any, numbe
 
 def test_what_a_consent_gave_and_took_is_told_once_a_check_has_seen_both_sides(fleet: Any) -> None:
     contoso = fleet.connection["contoso"]
-    _check(fleet, contoso, "Organization.Read.All", "Group.Read.All")
+    _check(fleet, contoso, "Organization.Read.All", "User.Read.All")
     fleet.clock.advance(days=1)
     link = consent_requests.request(fleet.db, fleet.dana, contoso)
     assert _granted(fleet, link).reason_code is None
@@ -97,12 +97,12 @@ def test_what_a_consent_gave_and_took_is_told_once_a_check_has_seen_both_sides(f
     fleet.clock.advance(minutes=1)
     fleet.finish(claim, _report(claim, "Organization.Read.All", "Device.Read.All"))
     card = consent_evidence.evidence(fleet.db, fleet.dana, contoso)
-    assert card.change == consent_evidence.RoleChange(("Device.Read.All",), ("Group.Read.All",))
-    assert "Group.Read.All" in card.roles_missing
+    assert card.change == consent_evidence.RoleChange(("Device.Read.All",), ("User.Read.All",))
+    assert "User.Read.All" in card.roles_missing
     assert any(cause.startswith("Consenting grants") for cause in card.causes)
     assert any(cause.startswith("Delegated instead") for cause in card.causes)
     text = consent_texts.card_text(card)
-    assert "lost by consent    Group.Read.All" in text
+    assert "lost by consent    User.Read.All" in text
     assert "gained by consent  Device.Read.All" in text
 
 

@@ -29,7 +29,7 @@ def test_what_is_missing_comes_first_and_names_who_suffers() -> None:
     assert found.missing_required == ("User.Read.All",)
     assert found.missing_optional == ("Policy.Read.All",)
     assert found.limited_operations == (operations.DIRECTORY_SYNC,)
-    assert found.reduced_operations == (operations.INVENTORY_SYNC,)
+    assert found.reduced_operations == (operations.INVENTORY_SYNC, operations.ADMIN_ROLES_SCAN)
 
 
 def test_a_broader_permission_covers_and_is_still_beyond_the_need() -> None:
@@ -83,13 +83,13 @@ def test_without_any_check_nothing_is_claimed(fleet: Any) -> None:
 def test_a_check_tells_granted_from_covered(fleet: Any) -> None:
     connection = fleet.connection["contoso"]
     claim = fleet.begin(connection)
-    granted = frozenset({"Directory.Read.All", "Mail.Read", "Group.Read.All"})
+    granted = frozenset({"Directory.Read.All", "Mail.Read", "GroupMember.Read.All"})
     fleet.finish(claim, fleet.good_report(claim, granted_permissions=granted))
 
     truth = permissions.of_connection(fleet.db, fleet.dana, connection)
 
     by_name = {n.permission: n.standing for n in truth.comparison.needed}
-    assert (by_name["Group.Read.All"], by_name["User.Read.All"]) == (Standing.GRANTED, Standing.COVERED)
+    assert (by_name["GroupMember.Read.All"], by_name["User.Read.All"]) == (Standing.GRANTED, Standing.COVERED)
     assert by_name["Policy.Read.All"] is Standing.MISSING
     assert [b.permission for b in truth.comparison.beyond] == ["Mail.Read", "Directory.Read.All"]
     assert truth.checked_at == fleet.clock.time
