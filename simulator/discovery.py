@@ -1,8 +1,9 @@
 """OpenID configuration and signing keys of a tenant, as Entra publishes them.
 
 Promise: every URL names the tenant's GUID, also when it was asked for by domain, so that a client learns the GUID from a
-domain; ``cloud_instance_name``, region and sub-region say which cloud the tenant really lives in, also when another cloud's
-login host was asked. URLs and ``msgraph_host`` are this process's hosts; ``cloud_instance_name`` stays Microsoft's.
+domain; endpoints, ``cloud_instance_name``, region and sub-region are those of the cloud the tenant really lives in, also when another
+cloud's login host was asked. URLs and ``msgraph_host`` are this process's hosts; ``cloud_instance_name`` stays Microsoft's.
+Source: entra-docs ``v2-protocols-oidc.md``; that the endpoints are the home cloud's is how Microsoft365DSC tells a tenant's cloud.
 Must not know: apps or credentials.
 """
 
@@ -27,7 +28,8 @@ def openid_configuration(world: World, login_url: str, cloud: str, tenant: Tenan
     segment = tenant if isinstance(tenant, str) else tenant.id
     issuer_segment = "{tenantid}" if isinstance(tenant, str) else tenant.id
     home = cloud if isinstance(tenant, str) else tenant.cloud
-    facts, base = CLOUD_FACTS[home], f"{login_url}/{segment}"
+    facts, login_url = CLOUD_FACTS[home], login_url if isinstance(tenant, str) else world.url("login", home)
+    base = f"{login_url}/{segment}"
     graph_url = world.url("graph", home)
     document: dict[str, Any] = {
         "token_endpoint": f"{base}/oauth2/v2.0/token",
