@@ -1,9 +1,9 @@
 """Planted secrets are looked for, in every form they could have taken, in everything the program leaves behind or shows.
 
 What is planted: a dedicated app's client secret, a platform app's, a certificate's private key, the worker's own key, the tokens that
-Microsoft issues, and error answers of Microsoft that quote a secret. Where it is looked: database, WAL, queue, logs, configuration, state
-directory, every command's output as text and as JSON, arguments and environments of all processes, what a crash prints. And the search
-is tried on itself: each form, planted in each kind of place, must be found.
+Microsoft issues, error answers of Microsoft that quote a secret, and an alert channel's password. Where it is looked: database, WAL, queue,
+logs, configuration, state directory, every command's output as text and as JSON, arguments and environments of all processes, what a crash
+prints. And the search is tried on itself: each form, planted in each kind of place, must be found.
 """
 
 from __future__ import annotations
@@ -140,6 +140,7 @@ def scene(microsoft: Any, new_estate: Any, tmp_path_factory: pytest.TempPathFact
     home = tmp_path_factory.mktemp("leaks")
     outside = tmp_path_factory.mktemp("outside")  # what the person brought: not ours to keep secret
     secret, other, quoted = (f"{word}+8Q~/{uuid.uuid4().hex}=" for word in ("canaryA", "canaryB", "canaryC"))
+    channel = f"canaryD{uuid.uuid4().hex}"
     certificate, private, key_canaries = _certificate()
     one = microsoft.new_tenant("Leak Secret", app={"secrets": [_secret_entry(secret)]})
     two = microsoft.new_tenant(
@@ -163,6 +164,7 @@ def scene(microsoft: Any, new_estate: Any, tmp_path_factory: pytest.TempPathFact
             "the client secret": secret.encode(),
             "the app's secret": other.encode(),
             "the quoted secret": quoted.encode(),
+            "the alert channel's password": channel.encode(),
             **key_canaries,
         },
         _token_marks(token, one["id"], one["apps"][0]["client_id"]),
@@ -233,10 +235,14 @@ def _act(
         scene.do("check", number, "--json")
     scene.do("check", "1")
     scene.do("check", "3")
+    channel = scene.canaries["the alert channel's password"]
+    scene.do("alerts", "channels", "add", "Night", stdin=b"jsons://atlas:%b@127.0.0.1:1/%b" % (channel, channel))
+    assert scene.do("alerts", "test", "Night", "--wait").code == 1, "nobody is there"
     reading = (
         [["report", n] for n in "1234"] + [["connection", "show", n] for n in "1234"] + [["run", n] for n in "1346"]
     )
     reading += [[command] for command in ("connections", "runs", "tenants", "apps", "workers", "doctor")]
+    reading += [["alerts", "channels", "list"], ["alerts", "deliveries"], ["audit", "list", "action:alert*"]]
     scene.said["reading"] = estate.read(*reading, *([*command, "--json"] for command in reading)).encode()
 
 
