@@ -60,6 +60,9 @@ _MEANINGS: Final = {
 } | {column.replace("_", ""): column for column in COLUMNS}
 _FORMULA: Final = re.compile(r"^'*[=+\-@\t\r]")
 _QUOTED_FORMULA: Final = re.compile(r"^'+[=+\-@\t\r]")
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+"""How .xlsx (a ZIP file, APPNOTE.TXT 4.3.7) and .xls (a compound file, [MS-CFB] 2.2) begin."""
+
 _TAG_SEPARATORS: Final = re.compile(r"[;|,]")
 
 
@@ -114,13 +117,14 @@ def read_sheet(raw: bytes) -> Sheet:
 
 
 def _decode(raw: bytes) -> tuple[str, str]:
+    if raw.startswith(_WORKBOOKS):
+        raise InvalidInput("file", "is a workbook, not a CSV file", "Save it as CSV, UTF-8, from the spreadsheet.")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     elif raw.startswith(b"\xef\xbb\xbf"):
         encoding = "utf-8-sig"
-    elif b"\0" in raw[:400]:
-        # A spreadsheet's "Unicode text" without its mark: of ASCII characters every other byte is zero.
-        encoding = "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
+    elif unmarked := _unmarked_utf16(raw[:400]):
+        encoding = unmarked
     else:
         encoding = "utf-8"
     try:
@@ -138,6 +142,12 @@ def _decode(raw: bytes) -> tuple[str, str]:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InvalidInput("file", f"holds a NUL character on line {line}", "Save it as CSV, UTF-8.")
     return text, encoding
+
+
+def _unmarked_utf16(beginning: bytes) -> str | None:
+    """A spreadsheet's "Unicode text" without its mark: of a header's ASCII characters every other byte is zero."""
+    halves = {"utf-16-be": beginning[0::2], "utf-16-le": beginning[1::2]}
+    return next((name for name, high in halves.items() if high.count(0) * 2 > len(high)), None)
 
 
 def _undecodable(raw: bytes, place: int, encoding: str) -> InvalidInput:
