@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from atlas_tui.app import AtlasApp
 from atlas_tui.links import View
 from atlas_tui.widgets.confirm_name import ConfirmName
-from storage import alert_channels, alert_deliveries, alert_queue, alert_rules
+from storage import alert_channels, alert_deliveries, alert_queue, alert_rules, drafts
 from storage.alert_addresses import SERVICES
 from storage.configuration import Settings
 from storage.pages import Place
@@ -77,8 +79,8 @@ def app_with_a_key(fleet: Any, directory: Path) -> AtlasApp:
     )
 
 
-async def test_a_channel_and_a_rule_are_made_in_forms_and_the_address_is_not_shown(
-    small_fleet: Any, dashboard: Any, tmp_path: Path
+async def test_a_channel_and_a_rule_are_made_in_forms_and_the_address_is_nowhere(
+    small_fleet: Any, dashboard: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     where, dana = small_fleet.workspace, small_fleet.people["dana"]
     async with dashboard(small_fleet, app=app_with_a_key(small_fleet, tmp_path)) as terminal:
@@ -94,6 +96,10 @@ async def test_a_channel_and_a_rule_are_made_in_forms_and_the_address_is_not_sho
         await terminal.press("ctrl+s")
         await terminal.wait_for(lambda: terminal.shows("`template` is not taken"))
         assert CANARY not in terminal.text()
+        await terminal.wait_for(lambda: drafts.mine(small_fleet.db, dana, where))
+        (draft,) = drafts.mine(small_fleet.db, dana, where)
+        assert draft.document["name"] == "Night"
+        assert CANARY not in str(draft.document)
         await terminal.press("ctrl+u")
         await terminal.type(f"slack://{CANARY}/b/c")
         await terminal.press("ctrl+s")
@@ -110,6 +116,11 @@ async def test_a_channel_and_a_rule_are_made_in_forms_and_the_address_is_not_sho
         await terminal.type("run, queue_stuck")
         await terminal.press("ctrl+s")
         await terminal.wait_for(lambda: terminal.shows("a run ended badly; the queue is stuck (15 min)"))
+        sent = "".join(terminal.app._driver.sent)
+    written = b"".join(path.read_bytes() for path in Path(small_fleet.address).parent.rglob("*") if path.is_file())
+    assert b"alert_channel.create" in written
+    for haystack in (sent, caplog.text, written.decode("utf-8", "replace")):
+        assert CANARY not in haystack
     (rule,) = alert_rules.of_workspace(small_fleet.db, dana, where)
     assert (rule.name, rule.channel, [event.value for event in rule.conditions.events]) == (
         "All",
