@@ -5,7 +5,8 @@ starts by its schedule and nothing else: a person is never refused, and what a p
 its time is over one scheduled run goes through as a probe. A success closes it, and so does whatever a person changes afterwards about
 the credential, the consent or the lifecycle: a breaker that was opened before such a change is void.
 
-The rules are in `breaker_rules`; `connection_operations.note_each_blocked` says what a schedule skipped.
+The rules are in `breaker_rules`; `connection_operations.note_each_blocked` says what a schedule skipped, and `completing` ends what one has
+waiting when it opens.
 """
 
 from __future__ import annotations
@@ -79,16 +80,19 @@ def read_open(tx: Transaction, connection_id: int) -> OpenBreaker | None:
     return None if row is None else _open(row)
 
 
-def note_completed(tx: Transaction, run: Row[Any]) -> None:
+def note_completed(tx: Transaction, run: Row[Any]) -> bool:
     """Counts how a run ended. Called by `completing.complete` only, which holds the connection's lock.
 
     Args:
         tx: the transaction that ends the run.
         run: its completed row.
+
+    Returns:
+        Whether the breaker opened, or stays open for longer: what a schedule has waiting there must not go now.
     """
     sign_in = read_sign_in(RunOutcome(run.outcome), run.reason_code, was_claimed=run.worker_id is not None)
     if sign_in is SignIn.UNKNOWN:
-        return
+        return False
     row = _read(tx, run.connection_id)
     before = BreakerState() if row is None else _state(row)
     if sign_in is SignIn.WORKED:
@@ -96,23 +100,25 @@ def note_completed(tx: Transaction, run: Row[Any]) -> None:
             tx.run(delete(circuit_breakers).where(circuit_breakers.c.connection_id == run.connection_id))
         if before.is_open:
             _audit(tx, run, "breaker.close", {"run": run.id})
-        return
+        return False
     after = before.after(sign_in, run.completed_at)
     if after.failures == before.failures:
-        return
+        return False
     _write(tx, run, after)
-    if after.open_until is not None and after.open_until != before.open_until:
-        _audit(
-            tx,
-            run,
-            "breaker.open",
-            {
-                "run": run.id,
-                "failures": after.failures,
-                "reason": run.reason_code,
-                "until": f"{after.open_until:%Y-%m-%d %H:%M}Z",
-            },
-        )
+    if after.open_until is None or after.open_until == before.open_until:
+        return False
+    _audit(
+        tx,
+        run,
+        "breaker.open",
+        {
+            "run": run.id,
+            "failures": after.failures,
+            "reason": run.reason_code,
+            "until": f"{after.open_until:%Y-%m-%d %H:%M}Z",
+        },
+    )
+    return True
 
 
 def _write(tx: Transaction, run: Row[Any], state: BreakerState) -> None:

@@ -2,7 +2,7 @@
 
 Promise: whatever ends a run (its finish, a cancel, the reaper, a block at its claim) comes through here, in a transaction that holds
 the connection's lock: the guarded update, the terminal notification, what became of the operation and of the connection's breaker, the
-audit entry, and the next waiting run's turn.
+audit entry, and the next waiting run's turn. A breaker that opens ends what schedules have waiting.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, insert, or_, select, update
 
 from storage import alert_noting, audit, breakers, connection_operations, operations, reasons
-from storage.access import Principal
+from storage.access import WORKER, Principal
 from storage.database import Transaction
 from storage.errors import InvalidInput
 from storage.failures import Failure, clean_text
-from storage.schema import ACTIVE_RUN, WAITING_RUN, notifications, operation_runs, tenants
+from storage.schema import ACTIVE_RUN, WAITING_RUN, notifications, operation_runs, run_batch_members, tenants
 from storage.states import NotificationKind, RunCause, RunOutcome, RunStatus, Topic
 
 CANCELLED: Final = "cancelled"
@@ -77,10 +77,35 @@ def complete(
     if row is None:
         return None
     check_summary_keys(row.type, summary_counts or {})
-    _tell(tx, who, row, now)
+    if _tell(tx, who, row, now):
+        _hold_back(tx, row.connection_id, now)
     promote_next(tx, row.connection_id, now)
     tx.touch(Topic.RUNS, Topic.CONNECTIONS)
     return row
+
+
+def _hold_back(tx: Transaction, connection_id: int, now: datetime) -> None:
+    """Ends what schedules have waiting on a connection whose breaker opens, where everybody sees it: they would not have started it now.
+
+    What a person or a bulk start waits for too is theirs and goes on. Nobody is alerted once more: what opened the breaker was told.
+    """
+    run = operation_runs.c
+    is_awaited = exists().where(run_batch_members.c.run_id == run.id)
+    held = tx.run(
+        update(operation_runs)
+        .where(run.connection_id == connection_id, WAITING_RUN, run.cause == RunCause.SCHEDULE.value, ~is_awaited)
+        .values(
+            **_ended(RunOutcome.BLOCKED, now),
+            reason_code=breakers.BREAKER_OPEN,
+            reason_sentence=reasons.find(breakers.BREAKER_OPEN).sentence,
+            summary_counts={},
+            failures=[],
+        )
+        .returning(*run)
+    ).all()
+    for row in sorted(held, key=lambda row: row.id):
+        connection_operations.note_held_back(tx, row, breakers.BREAKER_OPEN)
+        _record(tx, WORKER, row)
 
 
 def cancel_each(tx: Transaction, who: Principal, run_ids: Sequence[int], sentence: str) -> list[Row[Any]]:
@@ -134,12 +159,21 @@ def _ended(outcome: RunOutcome, now: datetime) -> dict[str, Any]:
     }
 
 
-def _tell(tx: Transaction, who: Principal, row: Row[Any], now: datetime) -> None:
-    """Tells everybody who is told of every run's end; each of them knows which ends are none of their business."""
+def _tell(tx: Transaction, who: Principal, row: Row[Any], now: datetime) -> bool:
+    """Tells everybody who is told of every run's end; each of them knows which ends are none of their business.
+
+    Returns:
+        Whether the connection's breaker holds back from now on what schedules have waiting.
+    """
     _notify(tx, row, now)
-    breakers.note_completed(tx, row)
+    holds_back = breakers.note_completed(tx, row)
     connection_operations.note_completed(tx, row)
     alert_noting.note_run(tx, row, now)
+    _record(tx, who, row)
+    return holds_back
+
+
+def _record(tx: Transaction, who: Principal, row: Row[Any]) -> None:
     audit.record(
         tx,
         who,

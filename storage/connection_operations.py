@@ -156,6 +156,22 @@ def note_each_blocked(tx: Transaction, blocked: Sequence[tuple[Row[Any], str]], 
         blocked: their rows, as `gate.lock_connections` returned them, each with the reason code.
         operation_type: what could not start.
     """
+    _write_blocked(tx, [(row.id, operation_type, row, reason_code) for row, reason_code in blocked])
+
+
+def note_held_back(tx: Transaction, run: Row[Any], reason_code: str) -> None:
+    """Writes down that a run a schedule had waiting was not let go: as if it had not been started, since it never ran.
+
+    Args:
+        tx: a write transaction that holds the connection's lock.
+        run: its row.
+        reason_code: why.
+    """
+    _write_blocked(tx, [(run.connection_id, run.type, run, reason_code)])
+
+
+def _write_blocked(tx: Transaction, blocked: Sequence[tuple[int, str, Row[Any], str]]) -> None:
+    """(connection, operation, a row that says where that is, reason code)."""
     if not blocked:
         return
     now = tx.now()
@@ -167,14 +183,14 @@ def note_each_blocked(tx: Transaction, blocked: Sequence[tuple[Row[Any], str]], 
         statement.on_conflict_do_update(index_elements=["connection_id", "type"], set_=later),
         [
             {
-                "connection_id": connection.id,
+                "connection_id": connection_id,
                 "type": operation_type,
-                "workspace_id": connection.workspace_id,
-                "tenant_id": connection.tenant_id,
+                "workspace_id": place.workspace_id,
+                "tenant_id": place.tenant_id,
                 "blocked_reason_code": reason_code,
                 "blocked_since": now,
             }
-            for connection, reason_code in blocked
+            for connection_id, operation_type, place, reason_code in blocked
         ],
     )
     tx.touch(Topic.ATTENTION, Topic.CONNECTIONS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, select, update
+from sqlalchemy import Row, and_, case, select, true, update
 
 from storage import audit, operations, reasons
 from storage.access import Principal, authority
@@ -295,23 +295,22 @@ def _decide(
 def _bring_forward(
     tx: Transaction, who: Principal, connection: Row[Any], found: AlreadyRunning, origin: Origin
 ) -> Started | AlreadyRunning:
-    """A run that waits for its time is started now when a person asks for the same thing and nothing is active.
-
-    One that a machine had queued becomes the person's: they wait for it and are told how it ended.
+    """A run that waits becomes a person's when they ask for the same thing and a machine had queued it: they wait for it and are told how
+    it ended. One that waits for its time is started now when nothing is active, whoever's it is.
     """
     if origin.cause not in (RunCause.PERSON, RunCause.RETRY) or found.run.status is not RunStatus.WAITING:
         return found
-    if any(row.status != RunStatus.WAITING for row in unfinished_runs(tx, connection.id)):
-        return found
+    is_free = all(row.status == RunStatus.WAITING for row in unfinished_runs(tx, connection.id))
     mine = and_(operation_runs.c.initiator_id.is_(None), operation_runs.c.batch_id.is_(None))
+    begins = {"status": RunStatus.QUEUED.value, "queued_at": tx.now()} if is_free else {}
     row = tx.run(
         update(operation_runs)
         .where(operation_runs.c.id == found.run.id, operation_runs.c.status == RunStatus.WAITING.value)
+        .where(true() if is_free else mine)
         .values(
-            status=RunStatus.QUEUED.value,
+            **begins,
             not_before=None,
             priority=PRIORITY[origin.cause],
-            queued_at=tx.now(),
             cause=case((mine, origin.cause.value), else_=operation_runs.c.cause),
             initiator_id=case((mine, who.user_id), else_=operation_runs.c.initiator_id),
             initiator=case((mine, who.label), else_=operation_runs.c.initiator),
@@ -322,7 +321,7 @@ def _bring_forward(
         return found
     audit_start(tx, who, row, origin)
     tx.touch(Topic.RUNS, Topic.CONNECTIONS)
-    return Started(ref(row))
+    return Started(ref(row)) if is_free else AlreadyRunning(ref(row))
 
 
 def _bring_each_forward(tx: Transaction, run_ids: Sequence[int]) -> None:

@@ -29,8 +29,15 @@ from storage.credential_material import from_secret
 from storage.failures import failure
 from storage.finishing import RunResult
 from storage.gate import lock_connection
-from storage.operations import CONNECTION_CHECK, DIRECTORY_SYNC, INVENTORY_SYNC, find
-from storage.schema import operation_runs, schedules, tags
+from storage.operations import (
+    ADMIN_ROLES_SCAN,
+    COMPLIANCE_SNAPSHOT,
+    CONNECTION_CHECK,
+    DIRECTORY_SYNC,
+    INVENTORY_SYNC,
+    find,
+)
+from storage.schema import operation_runs, run_batch_members, run_batches, schedules, tags
 from storage.states import CredentialOwner, RunCause, RunOutcome, RunStatus
 
 NOON = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
@@ -131,6 +138,45 @@ def test_one_scheduled_probe_goes_when_its_time_is_over_and_each_failed_one_doub
     assert breaker(fleet, connection) is None
     actions = [e.action for e in audit_trail.of_connection(fleet.db, fleet.dana, connection)]
     assert actions.count("breaker.close") == 1
+
+
+def attach(fleet: Any, connection: int, run: int) -> None:
+    """A bulk start of the same operation found a run waiting."""
+    made = {"workspace_id": fleet.north, "initiator": "omar", "classes": {}, "created_at": fleet.clock.time}
+    fleet.write(insert(run_batches).values(id=1, type=ADMIN_ROLES_SCAN, **made))
+    fleet.write(insert(run_batch_members).values(batch_id=1, connection_id=connection, run_id=run))
+
+
+def test_what_schedules_have_waiting_ends_visibly_when_it_opens_and_what_a_person_waits_for_goes_on(fleet: Any) -> None:
+    connection = fleet.connection["contoso"]
+    fail(fleet, connection, "identity_service_unavailable", times=OPENS_AFTER - 1)
+    last = fleet.begin(connection)
+    waiting = {
+        name: scheduled(fleet, connection, name).waiting.id
+        for name in (INVENTORY_SYNC, DIRECTORY_SYNC, ADMIN_ROLES_SCAN)
+    }
+    taken = fleet.start(connection, DIRECTORY_SYNC, by="omar")
+    assert (taken.run.id, taken.run.initiator) == (waiting[DIRECTORY_SYNC], "omar"), (
+        "who asks for it too waits for it too"
+    )
+    attach(fleet, connection, waiting[ADMIN_ROLES_SCAN])
+    fleet.start(connection, COMPLIANCE_SNAPSHOT, run_after=True)
+    fleet.finish(last, fleet.failing_report("identity_service_unavailable"))
+    held = fleet.run_row(waiting[INVENTORY_SYNC])
+    assert (held.outcome, held.reason_code) == ("blocked", "breaker_open")
+    found = standing(fleet, connection, INVENTORY_SYNC)
+    assert (found.blocked_reason_code, found.blocked_since) == ("breaker_open", fleet.clock.time)
+    assert (found.failing_since, found.last_run_id) == (None, None), "it never ran, so it did not fail"
+    assert breaker(fleet, connection) is not None
+    theirs = [DIRECTORY_SYNC, ADMIN_ROLES_SCAN, COMPLIANCE_SNAPSHOT]
+    assert [row.type for row in fleet.unfinished(connection) if row.type != CONNECTION_CHECK] == theirs
+    for operation in theirs:
+        (claim,) = fleet.take()
+        assert claim.operation_type == operation
+        fleet.finish(claim)
+    assert breaker(fleet, connection) is None
+    fleet.check(connection)
+    assert standing(fleet, connection, INVENTORY_SYNC).blocked_reason_code is None, "solved as soon as it is closed"
 
 
 def test_a_person_who_tries_early_never_makes_the_wait_longer(fleet: Any) -> None:
