@@ -23,6 +23,7 @@ CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 """A certificate made a moment ago on another machine may begin a little in our future."""
 
 _MAX_FILE: Final = 1024 * 1024
+_PASSWORD_OPTION: Final = "--key-password-file on the command line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def from_secret(value: str) -> Material:
 def from_certificate(
     certificate: bytes, private_key: bytes | None = None, password: bytes | None = None, *, now: datetime
 ) -> Material:
-    """Reads a certificate with its private key: PKCS#12 (PFX), or PEM with the key in the same text or beside it.
+    """Reads a certificate with its private key: PKCS#12 (PFX), or PEM or DER with the key in the same text or beside it.
 
     Args:
         certificate: what the certificate's file holds.
@@ -84,11 +85,25 @@ def from_certificate(
     """
     if len(certificate) > _MAX_FILE or len(private_key or b"") > _MAX_FILE:
         raise InvalidInput("certificate", "is larger than 1 MiB", "Give the certificate's own file.")
-    if b"-----BEGIN" not in certificate and certificate[:1] == b"\x30":  # DER: a SEQUENCE, which a PFX is
+    if (
+        b"-----BEGIN" not in certificate and certificate[:1] == b"\x30"
+    ):  # DER: a SEQUENCE, which a PFX is, and a .cer file
+        if alone := _pem_of_der(certificate):
+            return from_pem(alone, alone if private_key is None else private_key, password, now=now)
         if private_key is not None:
             raise InvalidInput("private key", "is inside a PFX already", "Leave the key's file out.")
         return from_pfx(certificate, password, now=now)
     return from_pem(certificate, certificate if private_key is None else private_key, password, now=now)
+
+
+def _pem_of_der(content: bytes) -> bytes | None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    try:
+        return x509.load_der_x509_certificate(content).public_bytes(Encoding.PEM)
+    except ValueError:
+        return None
 
 
 def from_pem(certificate: bytes, private_key: bytes, password: bytes | None = None, *, now: datetime) -> Material:
@@ -122,10 +137,11 @@ def from_pem(certificate: bytes, private_key: bytes, password: bytes | None = No
     try:
         key = serialization.load_pem_private_key(private_key, password)
     except TypeError:
-        problem = (
-            "is encrypted and needs its password" if password is None else "is not encrypted: leave the password out"
-        )
-        raise InvalidInput("private key", problem) from None
+        if password is not None:
+            raise InvalidInput("private key", "is not encrypted", "Leave the password out.") from None
+        raise InvalidInput(
+            "private key", "is encrypted and needs its password", f"Give it ({_PASSWORD_OPTION})."
+        ) from None
     except ValueError:
         hint = "Check the password." if password else "It begins with -----BEGIN PRIVATE KEY-----."
         raise InvalidInput("private key", "is not a PEM private key, or its password is wrong", hint) from None
@@ -162,9 +178,7 @@ def from_pfx(content: bytes, password: bytes | None = None, *, now: datetime) ->
                 "PFX", "is protected in a way that cannot be read", "Export it again with AES and SHA-256."
             ) from None
     if loaded is None:
-        hint = (
-            "Check the password." if password else "It may need its password (--key-password-file on the command line)."
-        )
+        hint = "Check the password." if password else f"It may need its password ({_PASSWORD_OPTION})."
         raise InvalidInput("PFX", "is not a PKCS#12 file, or its password is wrong", hint)
     if loaded.key is None:
         raise InvalidInput(

@@ -68,6 +68,7 @@ def test_a_pfx_and_a_pem_of_the_same_certificate_are_the_same(key: Any, other: A
     wanted = from_certificate(pem(leaf, key), now=NOW)
     for given_ in (
         from_certificate(pfx(key, leaf), password=PASSWORD, now=NOW),
+        from_certificate(leaf.public_bytes(serialization.Encoding.DER), pem(key), now=NOW),
         from_certificate(pfx(key, leaf, [issuer]), password=PASSWORD, now=NOW),
         from_certificate(pfx(key, leaf, password=None), now=NOW),
         from_certificate(pem(issuer, leaf), pem(key), now=NOW),  # the chain, the leaf not first
@@ -94,7 +95,8 @@ def test_each_mistake_is_named_and_nothing_is_repeated(key: Any, other: Any) -> 
         (pfx(key, None, [certificate(other)]), None, PASSWORD, "private key", "does not belong"),
         (pfx(curve, certificate(curve)), None, PASSWORD, "private key", "not RSA"),
         (pfx(key, leaf), pem(key), PASSWORD, "private key", "inside a PFX already"),
-        (leaf.public_bytes(serialization.Encoding.DER), None, None, "PFX", "not a PKCS#12 file"),
+        (leaf.public_bytes(serialization.Encoding.DER), None, None, "private key", "the certificate alone"),
+        (leaf.public_bytes(serialization.Encoding.DER), pem(other), None, "private key", "does not belong"),
         (pem(leaf), None, None, "private key", "the certificate alone"),
         (pem(key), None, None, "certificate", "not a PEM certificate"),
         (pem(leaf), pem(other), None, "private key", "does not belong"),
