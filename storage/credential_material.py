@@ -23,7 +23,7 @@ CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 """A certificate made a moment ago on another machine may begin a little in our future."""
 
 _MAX_FILE: Final = 1024 * 1024
-_PASSWORD_OPTION: Final = "--key-password-file on the command line"
+_HOW_GIVEN: Final = "--key-password-file on the command line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,7 @@ def from_pem(certificate: bytes, private_key: bytes, password: bytes | None = No
     except TypeError:
         if password is not None:
             raise InvalidInput("private key", "is not encrypted", "Leave the password out.") from None
-        raise InvalidInput(
-            "private key", "is encrypted and needs its password", f"Give it ({_PASSWORD_OPTION})."
-        ) from None
+        raise InvalidInput("private key", "is encrypted and needs its password", f"Give it ({_HOW_GIVEN}).") from None
     except ValueError:
         hint = "Check the password." if password else "It begins with -----BEGIN PRIVATE KEY-----."
         raise InvalidInput("private key", "is not a PEM private key, or its password is wrong", hint) from None
@@ -178,7 +176,7 @@ def from_pfx(content: bytes, password: bytes | None = None, *, now: datetime) ->
                 "PFX", "is protected in a way that cannot be read", "Export it again with AES and SHA-256."
             ) from None
     if loaded is None:
-        hint = "Check the password." if password else f"It may need its password ({_PASSWORD_OPTION})."
+        hint = "Check the password." if password else f"It may need its password ({_HOW_GIVEN})."
         raise InvalidInput("PFX", "is not a PKCS#12 file, or its password is wrong", hint)
     if loaded.key is None:
         raise InvalidInput(

@@ -153,7 +153,7 @@ def test_each_mistake_with_a_certificate_is_named_without_showing_the_key(rsa_ke
         ("private key", "not a PEM private key", good, good, None),
         ("private key", "needs its password", good, pem(rsa_key, b"pw"), None),
         ("private key", "password is wrong", good, pem(rsa_key, b"pw"), b"other"),
-        ("private key", "leave the password out", good, key, b"pw"),
+        ("private key", "is not encrypted", good, key, b"pw"),
         ("private key", "not RSA", certificate(curve), pem(curve), None),
         ("private key", "not RSA with 2048", certificate(small), pem(small), None),
         ("private key", "does not belong", good, pem(other), None),
