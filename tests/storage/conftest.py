@@ -525,7 +525,6 @@ _JOURNAL_MATTERS: Final = frozenset(
         "inventory_publishing",
         "leases",
         "onboarding",
-        "pages",
         "people",
         "platform_apps",
         "races",
