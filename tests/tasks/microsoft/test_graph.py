@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.providers.microsoft import contracts
+from tasks.providers.microsoft import contracts, graph
 from tasks.providers.microsoft.batch import BatchRequest, run_batch
 from tasks.providers.microsoft.errors import MicrosoftFailure
 from tasks.providers.microsoft.graph import MOST_RESTARTS, GraphSession
@@ -58,6 +58,30 @@ def test_a_page_that_leads_to_itself_is_a_loop(new_tenant: Any, session_for: Any
     assert len(tenant.requests("managedDevices")) < 6
 
 
+@pytest.mark.parametrize(
+    ("items", "links", "read"),
+    [([{"id": "a"}], "0123456789", 2), ([], "0123456789", 4), ([], "0000000000", 2), ([], "0101010101", 3)],
+    ids=["one page under new links", "empty pages without an end", "a link to itself", "two that lead to each other"],
+)
+def test_a_listing_that_leads_on_for_ever_is_a_loop(
+    tenant: Any,
+    session_for: Any,
+    simulator: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    items: list[Any],
+    links: str,
+    read: int,
+) -> None:
+    monkeypatch.setattr(graph, "MOST_EMPTY_PAGES", 3)
+    url = f"{simulator.endpoints['clouds']['global']['graph']}/v1.0{DEVICES.path}?n="
+    bodies = [{"value": items, "@odata.nextLink": f"{url}{number}"} for number in links]
+    tenant.script({"where": "graph"}, [{"status": 200, "body": body} for body in bodies])
+    with pytest.raises(MicrosoftFailure) as failed:
+        session_for(tenant).items(DEVICES)
+    assert failed.value.reason_code == "paging_loop"
+    assert len(tenant.requests("managedDevices")) == read
+
+
 def test_the_token_is_never_sent_to_another_host(new_tenant: Any, session_for: Any) -> None:
     tenant = new_tenant(devices=20)
     tenant.scenarios("paging_foreign_host")
@@ -87,9 +111,9 @@ def test_the_token_is_never_sent_to_another_host(new_tenant: Any, session_for: A
 def test_a_link_that_is_not_on_the_graph_host_is_refused(
     tenant: Any, session_for: Any, simulator: Any, link: Any
 ) -> None:
-    graph = simulator.endpoints["clouds"]["global"]["graph"].removeprefix("https://")
+    host = simulator.endpoints["clouds"]["global"]["graph"].removeprefix("https://")
     if isinstance(link, str):
-        link = link.replace("{graph}", graph).replace("{host}", graph.split(":")[0])
+        link = link.replace("{graph}", host).replace("{host}", host.split(":")[0])
     tenant.script({"where": "graph"}, [{"status": 200, "body": {"value": [], "@odata.nextLink": link}}])
     with pytest.raises(MicrosoftFailure) as failed:
         session_for(tenant).items(DEVICES)
