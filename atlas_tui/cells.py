@@ -226,7 +226,7 @@ AGE_BUCKETS: tuple[tuple[int, str], ...] = (
     *((n * _MINUTE, f"{n}m") for n in (1, 2, 5, 10, 15, 30)),
     *((n * _HOUR, f"{n}h") for n in (1, 2, 3, 6, 12)),
     *((n * _DAY, f"{n}d") for n in (*range(1, 15), 21, 30, 60, 90, 180)),
-    *((n * 365 * _DAY, f"{n}y") for n in (1, 2, 5, 10)),
+    *((n * 365 * _DAY, f"{n}y") for n in range(1, 11)),
 )
 """Seconds from which on an age is shown as its word: `5m` means at least five minutes, less than the next bucket."""
 

@@ -302,7 +302,7 @@ class _Seeder:
                 last_good_at=checked if healthy else None,
                 manifest_version=MANIFEST_VERSION if checked else None,
                 lifecycle_changed_at=self._now - timedelta(days=90),
-                consent_changed_at=self._now - timedelta(days=30) if was_granted else None,
+                consent_changed_at=self._now - timedelta(days=80 if granted else 30) if was_granted else None,
                 consent_granted_at=self._now - timedelta(days=80) if was_granted else None,
                 consent_checked_at=checked,
                 verification_changed_at=checked,

@@ -76,7 +76,7 @@ class BatchesScreen(BatchActs, ListScreen[BatchRow]):
 
     def crumb(self) -> str:
         """What it is."""
-        return "Bulk starts"
+        return "bulk starts"
 
     def columns(self, wide: bool) -> Sequence[Column[BatchRow]]:
         """Few, or as many as fit."""

@@ -115,7 +115,7 @@ def glance_lines(summary: Summary, times: Times, width: int, *, blocks: bool) ->
     if others or lines:
         return [
             *lines,
-            *field("Collected", f"{', '.join(others) or 'more'}: the Collected tab ( ] ) has it all", width),
+            *field("Collected", f"{', '.join(others) or 'more'} (tab Collected)", width),
         ]
     return lines
 

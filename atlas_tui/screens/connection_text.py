@@ -144,21 +144,13 @@ def overview(detail: ConnectionDetail, times: Times, width: int) -> list[Line]:
 
 
 def audit_lines(entries: tuple[AuditEntry, ...], times: Times, width: int) -> list[Line]:
-    """The Audit tab: who did what, newest first."""
+    """The Audit tab: who did what, newest first, in the words of the trail."""
     if not entries:
         return field("", "Nothing yet.", width)
     lines: list[Line] = []
     for entry in entries:
-        refused = entry.outcome == "refused"
-        ticket = f"  {entry.ticket}" if entry.ticket else ""
-        detail = " ".join(f"{key}={value}" for key, value in entry.detail.items() if value not in (None, "", []))
-        lines.append(
-            (
-                Part(f" {times.moment(entry.at)} ", "muted"),
-                Part(f"{entry.actor} "),
-                Part(f"{entry.action}{' REFUSED' if refused else ''}", "bad" if refused else "strong"),
-                Part(ticket),
-            )
-        )
-        lines += wrapped(detail, width, indent=4, style="muted") if detail else []
+        when = f" {times.moment(entry.at)}  "
+        words = f"{entry.actor}: {entry.sentence}{f' ({entry.ticket})' if entry.ticket else ''}"
+        first, *more = wrapped(words, width, indent=len(when), style="bad" if entry.is_refused else "")
+        lines += [(Part(when, "muted"), *first[1:]), *more]
     return lines

@@ -12,7 +12,7 @@ from atlas_tui.command import Where
 from atlas_tui.links import Link, View, to_run, to_tenant
 from atlas_tui.screens.acting import Acts, Targets
 from atlas_tui.screens.copying import copy_text
-from atlas_tui.screens.inventory_columns import item_lines, kind_word
+from atlas_tui.screens.inventory_columns import item_lines
 from atlas_tui.screens.paging import PageScreen
 from storage import inventory
 from storage.states import Topic
@@ -30,8 +30,8 @@ class InventoryItemScreen(Acts, PageScreen):
         return View.TENANTS
 
     def crumb(self) -> str:
-        """Its kind; the name has a line of its own and may be long."""
-        return kind_word(self.read) if self.read is not None else ""
+        """Whose it is; the name has a line of its own and may be long."""
+        return f"item of {self.read.tenant_name}" if self.read is not None else ""
 
     def read_subject(self, id: int) -> Any:
         """The item."""
@@ -39,7 +39,7 @@ class InventoryItemScreen(Acts, PageScreen):
 
     def lines(self, width: int) -> list[Line]:
         """The page."""
-        return [(Part(f" {self.read.kind_label}", "title"),), *item_lines(self.read, self.times, width)]
+        return [(Part(f" {self.read.name}", "title"),), *item_lines(self.read, self.times, width)]
 
     def linked(self) -> Link | None:
         """The sync that saw it last."""

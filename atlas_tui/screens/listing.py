@@ -123,8 +123,13 @@ class ListScreen(Exports, Generic[Row]):
         """The panel comes and goes with the room for it."""
         self.lay_out()
 
+    def offers(self, id: str) -> bool:
+        """The panel is offered where there is room for it; elsewhere its key says how much it needs."""
+        return super().offers(id) and (id != "panel" or self.size.width >= WIDE_FROM)
+
     def lay_out(self) -> None:
         """Columns and panel, as there is room."""
+        self.show_hints()
         panel = self.query_one("#panel", Scrolled)
         panel.display = self.has_panel
         self.table.set_columns(self.columns(self.is_wide))

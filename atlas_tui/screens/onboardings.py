@@ -35,7 +35,7 @@ class OnboardingsScreen(PageScreen):
 
     def crumb(self) -> str:
         """What it is."""
-        return "Open onboardings"
+        return "open onboardings"
 
     def link(self) -> Link:
         """This list."""
@@ -98,6 +98,10 @@ class OnboardingsScreen(PageScreen):
             self.show_page()
             # The heading's line is above the first one.
             self.page.scroll_lines(step if index + 2 > self.page.size.height or step < 0 else 0)
+
+    def offers(self, id: str) -> bool:
+        """Enter opens an onboarding, when there is one."""
+        return id != "open" or self.chosen is not None
 
     def command_open(self) -> None:
         """Go on with it."""

@@ -79,6 +79,7 @@ class PageScreen(AtlasScreen):
         self.read, self._refusal = read, None
         self.show_page()
         self.show_frame()
+        self.show_hints()
 
     def _failed(self, error: AtlasError) -> None:
         self.tell_error(error)

@@ -37,7 +37,7 @@ class PlatformAppsScreen(AppActs, PageScreen):
 
     def crumb(self) -> str:
         """What it is."""
-        return "Platform apps"
+        return "platform apps"
 
     def link(self) -> Link:
         """This list; the workspace is that of the session."""

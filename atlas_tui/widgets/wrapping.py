@@ -29,8 +29,8 @@ def wrap(text: str, width: int) -> list[str]:
     return [*lines, line] if line else lines
 
 
-_JOINTS: Final = "/?&=-_.,;:|"
-"""Characters behind which an address or a path may be broken."""
+_JOINTS: Final = "/?&"
+"""Characters behind which an address or a path may be broken; not behind a hyphen, which would read as one of ours."""
 
 
 def _chop(word: str, width: int) -> list[str]:

@@ -307,7 +307,7 @@ async def test_the_page_of_a_connection_has_what_the_last_check_found(lived_in: 
         assert terminal.shows("client secret")
         assert terminal.shows("! 20d left")
         await terminal.press("a")
-        assert terminal.shows("run.start")
+        assert terminal.shows(": run #2 started")
 
 
 async def test_the_audit_trail_of_a_connection_is_refused_in_words(lived_in: Any, dashboard: Any) -> None:

@@ -73,7 +73,7 @@ async def test_the_page_has_tabs_with_runs_and_the_trail(small_fleet: Any, dashb
         await terminal.press("enter")
         assert terminal.app.seen.VIEW is View.RUN
         await terminal.press("escape", "]")
-        assert terminal.shows("dana tenant.create")
+        assert terminal.shows("dana: tenant added")
         await terminal.press("]")
         assert terminal.app.seen.section is Section.OVERVIEW, "no sheet of a tenant that was not offboarded"
 
