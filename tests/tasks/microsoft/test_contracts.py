@@ -57,17 +57,28 @@ def permission_table() -> dict[str, Any]:
     return table
 
 
-def reads(permission: str, path: str) -> bool:
-    """Says whether an application permission allows GET on a path, by Microsoft's table."""
+def said_of(permission: str, path: str) -> list[str]:
+    """What Microsoft's table says of an application permission and GET on a path: one entry for each time it allows it."""
     # The table has no casts: they are read with the permissions of what is cast.
     plain = re.sub(r"/microsoft\.graph\.\w+$", "", path.lower())
     wanted = re.sub(r"\{[^}]*\}", "{id}", re.sub(r"\(appid='[^']*'\)", "/{id}", plain))
-    return any(
-        "Application" in group["schemeKeys"]
-        and "GET" in group["methods"]
-        and any(re.sub(r"\{[^}]*\}", "{id}", known.lower()) == wanted for known in group["paths"])
+    return [
+        said
         for group in permission_table()[permission]["pathSets"]
-    )
+        if "Application" in group["schemeKeys"] and "GET" in group["methods"]
+        for known, said in group["paths"].items()
+        if re.sub(r"\{[^}]*\}", "{id}", known.lower()) == wanted
+    ]
+
+
+def reads(permission: str, path: str) -> bool:
+    """Says whether an application permission allows GET on a path, by Microsoft's table."""
+    return bool(said_of(permission, path))
+
+
+def is_least(permission: str, path: str) -> bool:
+    """Says whether Microsoft's table calls it the least one for applications."""
+    return any(re.search(r"least=[\w,]*\bApplication\b", said) for said in said_of(permission, path))
 
 
 @needs_metadata
@@ -96,6 +107,56 @@ def test_the_table_tells_a_permission_that_does_not_fit() -> None:
 def test_every_permission_of_the_catalog_is_an_application_permission(operation: operations.Operation) -> None:
     for name in (*operation.required_permissions, *operation.optional_permissions):
         assert "Application" in permission_table()[name]["schemes"], name
+
+
+NOT_THE_LEAST = {
+    "/organization": "what Microsoft calls least is Intune's; this one is the directory's own, and reads licences too",
+    "/users": "User.ReadBasic.All does not read userType, by which guests are told",
+    "/groups": "Group.ReadBasic.All and GroupMember.Read.All count alike, and the latter reads members as well",
+    "/groups/{group_id}/members": "the reference calls this one least; GroupMember.ReadBasic.All is newer, and reads \"basic\" memberships",
+}
+"""Where another permission than Microsoft's least one comes first, and why."""
+
+
+@needs_permissions
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=list(CONTRACTS))
+def test_the_first_permission_of_a_contract_is_microsofts_least_one(contract: Contract) -> None:
+    path = re.sub(r"/microsoft\.graph\.\w+$", "", contract.path)
+    assert is_least(contract.permissions[0], path) is not (path in NOT_THE_LEAST)
+
+
+READ_BY = {
+    operations.CONNECTION_CHECK: ({"organization", "subscribed_skus"}, {"application", "app_role_assignments"}),
+    operations.INVENTORY_SYNC: (
+        {"compliance_policies", "device_configurations", "mobile_apps"},
+        {"enrollment_configurations", "conditional_access_policies", "named_locations"},
+    ),
+    operations.COMPLIANCE_SNAPSHOT: ({"managed_devices"}, set()),
+    operations.ADMIN_ROLES_SCAN: (
+        {"role_assignments", "role_definitions", "role_assignment_instances", "role_eligibility_instances"},
+        {"group_members", "group_applications"},
+    ),
+    operations.DIRECTORY_SYNC: (
+        {"organization", "users_count", "guests_count", "groups_count", "devices_count"},
+        set(),
+    ),
+}
+"""Which contracts each operation reads: with what it requires, and with what is optional besides."""
+SHOWS_MORE = {"User.Read.All", "Application.Read.All", "RoleEligibilitySchedule.Read.Directory"}
+"""What the roles scan asks for although it may list everything without it: names, and the narrower one for eligibilities alone."""
+
+
+@pytest.mark.parametrize("operation", operations.CATALOG.values(), ids=list(operations.CATALOG))
+def test_an_operation_asks_for_what_it_reads_with_and_for_nothing_else(operation: operations.Operation) -> None:
+    required, optional = READ_BY[operation.type]
+    asked = frozenset(operation.required_permissions)
+    everything = asked | frozenset(operation.optional_permissions)
+    assert [key for key in required if not CONTRACTS[key].is_allowed(asked)] == []
+    assert [key for key in optional if CONTRACTS[key].is_allowed(asked)] == [], "optional, and read without it"
+    assert [key for key in optional if not CONTRACTS[key].is_allowed(everything)] == []
+    for spare in everything - SHOWS_MORE:
+        left = everything - {spare}
+        assert [key for key in required | optional if not CONTRACTS[key].is_allowed(left)], spare
 
 
 def test_every_contract_can_be_read_with_what_the_catalog_asks_for() -> None:
