@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from atlas_tui import rough_counts
 from atlas_tui.cells import plain
 from storage.handover import ENDING_WITHIN, BadgeChange, Handover
 
@@ -126,7 +127,7 @@ def _parts(found: Handover, moment: Callable[[datetime], str]) -> Iterator[Part]
 
 
 def _on(number: int, is_exact: bool) -> str:
-    return f"{'' if is_exact else '~'}{number:,} connection{'' if number == 1 else 's'}"
+    return f"{rough_counts.in_words(number, is_exact)} connection{'' if number == 1 else 's'}"
 
 
 def _left(days: int | None) -> str:

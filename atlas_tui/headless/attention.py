@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from atlas_tui import rough_counts
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.naming import find_app
 from atlas_tui.headless.opening import Opened, opened
@@ -34,7 +35,7 @@ def list_problems(options: argparse.Namespace) -> int:
                 row.reason_code,
                 f"app:{row.name}" if row.platform_app_id is not None or row.client_id is not None else row.name,
                 row.fix_by.value,
-                f"{'' if row.is_exact else '~'}{row.connections}",
+                rough_counts.short(row.connections, row.is_exact),
                 str(row.acknowledged),
                 str(row.new),
                 moment(row.since),

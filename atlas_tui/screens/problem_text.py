@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from atlas_tui import rough_counts
 from atlas_tui.badges import fix_by
 from atlas_tui.cells import Cell, Line, Part, age_bucket, cell, width_of
 from atlas_tui.screens.prose import Times, blank, field, heading
@@ -18,13 +19,9 @@ from storage import reasons
 from storage.acknowledgements import Acknowledgement
 from storage.attention import Overview, Problem, Severity
 from storage.attention_members import Affected
+from storage.attention_sources import COUNTED
 
 _GLYPHS: Final = {Severity.HARD: ("x", "bad"), Severity.WARNING: ("!", "warn"), Severity.PASSING: ("~", "info")}
-
-
-def counted(number: int, is_exact: bool) -> str:
-    """A count, with `~` before it when not all were counted."""
-    return f"{'' if is_exact else '~'}{number:,}"
 
 
 def glyph(problem: Problem) -> Part:
@@ -65,7 +62,7 @@ def columns(*, acknowledged: bool, marks_new: bool, step_width: int) -> tuple[Co
     def count(problem: Problem, now: datetime) -> Cell:
         if problem.is_of_installation:
             return cell("all")
-        return cell(counted(problem.acknowledged if acknowledged else problem.connections, problem.is_exact))
+        return cell(rough_counts.short(problem.acknowledged if acknowledged else problem.connections, problem.is_exact))
 
     def new(problem: Problem, now: datetime) -> Cell:
         return cell("*" if problem.new else "", "strong")
@@ -88,8 +85,9 @@ def summary(found: Overview) -> str:
     if not found.problems:
         return "nothing needs you"
     reasons_, connections = len({problem.reason_code for problem in found.problems}), found.connections
-    exact = all(problem.is_exact for problem in found.problems)
-    words = [_many(reasons_, "reason"), f"{counted(connections, exact)} connection{'' if connections == 1 else 's'}"]
+    rough = [problem.connections for problem in found.problems if not problem.is_exact]
+    number = rough_counts.in_words(connections, not rough, is_least=any(many >= COUNTED for many in rough))
+    words = [_many(reasons_, "reason"), f"{number} connection{'' if connections == 1 else 's'}"]
     new = f", {found.new:,} new since you looked" if found.new else ""
     return ", ".join(words) + new
 
@@ -108,7 +106,9 @@ def problem_lines(problem: Problem, times: Times, width: int) -> list[Line]:
     lines += field("Fix by", fix_by(problem.fix_by.value), width)
     if not problem.is_of_installation:
         acked = f", {problem.acknowledged:,} acknowledged" if problem.acknowledged else ""
-        lines += field("Concerns", f"{counted(problem.connections, problem.is_exact)} open{acked}", width)
+        why = "" if problem.is_exact else "; of so many only a part was looked at"
+        number = rough_counts.in_words(problem.connections, problem.is_exact)
+        lines += field("Concerns", f"{number} open{acked}{why}", width)
     if problem.since is not None:
         lines += field("Since", times.since(problem.since), width)
     lines += field("Next step", problem.next_step.sentence, width, style="strong")
