@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from storage.schedule_changes import RunningNow
 from storage.schedule_detail import ScheduleDetail
+from storage.schedule_stored import WHAT_TO_DO
 from storage.schedules import Became, ScheduleRow, Tally
 
 SKIPPED: Final = (Became.DISABLED, Became.ARCHIVED, Became.DRAFT)
@@ -51,6 +52,19 @@ def jitter_words(row: ScheduleRow) -> str:
     return f"spread over {row.jitter_minutes:,} minutes" if row.jitter_minutes else "none: all at once"
 
 
+def quiet_words(row: ScheduleRow) -> str:
+    """The quiet hours as they are typed, or as they stand there; empty when there are none."""
+    stored = next((fault.stored for fault in row.faults if fault.field == "quiet"), "")
+    return stored or ("" if row.rule.quiet is None else str(row.rule.quiet))
+
+
+def broken_words(row: ScheduleRow) -> str:
+    """Why it can never be due, and what to do: `quiet hours: are not two times of day (late-early). …`; empty when it can."""
+    if not row.faults:
+        return ""
+    return f"{'; '.join(f'{fault.why} ({fault.stored})' for fault in row.faults)}. {WHAT_TO_DO}"
+
+
 def running_now_words(name: str, result: RunningNow) -> str:
     """What telling it to run brought."""
     if result.is_new:
@@ -71,7 +85,8 @@ def record_of(row: ScheduleRow) -> dict[str, Any]:
         "rhythm_words": row.rule.rhythm.words,
         "time_zone": row.rule.time_zone,
         "jitter_minutes": row.jitter_minutes,
-        "quiet_hours": None if row.rule.quiet is None else str(row.rule.quiet),
+        "quiet_hours": quiet_words(row) or None,
+        "faults": [{"field": fault.field, "stored": fault.stored, "why": fault.why} for fault in row.faults],
         "is_enabled": row.is_enabled,
         "next_due_at": row.next_due_at,
         "last_due_at": row.last_due_at,

@@ -7,7 +7,7 @@ they were made: its runs tell of it. Must not know how one becomes due (`schedul
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from storage.access import Authority, Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.edits import last_change, merge
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict, InvalidInput, NotFound
 from storage.schedule_fields import read_changes, read_field
 from storage.schedule_targets import WHOLE_WORKSPACE, Target, columns_of, refuse_archived
 from storage.schedule_times import DueRule, next_due
@@ -139,7 +139,7 @@ def edit(
         NotFound, Forbidden: not visible, or not allowed.
     """
     wanted = read_changes(changes)
-    shown = {name: read_field(name, value) for name, value in (seen or {}).items()}
+    shown = {name: _read_shown(name, value) for name, value in (seen or {}).items()}
 
     def work(tx: Transaction) -> ScheduleRow:
         rights = authority(tx, who)
@@ -156,6 +156,7 @@ def edit(
         after = current | effective
         moved: dict[str, Any] = {}
         if row.is_enabled and set(effective) & {"rhythm", "time_zone", "quiet"}:
+            _refuse_faults(row, mended=effective)
             rule = DueRule(after["rhythm"], after["time_zone"], after["quiet"], row.rule.anchor)
             moved["next_due_at"] = next_due(rule, now)
         tx.run(
@@ -177,6 +178,7 @@ def set_enabled(
 
     Raises:
         Conflict: the tenant that it is about is archived.
+        InvalidInput: what is stored of when it is due cannot be read.
         NotFound, Forbidden: not visible, or not allowed.
     """
     action = ENABLE if enabled else DISABLE
@@ -189,6 +191,8 @@ def set_enabled(
         now = tx.now()
         if enabled and row.reach.tenant_id is not None:
             refuse_archived(tx, row.reach.tenant_id)
+        if enabled:
+            _refuse_faults(row)
         due = next_due(row.rule, now) if enabled else None
         tx.run(
             update(schedules)
@@ -254,14 +258,34 @@ def run_now(db: Database, who: Principal, schedule_id: int, *, ticket: str | Non
 
 
 def current_values(row: ScheduleRow) -> dict[str, Any]:
-    """Returns a schedule's editable fields as they are stored."""
-    return {
+    """Returns a schedule's editable fields as they are stored; one that cannot be read is the text that stands there."""
+    values = {
         "name": row.name,
         "rhythm": row.rule.rhythm,
         "time_zone": row.rule.time_zone,
         "jitter_minutes": row.jitter_minutes,
         "quiet": row.rule.quiet,
     }
+    return values | {fault.field: fault.stored for fault in row.faults}
+
+
+def _read_shown(name: str, value: Any) -> Any:
+    """Reads what the editor was shown; what could not be read was shown as it stands in the database."""
+    try:
+        return read_field(name, value)
+    except InvalidInput:
+        return str(value)
+
+
+def _refuse_faults(row: ScheduleRow, mended: Collection[str] = ()) -> None:
+    """Refuses to compute when a schedule is due while some of it cannot be read.
+
+    Raises:
+        InvalidInput: naming the first such field.
+    """
+    for fault in row.faults:
+        if fault.field not in mended:
+            raise fault.refused()
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from storage.access import Authority, Principal, authority, who_may
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.edits import LastChange, last_change
-from storage.errors import InvalidInput, NotFound
+from storage.errors import NotFound
 from storage.schedule_changes import CREATE, DISABLE, EDIT, ENABLE
 from storage.schedule_reach import connections_of, count_usable
 from storage.schedule_times import upcoming
@@ -116,10 +116,7 @@ def get(db: Database, who: Principal, schedule_id: int) -> ScheduleDetail:
 
 def _upcoming(row: ScheduleRow, now: datetime) -> tuple[datetime, ...]:
     """The next due times; none of a schedule that cannot be due any more, which a worker disables."""
-    try:
-        return upcoming(row.rule, now, UPCOMING)
-    except InvalidInput:
-        return ()
+    return () if row.faults else upcoming(row.rule, now, UPCOMING)
 
 
 def _read(tx: Transaction, rights: Authority, schedule_id: int) -> ScheduleRow:

@@ -25,8 +25,9 @@ from storage.gate import lock_connections
 from storage.leases import LEASE
 from storage.operations import Operation
 from storage.schedule_reach import connections_of, target_of
+from storage.schedule_stored import rule_of
 from storage.schedule_times import begins_at, end_of_quiet, next_due, spread_until
-from storage.schedules import Became, rule_of
+from storage.schedules import Became
 from storage.schema import provider_connections as pc
 from storage.schema import schedule_firings, schedules
 from storage.starting import Blocked, Origin, ScopeBusy, Started, StartResult, start_each_in

@@ -23,6 +23,9 @@ _LONGEST_QUIET: Final = 3 * 24 * 60
 """Minutes that quiet hours are followed for: they end daily, but the day on which the clocks jump may skip the moment."""
 
 _DAY: Final = 24 * 60
+_ANY_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_UNREADABLE: Final = (CronSimError, AssertionError)
+"""What the cron library answers to an expression that it cannot follow."""
 _LONGEST_INTERVAL: Final = 50 * 366 * _DAY
 """As far as cron is followed."""
 
@@ -49,8 +52,8 @@ class Rhythm:
         if self.cron is None:
             return f"Every {_span(self.interval_minutes or 0, ' ')}"
         try:
-            return CronSim(self.cron, datetime(2026, 1, 1, tzinfo=UTC)).explain()
-        except CronSimError:
+            return CronSim(self.cron, _ANY_DAY).explain()
+        except _UNREADABLE:
             return self.cron  # stored by another program: a worker disables its schedule, and pages show it as it is
 
 
@@ -107,10 +110,38 @@ class DueRule:
         Raises:
             InvalidInput: this machine does not know it.
         """
-        try:
-            return ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise InvalidInput("time zone", "is not known here", "Use an IANA name such as Europe/Berlin.") from None
+        return find_zone(self.time_zone)
+
+
+def find_zone(name: str) -> ZoneInfo:
+    """Returns a time zone.
+
+    Raises:
+        InvalidInput: this machine does not know it.
+    """
+    try:
+        return ZoneInfo(name)
+    except (
+        ZoneInfoNotFoundError,
+        ValueError,
+        OSError,
+    ):  # the last for the name of a directory of zones, such as Europe
+        raise InvalidInput("time zone", "is not known here", "Use an IANA name such as Europe/Berlin.") from None
+
+
+def check_rhythm(rhythm: Rhythm) -> None:
+    """Sees whether a rhythm that another program may have stored can be followed.
+
+    Raises:
+        InvalidInput: it cannot.
+    """
+    if rhythm.cron is not None:
+        _cron_times(rhythm.cron, _ANY_DAY)
+        return
+    minutes = rhythm.interval_minutes or 0
+    if not 0 < minutes <= _LONGEST_INTERVAL:
+        # Backwards it would never be later, and beyond the calendar there is no time.
+        raise InvalidInput("rhythm", f"no interval has {minutes} minutes", "Such as every 6h.")
 
 
 def next_due(rule: DueRule, after: datetime) -> datetime | None:
@@ -178,21 +209,22 @@ def begins_at(schedule_id: int, connection_id: int, at: datetime, until: datetim
 
 def _times_after(rule: DueRule, after: datetime) -> Iterator[datetime]:
     """The due times by the rhythm alone, later than a moment."""
+    check_rhythm(rule.rhythm)
     if rule.rhythm.cron is not None:
         return _cron_after(rule.rhythm.cron, rule.zone, after)
-    minutes = rule.rhythm.interval_minutes or 0
-    if not 0 < minutes <= _LONGEST_INTERVAL:
-        # Stored by another program: backwards it would never be later, and beyond the calendar there is no time.
-        raise InvalidInput("rhythm", f"no interval has {minutes} minutes", "Such as every 6h.")
-    return _intervals_after(timedelta(minutes=minutes), rule.anchor, after)
+    return _intervals_after(timedelta(minutes=rule.rhythm.interval_minutes or 0), rule.anchor, after)
+
+
+def _cron_times(expression: str, after: datetime) -> CronSim:
+    try:
+        return CronSim(expression, after)
+    except _UNREADABLE as error:
+        which = f" ({error})" if str(error) else ""
+        raise InvalidInput("rhythm", f"cron cannot read it{which}", CRON_HINT) from None
 
 
 def _cron_after(expression: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    try:
-        times = CronSim(expression, after.astimezone(zone))
-    except CronSimError as error:
-        raise InvalidInput("rhythm", f"cron cannot read it ({error})", CRON_HINT) from None
-    for local in times:
+    for local in _cron_times(expression, after.astimezone(zone)):
         # In the hour that the clocks show twice, the library begins again from the first showing: those times are over.
         if (due := local.astimezone(UTC)) > after:
             yield due

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,9 +18,10 @@ from storage import filters, operations
 from storage.access import Authority, Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
-from storage.errors import InvalidInput, NotFound
+from storage.errors import NotFound
 from storage.pages import Page, Place, SortKey, read_page
-from storage.schedule_times import DueRule, QuietHours, Rhythm
+from storage.schedule_stored import Fault, read_stored
+from storage.schedule_times import DueRule
 from storage.schema import provider_connections, schedules, tags, tenant_tags, tenants
 from storage.states import ScheduleScope
 
@@ -100,6 +101,7 @@ class ScheduleRow:
     Attributes:
         type: the operation that it starts.
         rule: when it is due.
+        faults: what of that cannot be read; with one it is never due.
         jitter_minutes: over how long its runs are spread.
         next_due_at: when next; None while it is disabled, or until a worker has computed it.
         last_due_at: the last due time that it was fired for.
@@ -112,6 +114,7 @@ class ScheduleRow:
     name: str
     reach: Reach
     rule: DueRule
+    faults: tuple[Fault, ...]
     jitter_minutes: int
     is_enabled: bool
     next_due_at: datetime | None
@@ -247,14 +250,15 @@ def select_schedules() -> Select[Any]:
 
 def row_of(rights: Authority, row: Row[Any]) -> ScheduleRow:
     """Makes a list's row of what `select_schedules` found."""
-    reach = _reach(row)
+    reach, (rule, faults) = _reach(row), read_stored(row)
     return ScheduleRow(
         id=row.id,
         workspace_id=row.workspace_id,
         type=row.type,
         name=row.name,
         reach=reach,
-        rule=rule_of(row),
+        rule=rule,
+        faults=faults,
         jitter_minutes=row.jitter_minutes,
         is_enabled=row.is_enabled,
         next_due_at=row.next_due_at,
@@ -282,22 +286,6 @@ def _reach(row: Row[Any]) -> Reach:
             return Reach(kind, row.connection_id, name, row.connection_tenant_id)
         case ScheduleScope.WORKSPACE:
             return Reach(kind, None, "", None)
-
-
-def rule_of(row: Row[Any]) -> DueRule:
-    """Returns when a schedule is due, from its stored row. Intervals are counted from when it was made, so that they do not drift.
-
-    Raises:
-        InvalidInput: another program stored quiet hours that are none.
-    """
-    quiet = None
-    if row.quiet_from is not None and row.quiet_until is not None:
-        try:
-            quiet = QuietHours(time.fromisoformat(row.quiet_from), time.fromisoformat(row.quiet_until))
-        except ValueError:
-            hint = "Write two times of day into the database, or none."
-            raise InvalidInput("quiet hours", f"of schedule {row.id} are not two times of day", hint) from None
-    return DueRule(Rhythm(row.cron, row.interval_minutes), row.time_zone, quiet, row.created_at)
 
 
 def tally_of(stored: Mapping[str, Any] | None) -> Tally | None:

@@ -14,9 +14,11 @@ from atlas_tui.headless.output import moment, write_json, write_line, write_tabl
 from atlas_tui.headless.rows import all_rows
 from atlas_tui.headless.running import SHORT_NAMES
 from atlas_tui.schedule_words import (
+    broken_words,
     detail_record,
     due_words,
     jitter_words,
+    quiet_words,
     record_of,
     rhythm_words,
     running_now_words,
@@ -56,7 +58,7 @@ def list_schedules(options: argparse.Namespace) -> int:
                 short(row.type),
                 row.reach.words,
                 str(row.rule.rhythm),
-                moment(row.next_due_at),
+                f"broken: {row.faults[0].label}" if row.faults else moment(row.next_due_at),
                 "-" if row.last is None else tally_words(row.last),
             )
             for row in rows
@@ -81,11 +83,12 @@ def _pairs(detail: ScheduleDetail) -> list[tuple[str, str]]:
     row = detail.row
     pairs = [
         ("schedule", f"{row.id} {row.name} ({'enabled' if row.is_enabled else 'disabled'})"),
+        *([("broken", broken_words(row))] if row.faults else []),
         ("starts", row.label),
         ("on", f"{row.reach.words}: {schedule_consequences.reached(detail)} now"),
         ("rhythm", rhythm_words(row)),
         ("time zone", row.rule.time_zone),
-        ("quiet hours", "none" if row.rule.quiet is None else str(row.rule.quiet)),
+        ("quiet hours", quiet_words(row) or "none"),
         ("jitter", jitter_words(row)),
         *_due(row.rule, detail.due, "next due" if row.is_enabled else "if enabled"),
     ]

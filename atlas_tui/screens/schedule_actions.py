@@ -62,7 +62,7 @@ class ScheduleActs(AtlasScreen):
         refused = {
             "run_schedule": run,
             "edit_schedule": manage,
-            "enable_schedule": manage or ("It is on already." if row.is_enabled else ""),
+            "enable_schedule": manage or ("It is on already." if row.is_enabled else _mend_first(row)),
             "disable_schedule": manage or ("" if row.is_enabled else "It is off already."),
             "delete_schedule": manage,
         }
@@ -152,6 +152,10 @@ class ScheduleActs(AtlasScreen):
             lambda ticket: do(found, ticket),
             told,
         )
+
+
+def _mend_first(row: ScheduleRow) -> str:
+    return f"Its {row.faults[0].label} cannot be read: edit it first." if row.faults else ""
 
 
 def _of_enabling(detail: ScheduleDetail) -> Consequences:

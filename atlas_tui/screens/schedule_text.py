@@ -13,7 +13,16 @@ from datetime import UTC, datetime
 from typing import Final
 
 from atlas_tui.cells import Cell, Line, Part, age_bucket, cell, fit, fit_line, plain, width_of
-from atlas_tui.schedule_words import SKIPPED, begun, due_words, jitter_words, rhythm_words, tally_words
+from atlas_tui.schedule_words import (
+    SKIPPED,
+    begun,
+    broken_words,
+    due_words,
+    jitter_words,
+    quiet_words,
+    rhythm_words,
+    tally_words,
+)
 from atlas_tui.screens.prose import Times, blank, field, heading, wrapped
 from storage.schedule_consequences import reached
 from storage.schedule_detail import SHOWN_BLOCKED, Firing, HeldUp, ScheduleDetail
@@ -43,8 +52,10 @@ def ahead(at: datetime, now: datetime) -> str:
 
 
 def due_cell(row: ScheduleRow, times: Times) -> Cell:
-    """When it is due next: a time of day or a date, and how far ahead."""
+    """When it is due next: a time of day or a date, and how far ahead; or the field that keeps it from ever being due."""
     at = row.next_due_at
+    if row.faults:
+        return cell(f"x {row.faults[0].label}", "bad")
     if not row.is_enabled:
         return cell("-", "muted")
     if at is None:
@@ -89,11 +100,16 @@ def schedule_lines(detail: ScheduleDetail, times: Times, width: int, chosen: int
     """
     row, rule = detail.row, detail.row.rule
     lines = field("Is", state_badge(row.is_enabled), width)
+    if row.faults:
+        lines += field("Broken", broken_words(row), width, style="bad")
     lines += field("Starts", row.label, width, style="strong")
     lines += field("On", f"{row.reach.words}: {reached(detail)} now", width)
     lines += field("Rhythm", rhythm_words(row), width)
     lines += field("Time zone", rule.time_zone, width)
-    lines += field("Quiet hours", "none" if rule.quiet is None else f"{rule.quiet}: what is due then waits", width)
+    quiet = quiet_words(row)
+    lines += field(
+        "Quiet hours", f"{quiet}: what is due then waits" if rule.quiet is not None else quiet or "none", width
+    )
     lines += field("Jitter", jitter_words(row), width)
     if detail.changed is not None:
         lines += field("Changed", f"{times.since(detail.changed.at)} by {detail.changed.actor}", width)
@@ -106,7 +122,8 @@ def _due(detail: ScheduleDetail, times: Times, width: int) -> list[Line]:
     rule, note = detail.row.rule, "" if detail.row.is_enabled else "if it were on"
     lines = [blank(), heading("Next due", note)]
     if not detail.due:
-        return [*lines, *wrapped("Never again: a worker disables it.", width, indent=1, style="bad")]
+        never = "Not before that is mended." if detail.row.faults else "Never again: a worker disables it."
+        return [*lines, *wrapped(never, width, indent=1, style="bad")]
     told = [plain(due_words(at, rule.time_zone, at.astimezone(rule.zone))) for at in detail.due]
     widest = max(map(width_of, told))
     for at, there in zip(detail.due, told, strict=True):

@@ -13,7 +13,7 @@ from atlas_tui.cells import Cell, Line, Part, cell
 from atlas_tui.command import Where
 from atlas_tui.exporting import Format
 from atlas_tui.links import Link, View, to_schedule
-from atlas_tui.schedule_words import record_of, short
+from atlas_tui.schedule_words import quiet_words, record_of, short
 from atlas_tui.screens.copying import copy_json
 from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.list_filter import asked
@@ -82,7 +82,7 @@ class SchedulesScreen(ScheduleActs, ListScreen[ScheduleRow]):
             *usual,
             Column("words", "IN WORDS", lambda row, now: cell(row.rule.rhythm.words), 20, share=2, priority=5),
             Column("zone", "TIME ZONE", lambda row, now: cell(row.rule.time_zone), 14, priority=6),
-            Column("quiet", "QUIET", lambda row, now: cell(row.rule.quiet or ""), 11, priority=7),
+            Column("quiet", "QUIET", lambda row, now: cell(quiet_words(row)), 11, priority=7),
             Column(
                 "jitter", "JITTER", lambda row, now: cell(f"{row.jitter_minutes} min"), 8, priority=8, align="right"
             ),
