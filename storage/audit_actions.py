@@ -33,7 +33,7 @@ class Action:
 
 
 _ALL: Final = (
-    Action("access.read", "asked to see[ {what}][: needs {needs}]"),
+    Action("access.read", "asked to see[: {what}][, for {wanting}][, needs {needs}]"),
     Action("alert.test", "test alert asked for[: {name}]"),
     Action("alert_channel.create", "alert channel made[: {name}][, {kind}]"),
     Action("alert_channel.delete", "alert channel deleted[: {name}]"),

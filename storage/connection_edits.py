@@ -116,7 +116,7 @@ def fields(db: Database, who: Principal, connection_id: int) -> dict[str, str | 
     Raises:
         NotFound, Forbidden: not visible, or not allowed.
     """
-    with db.read() as tx:
+    with db.read(wanting="connection.edit") as tx:
         return _fields_of(read_to_manage(tx, who, connection_id))
 
 
@@ -134,7 +134,7 @@ def consequences(
         InvalidInput, EditConflict, Conflict, NotFound, Forbidden: as `edit` would.
     """
     wanted = _read_changes(changes)
-    with db.read() as tx:
+    with db.read(wanting="connection.edit") as tx:
         connection = read_to_manage(tx, who, connection_id)
         plan = _plan(tx, connection, wanted, seen)
         heading = title("Edit", connection)

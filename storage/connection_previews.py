@@ -26,7 +26,7 @@ def preview_disable(db: Database, who: Principal, connection_id: int) -> Consequ
     Raises:
         NotFound, Forbidden: not visible, or not allowed.
     """
-    with db.read() as tx:
+    with db.read(wanting="connection.disable") as tx:
         connection = read_to_manage(tx, who, connection_id)
         if not connection.is_enabled:
             return Consequences(
@@ -54,7 +54,7 @@ def preview_enable(db: Database, who: Principal, connection_id: int) -> Conseque
         NotFound, Forbidden: not visible, or not allowed.
         Conflict: its tenant is archived.
     """
-    with db.read() as tx:
+    with db.read(wanting="connection.enable") as tx:
         connection = read_to_manage(tx, who, connection_id)
         if connection.is_enabled:
             return Consequences(title("Enable", connection), ("It is enabled already; nothing changes.",), hurts=False)

@@ -63,7 +63,7 @@ def preview_delete(db: Database, who: Principal, connection_id: int) -> Conseque
         NotFound, Forbidden: not visible, or not allowed.
         Conflict: it cannot be deleted, and why.
     """
-    with db.read() as tx:
+    with db.read(wanting="connection.delete") as tx:
         connection = read_to_manage(tx, who, connection_id)
         _refuse_kept(tx, connection)
         sentences = ["The connection is gone for good; the audit trail keeps that it was there."]
@@ -152,7 +152,7 @@ def preview_revoke(db: Database, who: Principal, connection_id: int) -> Conseque
     Raises:
         NotFound, Forbidden: not visible, or not allowed.
     """
-    with db.read() as tx:
+    with db.read(wanting="consent.revoke") as tx:
         connection = read_to_manage(tx, who, connection_id)
         held_back = [row for row in unfinished_runs(tx, connection_id) if row.status != "running"]
         sentences = [

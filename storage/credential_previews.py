@@ -27,7 +27,7 @@ def preview_store(db: Database, who: Principal, owner: CredentialOwner, owner_id
         Conflict: the connection signs in with its platform app's credential, or its tenant is archived.
         NotFound, Forbidden: not visible, or not allowed.
     """
-    with db.read() as tx:
+    with db.read(wanting="credential.store") as tx:
         place, slots = _changeable(tx, who, owner, owner_id)
         credential_owners.refuse_archived(tx, place)
         heading = f"Store a credential for {place.label}"
@@ -49,7 +49,7 @@ def preview_promote(db: Database, who: Principal, owner: CredentialOwner, owner_
         Conflict: nothing is staged, or it has expired; or the connection signs in with its platform app's credential.
         NotFound, Forbidden: not visible, or not allowed.
     """
-    with db.read() as tx:
+    with db.read(wanting="credential.promote") as tx:
         place, slots = _changeable(tx, who, owner, owner_id)
         credential_changes.need_staged(tx, place)
         sentences = [f"The {_named(slots[CredentialSlot.STAGED])} is used from now on. No check has tried it."]
@@ -72,7 +72,7 @@ def preview_roll_back(db: Database, who: Principal, owner: CredentialOwner, owne
             platform app's credential.
         NotFound, Forbidden: not visible, or not allowed.
     """
-    with db.read() as tx:
+    with db.read(wanting="credential.roll_back") as tx:
         place, slots = _changeable(tx, who, owner, owner_id)
         credential_changes.need_previous(tx, place)
         sentences = [
@@ -93,7 +93,7 @@ def preview_remove(
         Conflict: the slot is empty, or the connection signs in with its platform app's credential.
         NotFound, Forbidden: not visible, or not allowed.
     """
-    with db.read() as tx:
+    with db.read(wanting="credential.remove") as tx:
         place, slots = _changeable(tx, who, owner, owner_id)
         if slot not in slots:
             raise Conflict(f"There is no {slot.value} credential.", "See what is stored.")

@@ -125,8 +125,11 @@ class Database:
         return self._database_id
 
     @contextmanager
-    def read(self) -> Iterator[Transaction]:
+    def read(self, *, wanting: str = "") -> Iterator[Transaction]:
         """Opens a short read transaction; everything must be fetched before it ends. A refusal that leaves it is written down.
+
+        Args:
+            wanting: the change that is looked at beforehand, as the audit trail calls it; told with a refusal.
 
         Raises:
             DatabaseError: the database could not be asked.
@@ -137,7 +140,7 @@ class Database:
         except Forbidden as error:
             from storage import refusals  # it writes the trail, so it stands above this module
 
-            refusals.tell(self, error)
+            refusals.tell(self, error, wanting)
             raise
 
     def write(self, work: Callable[[Transaction], T]) -> T:

@@ -132,7 +132,7 @@ def preview(db: Database, who: Principal, workspace_id: int, sheet: Sheet, *, ad
     """
     more = read_tags(add_tags)
     parsed = parse(sheet)
-    with db.read() as tx:
+    with db.read(wanting="tenant.import") as tx:
         _require(tx, who, workspace_id)
         rows = _judge(tx, workspace_id, parsed, more)
     totals = dict.fromkeys(RowClass, 0)

@@ -32,7 +32,7 @@ def preview_revoke(db: Database, who: Principal, workspace_id: int, member_id: i
         Conflict: it is the last Owner's.
         NotFound, Forbidden: not visible, or not allowed.
     """
-    with db.read() as tx:
+    with db.read(wanting="member.revoke") as tx:
         _require(tx, who, workspace_id)
         row = tx.run(_open().where(memberships.c.id == member_id, memberships.c.workspace_id == workspace_id)).first()
         if row is None:
@@ -58,7 +58,7 @@ def preview_leave(db: Database, who: Principal, workspace_id: int, login: str) -
         Conflict: it is the last Owner.
         NotFound, Forbidden: no member, or not allowed.
     """
-    with db.read() as tx:
+    with db.read(wanting="member.leave") as tx:
         _require(tx, who, workspace_id)
         held = tx.run(_open().where(users.c.login == login)).all()
         here = [row for row in held if row.workspace_id == workspace_id]
@@ -93,7 +93,7 @@ def preview_deactivate(db: Database, who: Principal, login: str) -> Consequences
         NotFound: there is no such active user.
         Forbidden: who asks does not own the database.
     """
-    with db.read() as tx:
+    with db.read(wanting="user.deactivate") as tx:
         require_owner(who)
         user_id = active_user(tx, login)
         held = tx.run(_open().where(users.c.id == user_id)).all()

@@ -36,7 +36,7 @@ def fields(db: Database, who: Principal, app_id: int) -> dict[str, str]:
     Raises:
         NotFound, Forbidden: not visible, or not allowed.
     """
-    with db.read() as tx:
+    with db.read(wanting="platform_app.edit") as tx:
         return _fields_of(require_app(tx, who, app_id))
 
 
@@ -114,7 +114,7 @@ def consequences(
         InvalidInput, EditConflict, NotFound, Forbidden: as `edit` would.
     """
     wanted = _read_changes(changes)
-    with db.read() as tx:
+    with db.read(wanting="platform_app.edit") as tx:
         app = require_app(tx, who, app_id)
         effective = _merge(tx, app, wanted, seen)
         heading = f"Edit platform app {app.id} {app.display_name}"
@@ -181,7 +181,7 @@ def preview_delete(db: Database, who: Principal, app_id: int) -> Consequences:
     Raises:
         NotFound, Forbidden, Conflict: as `delete_unused` would.
     """
-    with db.read() as tx:
+    with db.read(wanting="platform_app.delete") as tx:
         app = require_app(tx, who, app_id)
         _refuse_used(tx, app_id)
         sentences = ["No connection signs in with it.", "The app registration at Microsoft stays; delete it there."]

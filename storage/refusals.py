@@ -26,7 +26,7 @@ _LOOKED_AT: Final = 500
 """Entries of one target that are looked through, so that asking stays quick however long the trail is."""
 
 
-def tell(db: Database, refusal: Forbidden) -> None:
+def tell(db: Database, refusal: Forbidden, wanting: str = "") -> None:
     """Writes down that a read was refused, unless the same was within the hour. Nothing is written when nobody is known to have asked.
 
     The entry's target is the tenant or the workspace that it was about; on the system plane, the account that asked.
@@ -34,6 +34,7 @@ def tell(db: Database, refusal: Forbidden) -> None:
     Args:
         db: the database.
         refusal: what the read was answered with.
+        wanting: the change that it came before.
 
     Raises:
         DatabaseError: it could not be written; the read is refused all the same.
@@ -41,7 +42,12 @@ def tell(db: Database, refusal: Forbidden) -> None:
     if refusal.who is None:
         return
     who = refusal.who
-    detail = {"what": refusal.what or None, "needs": refusal.capability or None, "why": refusal.message}
+    detail = {
+        "what": refusal.what or None,
+        "needs": refusal.capability or None,
+        "wanting": wanting or None,
+        "why": refusal.message,
+    }
     with db.read() as tx:
         if _is_told(tx, refusal, who, detail):
             return

@@ -81,7 +81,7 @@ def preview(
         NotFound, Forbidden: what it would reach is not visible, or not allowed.
     """
     values = read_changes({"rhythm": rhythm, "time_zone": time_zone, "quiet": quiet})
-    with db.read() as tx:
+    with db.read(wanting="schedule.create") as tx:
         reached = columns_of(tx, authority(tx, who), workspace_id, target)
         now = tx.now()
         rule = DueRule(values["rhythm"], values["time_zone"], values["quiet"], anchor or now)

@@ -126,7 +126,7 @@ def preview(db: Database, who: Principal, connection_id: int, operation_type: st
         InvalidInput: the operation is not in the catalog.
     """
     operation = operations.find(operation_type)
-    with db.read() as tx:
+    with db.read(wanting="run.start") as tx:
         connection = _read_connection(tx, connection_id)
         _require(tx, who, connection, operation)
         return _judge(tx, connection, operation)

@@ -45,7 +45,9 @@ def test_people_things_and_what_it_takes_are_told_apart_and_repeats_are_not_told
     ]
     query = audit_trail.AuditQuery(fleet.north, "outcome:refused actor:rita", fleet.tenant["contoso"])
     newest = audit_trail.page(fleet.db, fleet.dana, query, Place.first()).rows[0]
-    assert newest.sentence == f"asked to see Connection {fleet.connection['contoso']}: needs provider.manage"
+    assert newest.sentence == (
+        f"asked to see: Connection {fleet.connection['contoso']}, for connection.disable, needs provider.manage"
+    )
     assert "rita may not do this" in newest.detail["why"]
     assert audit_trail.verify_trail(fleet.db, fleet.dana, fleet.north).first_bad is None
 

@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 import storage
 from storage import (
+    audit_actions,
     cancelling,
     connection_changes,
     connections,
@@ -39,6 +40,7 @@ from storage import (
     tenants,
 )
 from storage.access import Principal
+from storage.audit_chain import detail_of
 from storage.capabilities import CAPABILITIES_OF, Capability, roles_with
 from storage.credential_material import from_secret
 from storage.errors import Conflict, Forbidden, NotFound
@@ -417,6 +419,8 @@ def test_a_refused_read_is_written_down_once_an_hour(sqlite_fleet: Any, name: st
             case.call(fleet, fleet.people["zoe"], prepared)
         (entry,) = fleet.rows(refused)
         assert (entry.actor, entry.workspace_id, entry.action) == (login, fleet.north, "access.read")
+    wanting = detail_of(entry.canonical)["wanting"]
+    assert (wanting in audit_actions.CATALOG) == (name.split(".")[1].startswith(("preview", "consequences", "fields")))
     fleet.clock.advance(minutes=1)
     with pytest.raises(Forbidden):
         case.call(fleet, fleet.people[login], prepared)

@@ -131,4 +131,4 @@ READS = {
     "platform_app_changes.consequences",
     "platform_app_changes.preview_delete",
 }
-"""They ask for the right to change, and change nothing: their refusal is not written down."""
+"""They ask for the right to change, and change nothing."""
