@@ -212,6 +212,28 @@ def test_an_application_in_a_group_is_found_though_the_members_leave_it_out(
     assert [step.status for step in reporter.steps if step.key == "group_members"] == ["pass"]
 
 
+@pytest.mark.parametrize("path", [contracts.ROLE_ASSIGNMENTS.path, "members"])
+def test_a_listing_that_begins_again_leaves_nothing_of_its_first_pass(
+    written: Written, scan: Any, simulator: Any, path: str
+) -> None:
+    group = written.group("Admins", written.person("Cid"), isAssignableToRole=True)
+    written.assign(group, USER_ADMIN, ends="2030-01-01T00:00:00Z")
+    path = contracts.GROUP_MEMBERS.path.format(group_id=group["id"]) if path == "members" else path
+    kept = written.members[group["id"]] if path.startswith("/groups") else written.active
+    gone = written.person("Gone")
+    row = gone if path.startswith("/groups") else written._row(gone, USER_ADMIN)
+    more = f"{simulator.endpoints['clouds']['global']['graph']}/v1.0{path}?$skiptoken=x"
+    written.answer(
+        path,
+        {"status": 200, "body": {"value": [row], "@odata.nextLink": more}},
+        {"status": 400, "code": "Directory_ExpiredPageToken"},
+        {"status": 200, "body": {"value": kept}},
+    )
+    result = scan(written)
+    assert "Gone" not in {one.principal_name for one in result.collected.assignments}
+    assert result.complete
+
+
 def test_where_applications_in_a_group_may_not_be_read_its_people_are_still_there(written: Written, scan: Any) -> None:
     group = written.group("Admins", written.person("Cid"), isAssignableToRole=True)
     written.answer(contracts.GROUP_APPLICATIONS.path.format(group_id=group["id"]), "request_denied")

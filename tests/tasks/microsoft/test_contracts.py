@@ -113,7 +113,7 @@ NOT_THE_LEAST = {
     "/organization": "what Microsoft calls least is Intune's; this one is the directory's own, and reads licences too",
     "/users": "User.ReadBasic.All does not read userType, by which guests are told",
     "/groups": "Group.ReadBasic.All and GroupMember.Read.All count alike, and the latter reads members as well",
-    "/groups/{group_id}/members": "the reference calls this one least; GroupMember.ReadBasic.All is newer, and reads \"basic\" memberships",
+    "/groups/{group_id}/members": 'the reference calls this one least; GroupMember.ReadBasic.All is newer, and reads "basic" memberships',
 }
 """Where another permission than Microsoft's least one comes first, and why."""
 

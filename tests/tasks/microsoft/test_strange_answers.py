@@ -20,6 +20,7 @@ from tasks.providers.microsoft.auth import AccessToken
 from tasks.providers.microsoft.batch import BatchRequest, run_batch
 from tasks.providers.microsoft.budgets import Budgets
 from tasks.providers.microsoft.clouds import hosts_for
+from tasks.providers.microsoft.compliance import Device
 from tasks.providers.microsoft.discovery import discover
 from tasks.providers.microsoft.errors import Circumstances, MicrosoftFailure
 from tasks.providers.microsoft.gateway import OpenCredential
@@ -107,6 +108,23 @@ def test_any_json_from_graph_is_data_or_a_reason(session_of: Any, content: Any, 
     data_or_reason(lambda: session.get(contracts.ORGANIZATION))
     data_or_reason(lambda: session.items(contracts.MANAGED_DEVICES))
     data_or_reason(lambda: run_batch(session, [BatchRequest(contracts.ORGANIZATION)] * 2))
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "body", [DEEP, b'{"value":%b}' % DEEP, b'{"value":[{"id":%b}]}' % DEEP, b'{"error":%b}' % DEEP]
+)
+def test_json_nested_deep_anywhere_in_an_answer_is_unreadable_and_no_fault_of_ours(
+    session_of: Any, body: bytes
+) -> None:
+    for status in (200, 403):
+        session = session_of(Answer(status, {}, body))
+        data_or_reason(lambda session=session: session.get(contracts.ORGANIZATION))  # type: ignore[misc]
+        data_or_reason(lambda session=session: list(session.pages_of(Device, contracts.MANAGED_DEVICES)))  # type: ignore[misc]
+    transport: Any = OneAnswer(Answer(200, {}, body))
+    data_or_reason(lambda: discover(transport, hosts_for(Cloud.GLOBAL), "contoso.com", datetime.now(UTC)))
 
 
 @given(JSON, st.sampled_from([200, 200, 400, 503]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 import threading
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from storage.errors import InvalidInput
@@ -189,6 +191,16 @@ def test_a_bundle_that_is_no_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as refused:
         Transport(MicrosoftSettings(ca_bundle=bundle))
     assert refused.value.field == "ca_bundle"
+
+
+def test_an_answer_that_only_drips_is_given_up(simulator: Any, settings_for: Any) -> None:
+    """Every read is in time, and the whole is not."""
+    clock = itertools.count(step=100.0)
+    transport = Transport(replace(settings_for(simulator), answer_timeout=50.0), monotonic=lambda: next(clock))
+    login = simulator.endpoints["clouds"]["global"]["login"]
+    with pytest.raises(httpx.ReadTimeout):
+        transport.send("GET", f"{login}/common/v2.0/.well-known/openid-configuration", pinned_to=login)
+    transport.close()
 
 
 def test_verified_tls_is_not_negotiable(simulator: Any, settings_for: Any) -> None:
