@@ -1,7 +1,7 @@
 """Columns: which ones fit, how wide each is, and the line a row becomes.
 
-Promise: whatever the width, the columns and their gaps fill it exactly; when there is no room, the least important columns go first
-and their order never changes.
+Promise: whatever the width, the columns and their gaps fill it exactly; when there is no room, the least important columns go first,
+a narrower one stays in the place of a wide one that had to go, and their order never changes.
 
 Must not know: pages, queries, the terminal.
 """
@@ -70,11 +70,19 @@ def place(columns: Sequence[Column[Row]], width: int) -> tuple[Placed[Row], ...]
         essential column fits or none is flexible.
     """
     kept = list(columns)
+    dropped: list[Column[Row]] = []
     while len(kept) > 1 and _least(kept) > width:
         droppable = [column for column in kept if column.priority > 0]
-        kept.remove(max(droppable, key=lambda column: (column.priority, kept.index(column))) if droppable else kept[-1])
+        gone = max(droppable, key=lambda column: (column.priority, kept.index(column))) if droppable else kept[-1]
+        kept.remove(gone)
+        dropped.append(gone)
     if not kept:
         return ()
+    # The last to go may have been a wide one: what went before it, most important first, may fit in its place.
+    for column in reversed(dropped[:-1]):
+        again = [one for one in columns if one in kept or one is column]
+        if column.priority and _least(again) <= width:
+            kept = again
     spare = max(0, width - _least(kept))
     shares = sum(column.share for column in kept)
     placed: list[Placed[Row]] = []

@@ -178,3 +178,12 @@ def test_pages_of_a_hundred_thousand_rows_are_read_from_both_ends(small_fleet: A
     found = rows.page("class:create 99998", Place.first(), 60)
     assert [row.name for row in found.rows] == ["Tenant 99998"]
     assert plan.totals[RowClass.CREATE] == 100_000
+
+
+async def test_a_button_that_cannot_be_pressed_yet_is_read_where_colours_are_the_terminals(
+    small_fleet: Any, dashboard: Any
+) -> None:
+    async with dashboard(small_fleet, theme_name="atlas-ansi") as terminal:
+        terminal.app.everywhere.do_typed(":import")
+        await terminal.wait_for(lambda: terminal.shows("Import tenants from a file"))
+        assert terminal.shows("Preview"), terminal.text()

@@ -46,6 +46,7 @@ def test_the_least_important_columns_go_first_and_the_order_stays() -> None:
     assert [p.column.key for p in place(COLUMNS, 80)] == ["name", "state", "age", "why"]
     assert [p.column.key for p in place(COLUMNS, 30)] == ["name", "state", "why"]
     assert [p.column.key for p in place(COLUMNS, 20)] == ["name", "state"]
+    assert [p.column.key for p in place(COLUMNS, 18)] == ["name", "age"], "in the place of a wide one that had to go"
     assert [p.column.key for p in place(COLUMNS, 5)] == ["name"]
 
 
