@@ -57,7 +57,7 @@ _ALL: Final[Mapping[str, Service]] = {
     "json": _service("webhook, not encrypted", "json://127.0.0.1:8080/atlas", "method", host=True, extras=True),
     "forms": _service("web form", "forms://hooks.example.com/atlas", "method", host=True, extras=True),
     "form": _service("web form, not encrypted", "form://127.0.0.1:8080/atlas", "method", host=True, extras=True),
-    "workflows": _service("Teams", "workflows://HOST/WORKFLOW/SIGNATURE", _TEAMS, host=True),
+    "workflows": _service("Teams", "workflows://HOST:443/WORKFLOW/SIGNATURE?pa=yes&ver=1", _TEAMS, host=True),
     "slack": _service("Slack", "slack://TOKEN_A/TOKEN_B/TOKEN_C/#channel", "to image blocks footer timestamp mode"),
     "pagerduty": _service("PagerDuty", "pagerduty://INTEGRATION_KEY@API_KEY", "region severity class group"),
     "opsgenie": _service("Opsgenie", "opsgenie://API_KEY", "region priority tags entity to batch"),

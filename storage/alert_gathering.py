@@ -39,7 +39,8 @@ def suppress(tx: Transaction, rows: Sequence[Row[Any]]) -> bool:
 
 
 def still_worth_telling(tx: Transaction, rows: Sequence[Row[Any]], *, tells_solved: bool) -> list[Row[Any]]:
-    """Leaves out tenants that left meanwhile, and what is over of which nobody was told; episodes that are over end here."""
+    """Leaves out tenants that left meanwhile, and what is over of which nobody was told; episodes that are over end here. What ends the
+    last that an earlier message told says so, for services that keep that message open as an incident."""
     ids = {row.tenant_id for row in rows} - {None}
     archived = set(
         tx.run(
@@ -56,17 +57,35 @@ def still_worth_telling(tx: Transaction, rows: Sequence[Row[Any]], *, tells_solv
         was_told = problem is not None and problem.status == DeliveryStatus.DELIVERED.value
         if problem is not None:
             end(tx, problem)
+        ends = problem.message_id if problem is not None and was_told and not _goes_on(tx, problem) else None
         tx.run(
             update(alert_deliveries)
             .where(_d.id == row.id)
-            .values(subject_key=literal(row.subject_key + OVER + str(row.id)))
+            .values(
+                subject_key=literal(row.subject_key + OVER + str(row.id)),
+                document={**(row.document or {}), **({"ends": ends} if ends else {})},
+            )
         )
-        if not (was_told and tells_solved):
+        kept.remove(row)
+        if was_told and tells_solved:
+            kept.append(tx.run(select(alert_deliveries).where(_d.id == row.id)).one())
+        else:
             gone.append(row)
-            kept.remove(row)
     if gone:
         _drop(tx, gone)
-    return kept
+    return sorted(kept, key=lambda row: row.id)
+
+
+def _goes_on(tx: Transaction, told: Row[Any]) -> bool:
+    """Whether something else that the same message told is not over yet."""
+    others = select(_d.id).where(
+        _d.rule_id == told.rule_id,
+        _d.message_id == told.message_id,
+        _d.id != told.id,
+        _d.subject_key.not_like(f"%{OVER}%"),
+        _d.subject_key.not_like(f"%{SOLVED}%"),
+    )
+    return tx.run(others.limit(1)).first() is not None
 
 
 def grouped_by_outage(tx: Transaction, rule: Listener, rows: Sequence[Row[Any]], now: datetime) -> Sequence[Row[Any]]:

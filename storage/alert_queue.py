@@ -84,6 +84,11 @@ class Message:
     outage: int
     attempt: int
 
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The numbers of earlier messages of which everything is over by this one."""
+        return tuple(dict.fromkeys(str(item.facts["ends"]) for item in self.items if item.facts.get("ends")))
+
 
 def claim(
     db: Database,

@@ -2,12 +2,13 @@
 
 Promise: pure. Says who, what, why, who fixes it, the next step, since when and which run; never a secret. Names that others gave are data:
 no control characters, nothing that a chat service would read as a mention, a link or markup. A message about many things names the first
-ones and says how many more there are.
+ones, fewer where a service takes less, and says how many more there are.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -43,40 +44,69 @@ class Words:
 
     Attributes:
         subject: one line.
-        text: plain text.
         level: how bad it is.
         data: the same for programs.
+        ends: the numbers of earlier messages of which everything is over by this one.
+        opening: what stands before everything else; empty for nothing.
+        parts: the first things it tells, in full.
+        codes: the reasons of everything it tells, in the same order.
+        closing: where it comes from, and its number.
     """
 
     subject: str
-    text: str
     level: Level
     data: dict[str, Any]
+    ends: tuple[str, ...]
+    opening: str
+    parts: tuple[str, ...]
+    codes: tuple[str, ...]
+    closing: str
+
+    @property
+    def text(self) -> str:
+        """The whole as plain text."""
+        return self._naming(len(self.parts))
+
+    def fitting(self, limit: int, length: Callable[[str], int] = len) -> str:
+        """The text, with as many things told in full as a service takes; of the others it is said how many they are.
+
+        Args:
+            limit: so long at most.
+            length: how long a text is there.
+        """
+        for count in range(len(self.parts), 0, -1):
+            text = self._naming(count)
+            if length(text) <= limit:
+                return text
+        text = self._naming(min(1, len(self.parts)))
+        return text[: max(0, len(text) * limit // length(text) - 1)] + "…"
+
+    def _naming(self, count: int) -> str:
+        rest = Counter(self.codes[count:])
+        named = ", ".join(f"{number} {code}" for code, number in rest.most_common(8))
+        more = [f"And {rest.total()} more: {named}."] if rest else []
+        return "\n\n".join(part for part in (self.opening, *self.parts[:count], *more, self.closing) if part)
 
 
 def compose(message: Message) -> Words:
     """Puts a claimed message into words. The same message gives the same words in every try."""
-    entries = [_entry(item) for item in message.items]
-    parts = ["\n".join(_told(item)) for item in message.items[:NAMED]]
-    if len(message.items) > NAMED:
-        rest = Counter(item.reason_code for item in message.items[NAMED:])
-        named = ", ".join(f"{count} {code}" for code, count in rest.most_common(8))
-        parts.append(f"And {len(message.items) - NAMED} more: {named}.")
-    if message.outage:
-        parts.insert(0, f"{_outage(message)}\nMore of the same is not sent until it is over.")
     origin = f"Workspace {_name(message.workspace)}" + (f", rule {_name(message.rule)}" if message.rule else "")
-    parts.append(f"-- \n{origin}\nDelivery {message.message_id}; the same number again is the same message.")
     return Words(
         subject=_subject(message)[:_LONGEST_SUBJECT],
-        text="\n\n".join(parts),
         level=_level(message),
         data={
             "delivery_id": message.message_id,
             "workspace": message.workspace,
             "rule": message.rule,
             "outage_tenants": message.outage,
-            "alerts": entries,
+            "alerts": [_entry(item) for item in message.items],
+            "ends": list(message.ends),
         },
+        ends=message.ends,
+        opening=f"{_outage(message)}\nMore of the same is not sent until it is over." if message.outage else "",
+        parts=tuple("\n".join(_told(item)) for item in message.items[:NAMED]),
+        codes=tuple(item.reason_code for item in message.items),
+        closing=f"-- \n{origin}\nDelivery {message.message_id}; the same number again is the same message.",
     )
 
 

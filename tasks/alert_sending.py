@@ -1,10 +1,10 @@
 """Sending one alert to one address, through Apprise: the only module that knows Apprise.
 
 Promise: an address is used and forgotten; neither it nor what a service answered reaches a log, an error or a representation. Nothing is
-attached, no file of this host is read, no program is run and no redirect is followed: the address is checked once more against the list of
-what is taken (`storage.alert_addresses`), as Apprise understands it. A message carries its number: as `Message-ID` and `X-Atlas-Delivery`
-of a mail, as header and field of a webhook, as the deduplication key of services that have one, and in the text everywhere. Every wait
-has an end.
+attached, nobody else's picture is shown, no file of this host is read, no program is run and no redirect is followed: the address is
+checked once more against the list of what is taken (`storage.alert_addresses`), as Apprise understands it. A text is as long as the
+service takes it. A message carries its number: as `Message-ID` and `X-Atlas-Delivery` of a mail, as header and field of a webhook, as the
+key of services that keep incidents (`alert_incidents`), and in the text everywhere. Every wait has an end.
 """
 
 from __future__ import annotations
@@ -12,24 +12,34 @@ from __future__ import annotations
 import logging
 import re
 import smtplib
+from collections.abc import Callable, Mapping
 from email.message import Message as Mail
 from email.parser import Parser
 from typing import Any, Final
 
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
-from apprise.common import PersistentStoreMode
+from apprise.common import OverflowMode, PersistentStoreMode
 from apprise.plugins import url_to_dict
 from apprise.plugins.custom_form import NotifyForm
 from apprise.plugins.custom_json import NotifyJSON
 from apprise.plugins.email import NotifyEmail
 from apprise.plugins.email.smtp import AppriseSMTPController
+from apprise.plugins.pagerduty import NotifyPagerDuty
+from apprise.plugins.workflows import NotifyWorkflows
 
 from storage.alert_addresses import SERVICES, read_address
 from storage.errors import AtlasError, InvalidInput
+from tasks.alert_incidents import events, keeps_incidents
 from tasks.alert_message import Level, Words
 
 CONNECT_TIMEOUT: Final = 10.0
 READ_TIMEOUT: Final = 20.0
+_TEAMS_MOST: Final = 16_000
+"""Characters; Teams takes 28 KB with the card around them, Apprise assumes much less.
+
+Source: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook
+"""
+
 HEADER: Final = "X-Atlas-Delivery"
 
 UNUSABLE: Final = "alert_channel_unusable"
@@ -42,6 +52,18 @@ _KINDS: Final = {
     Level.GOOD: NotifyType.SUCCESS,
     Level.INFO: NotifyType.INFO,
 }
+_AROUND_TITLE: Final = 12
+"""What Apprise puts around a title that stands above the text, at most: `<b>`, `</b>` and ends of lines."""
+
+_MARKED: Final = re.compile(r"[!-/:-@\[-`{-~]")
+_WRITTEN_OUT: Final = re.compile(r"[\s&<>'\"]")
+_LENGTHS: Final[Mapping[NotifyFormat, Callable[[str], int]]] = {
+    NotifyFormat.TEXT: len,
+    NotifyFormat.MARKDOWN: lambda text: len(text) + len(_MARKED.findall(text)),
+    NotifyFormat.HTML: lambda text: len(text) + 5 * len(_WRITTEN_OUT.findall(text)),
+}
+"""How long a text is once Apprise has made it what a service wants, which is plain text where it takes that."""
+
 _STATUS: Final = re.compile(r"error=(\d{3})\b")
 
 
@@ -89,10 +111,12 @@ def send(address: str, words: Words, message_id: str) -> str | None:
     logger = logging.getLogger("apprise")
     logger.addHandler(statuses)
     try:
-        arrived = bool(
-            sender.notify(
-                body=words.text, title=words.subject, notify_type=_KINDS[words.level], body_format=NotifyFormat.TEXT
-            )
+        kind = read_address(address).kind
+        rounds = events(channel, kind, words, message_id) if keeps_incidents(kind) else iter((None,))
+        title, body = _fitting(channel, words)
+        arrived = all(
+            sender.notify(body=body, title=title, notify_type=_KINDS[words.level], body_format=NotifyFormat.TEXT)
+            for _ in rounds
         )
     except Exception:  # whatever a plugin raises may hold the address: only that it failed leaves here
         arrived = False
@@ -236,6 +260,8 @@ def _open(address: str) -> Any:
         app_id="Atlas TUI",
         app_desc="Atlas TUI",
         app_url="",
+        image_url_mask="",
+        image_url_logo="",
         async_mode=False,
         http_redirects=False,
         storage_mode=PersistentStoreMode.MEMORY,
@@ -266,5 +292,21 @@ def _number(channel: Any, words: Words, message_id: str) -> None:
     elif isinstance(channel, NotifyForm):
         channel.headers[HEADER] = message_id
         channel.payload_extras |= {"delivery_id": message_id}
-    elif hasattr(channel, "dedup"):
-        channel.dedup = message_id
+    elif isinstance(channel, NotifyPagerDuty):
+        channel.details |= {"text": words.text, **words.data}
+        channel.source = words.data["workspace"] or "Atlas TUI"
+
+
+def _fitting(channel: Any, words: Words) -> tuple[str, str]:
+    """Title and text as a service takes them: what is too long would be refused by it, and never arrive."""
+    if isinstance(channel, NotifyPagerDuty):
+        return "", words.subject  # the summary; the text is among its details
+    if isinstance(channel, NotifyWorkflows):
+        channel.body_maxlen = _TEAMS_MOST
+    channel.overflow_mode = OverflowMode.TRUNCATE  # the last resort: what stands there is made to fit
+    formats = channel.notify_format if isinstance(channel.notify_format, tuple) else (channel.notify_format,)
+    length = _LENGTHS[NotifyFormat.TEXT if NotifyFormat.TEXT in formats else formats[0]]
+    room: int = channel.body_maxlen
+    if channel.title_maxlen <= 0:
+        room -= length(words.subject) + _AROUND_TITLE
+    return words.subject, words.fitting(room, length)

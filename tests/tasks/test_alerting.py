@@ -295,6 +295,12 @@ def test_a_message_says_all_there_is_to_say_and_takes_names_as_data() -> None:
     assert "And 5 more: 5 secret_expired." in many.text
     assert len(many.data["alerts"]) == NAMED + 5
     assert compose(_message(1, solved="2026-03-01T13:00:00Z")).level is Level.GOOD
+    host = {"host": "<alpha>", "process": 7, "version": "1.2", "elsewhere": ["beta", "gamma"], "elsewhere_more": 3}
+    gone = compose(_message(1, tenant=None, event="no_worker", **host))
+    assert "Host ‹alpha›" in gone.text
+    assert "Last seen 2026-03-01 12:00Z (process 7, version 1.2)." in gone.text
+    assert "Workers still ran on: beta, gamma and 3 more." in gone.text
+    assert gone.data["alerts"][0]["elsewhere"] == ["beta", "gamma"]
 
 
 def test_a_sign_of_life_is_given_while_the_database_hears_the_worker_and_never_logged(

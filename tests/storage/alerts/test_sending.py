@@ -46,6 +46,23 @@ def test_a_message_of_which_every_worker_dies_is_given_up_and_not_sent_for_ever(
     assert detail.channel.last_reason_code == "alert_channel_unreachable"
 
 
+def test_what_ends_the_last_thing_that_a_message_told_names_that_message(alarm: Any) -> None:
+    fleet = alarm.fleet
+    alarm.rule("problem", is_urgent=False)
+    for name in ("contoso", "fabrikam"):
+        alarm.breaks(name)
+    fleet.clock.advance(minutes=1)
+    (told,) = alarm.send()
+    for name, ends in (("contoso", ()), ("fabrikam", (told.message_id,))):
+        fleet.check(fleet.connection[name])
+        fleet.clock.advance(minutes=16)
+        (over,) = alarm.send(fail="alert_channel_unreachable")
+        assert (over.ends, [item.is_solved for item in over.items]) == (ends, [True])
+        fleet.clock.advance(minutes=1)
+        (again,) = alarm.send()
+        assert again.ends == ends, "also when it is tried again"
+
+
 def test_many_workers_at_once_send_each_message_once(alarm: Any) -> None:
     fleet = alarm.fleet
     for number in range(10):
