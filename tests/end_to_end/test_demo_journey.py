@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +21,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CLI = [sys.executable, "-c", "import sys; from atlas_tui.cli import main; sys.exit(main())"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 class Demo:
@@ -102,24 +100,20 @@ def demo(tmp_path: Path, until: Callable[..., Any]) -> Iterator[Demo]:
         made.kill()
 
 
-def _consent(link: str) -> tuple[str, str]:
+def _consent(browser: Any, link: str) -> tuple[str, str]:
     """Opens a consent link in a browser, accepts as a Global Administrator; returns where that ends: address and heading."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
-        tab = browser.new_context(ignore_https_errors=True).new_page()
-        tab.goto(link)
-        tab.get_by_role("link", name="Global Administrator of Tailwind Traders").click()
-        tab.get_by_role("link", name="Accept").click()
-        found = tab.url, tab.get_by_role("heading", level=1).inner_text()
-        browser.close()
+    window = browser.new_context(ignore_https_errors=True)
+    tab = window.new_page()
+    tab.goto(link)
+    tab.get_by_role("link", name="Global Administrator of Tailwind Traders").click()
+    tab.get_by_role("link", name="Accept").click()
+    found = tab.url, tab.get_by_role("heading", level=1).inner_text()
+    window.close()
     return found
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 def test_a_newcomer_is_imported_consents_in_a_browser_and_is_healthy_tomorrow_too(
-    demo: Demo, until: Callable[..., Any]
+    browser: Any, demo: Demo, until: Callable[..., Any]
 ) -> None:
     addresses = demo.start()
     planned = demo("tenant", "import", addresses["customers"], "--dry-run")
@@ -129,7 +123,7 @@ def test_a_newcomer_is_imported_consents_in_a_browser_and_is_healthy_tomorrow_to
 
     link = demo("consent", "link", str(connection))
     assert (link["redirect_uri"], link["is_pasted_back"]) == (addresses["consent_page"], False)
-    ended_at, heading = _consent(link["url"])
+    ended_at, heading = _consent(browser, link["url"])
     assert ended_at.startswith(addresses["consent_page"])
     assert heading == "Thank you, the consent is recorded"
     until(lambda: demo.badges(connection) == ("granted", "healthy"), "a healthy connection")

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +26,6 @@ import pytest
 ROOT = Path(__file__).parents[3]
 CLI = [sys.executable, "-c", "import sys; from atlas_tui.cli import main; sys.exit(main())"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 RIGHT = "\x1b[C"
 CUSTOMER = "A. Datum Corporation"
 """The newcomer who has an application of their own, which has neither a secret nor a permission yet."""
@@ -262,15 +260,8 @@ class Administrator:
 
 
 @pytest.fixture
-def administrator(demo: Demo) -> Iterator[Administrator]:
+def administrator(browser: Any, demo: Demo) -> Iterator[Administrator]:
     """See the class; what needs a browser is skipped where there is none."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
-        somebody = Administrator(browser, demo.addresses["portal"])
-        yield somebody
-        somebody.close()
-        browser.close()
+    somebody = Administrator(browser, demo.addresses["portal"])
+    yield somebody
+    somebody.close()
