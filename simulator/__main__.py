@@ -108,7 +108,7 @@ def _parser() -> _Parser:
     server.add_argument("--directory", type=Path, help="for ca.pem and endpoints.json (default: a temporary one)")
     server.add_argument("--fleet", help='"demo", or the path of a fleet in JSON (default: no tenants)')
     server.add_argument("--host", default="127.0.0.1", help="address to bind (default: 127.0.0.1)")
-    server.add_argument("--port", type=_port, default=0, help="first of five ports (default: free ones)")
+    server.add_argument("--port", type=_port, default=0, help="first of nine ports (default: free ones)")
     server.add_argument("--remember", type=Path, metavar="FILE", help="keep what is changed here for the next start")
     server.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends")
     fleet = commands.add_parser("fleet", help="print a fleet as JSON")
@@ -136,8 +136,8 @@ def _anchor(text: str) -> datetime:
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or not (text == "0" or 1 <= int(text) <= 65531):
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 65531, not {text!r}")
+    if not text.isdecimal() or not (text == "0" or 1 <= int(text) <= 65527):
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 65527, not {text!r}")
     return int(text)
 
 

@@ -17,7 +17,7 @@ from cryptography import x509
 
 from simulator.assertions import Thumbprints, encode, thumbprints
 
-CLOUDS = ("global", "usgov")
+CLOUDS = ("global", "usgov", "dod", "china")
 LICENCES = ("intune", "p1", "p2")
 LISTS = frozenset(
     {

@@ -28,6 +28,7 @@ _SKUS = {
 }
 _BASIC = ("3b555118-da6a-4418-894f-7df1e2096870", "O365_BUSINESS_ESSENTIALS")
 _BASIC_PLAN = ("9aaf7827-d63c-4b61-89c3-182f06f82e5c", "EXCHANGE_S_STANDARD", "exchange")
+_COUNTRY = {"usgov": "US", "dod": "US", "china": "CN"}
 _LONG = 10_240
 _FOREIGN = ("Backup for Microsoft 365", "Service desk connector", "Old mail migration")
 """Other vendors' applications; the last one is switched off."""
@@ -57,7 +58,7 @@ def organization(tenant: Tenant) -> Row:
         "businessPhones": ["+49 30 5550100"],
         "city": "Berlin",
         "country": "Germany",
-        "countryLetterCode": "US" if tenant.cloud == "usgov" else "DE",
+        "countryLetterCode": _COUNTRY.get(tenant.cloud, "DE"),
         "createdDateTime": _CREATED,
         "defaultUsageLocation": None,
         "displayName": display_name(tenant),

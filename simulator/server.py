@@ -31,11 +31,14 @@ from simulator.request_log import Entry
 from simulator.tls import server_context
 from simulator.world import Listener, World
 
-_KINDS = (("login", "global"), ("graph", "global"), ("login", "usgov"), ("graph", "usgov"), ("control", ""))
+_KINDS = (
+    ("login", "global"), ("graph", "global"), ("login", "usgov"), ("graph", "usgov"), ("control", ""),
+    ("login", "dod"), ("graph", "dod"), ("login", "china"), ("graph", "china"),
+)  # fmt: skip
 
 
 class Simulator:
-    """The ASGI application of all five listeners."""
+    """The ASGI application of all nine listeners."""
 
     def __init__(self, world: World) -> None:
         """Serve this world."""
@@ -81,12 +84,12 @@ class Simulator:
 
 
 def open_listeners(world: World, host: str, port: int) -> list[socket.socket]:
-    """Bind the five sockets and note them in the world.
+    """Bind the nine sockets and note them in the world.
 
     Args:
         world: its ``listeners`` are filled.
         host: address to bind.
-        port: the first of five consecutive ports, or 0 for free ones.
+        port: the first of nine consecutive ports, or 0 for free ones.
 
     Raises:
         OSError: a port is taken or the address is not ours.

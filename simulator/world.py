@@ -45,6 +45,8 @@ class CloudFacts:
 CLOUD_FACTS = {
     "global": CloudFacts("microsoftonline.com", "graph.microsoft.com", "NA", None),
     "usgov": CloudFacts("microsoftonline.us", "graph.microsoft.us", "USGov", "DODCON"),
+    "dod": CloudFacts("microsoftonline.us", "dod-graph.microsoft.us", "USGov", "DOD"),
+    "china": CloudFacts("partner.microsoftonline.cn", "microsoftgraph.chinacloudapi.cn", "AS", None),
 }
 
 

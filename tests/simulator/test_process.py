@@ -37,7 +37,7 @@ def test_the_ready_line_and_endpoints_json_say_the_same(start_simulator: Start, 
     written = json.loads((tmp_path / "sim" / "endpoints.json").read_text())
     assert line == written
     assert set(line) == {"ca", "control", "control_key", "portal", "clouds"}
-    assert set(line["clouds"]) == {"global", "usgov"}
+    assert set(line["clouds"]) == {"global", "usgov", "dod", "china"}
     assert stat.S_IMODE((tmp_path / "sim").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "sim" / "endpoints.json").stat().st_mode) == 0o600
     process.send_signal(signal.SIGTERM)
@@ -112,7 +112,7 @@ def test_nagles_delay_is_off() -> None:
         # asyncio sets TCP_NODELAY on accepted connections only when the listening socket names its protocol.
         assert opened.proto == socket.IPPROTO_TCP
         opened.close()
-    assert len(world.listeners) == 5
+    assert len(world.listeners) == 9
 
 
 def test_it_can_listen_on_ipv6(start_simulator: Start) -> None:
@@ -153,14 +153,15 @@ def test_a_damaged_authority_is_replaced(start_simulator: Start, tmp_path: Path)
     assert httpx.get(f"{endpoints['control']}/healthz", verify=trust).status_code == 200
 
 
-def test_five_consecutive_ports_are_used_when_a_port_is_given(start_simulator: Start) -> None:
-    first = _five_free_ports()
+def test_nine_consecutive_ports_are_used_when_a_port_is_given(start_simulator: Start) -> None:
+    first = _nine_free_ports()
     process = start_simulator("serve", "--port", str(first), "--exit-with-stdin")
     endpoints = _ready(process)
     clouds = endpoints["clouds"]
     urls = [clouds["global"]["login"], clouds["global"]["graph"], clouds["usgov"]["login"], clouds["usgov"]["graph"]]
     urls.append(str(endpoints["control"]))
-    assert [int(url.rsplit(":", 1)[1]) for url in urls] == list(range(first, first + 5))
+    urls += [clouds[cloud][kind] for cloud in ("dod", "china") for kind in ("login", "graph")]
+    assert [int(url.rsplit(":", 1)[1]) for url in urls] == list(range(first, first + 9))
 
 
 def test_plain_http_is_not_spoken(microsoft: Any) -> None:
@@ -174,8 +175,8 @@ def test_plain_http_is_not_spoken(microsoft: Any) -> None:
     [
         ([], "required"),
         (["dance"], "invalid choice"),
-        (["serve", "--port", "70000"], "0 to 65531"),
-        (["serve", "--port", "x"], "0 to 65531"),
+        (["serve", "--port", "70000"], "0 to 65527"),
+        (["serve", "--port", "x"], "0 to 65527"),
         (["serve", "--fleet", "/nowhere/fleet.json"], "cannot read the fleet"),
         (["serve", "--host", "203.0.113.7"], "assign requested address"),
         (["fleet", "other"], "invalid choice"),
@@ -218,7 +219,7 @@ def test_a_wrong_fleet_is_refused_with_the_field(tmp_path: Path, content: str, w
 
 
 def test_a_taken_port_is_a_sentence() -> None:
-    port = _five_free_ports()
+    port = _nine_free_ports()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port + 2))
         taken.listen()
@@ -228,14 +229,14 @@ def test_a_taken_port_is_a_sentence() -> None:
     assert "in use" in done.stderr
 
 
-def _five_free_ports() -> int:
+def _nine_free_ports() -> int:
     for _ in range(50):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             first = int(probe.getsockname()[1])
         if first > 65000:
             continue
-        opened = [socket.socket() for _ in range(5)]
+        opened = [socket.socket() for _ in range(9)]
         try:
             for index, one in enumerate(opened):
                 one.bind(("127.0.0.1", first + index))
@@ -245,4 +246,4 @@ def _five_free_ports() -> int:
         finally:
             for one in opened:
                 one.close()
-    pytest.fail("no five free ports in a row")
+    pytest.fail("no nine free ports in a row")

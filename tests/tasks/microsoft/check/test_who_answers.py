@@ -142,12 +142,22 @@ def test_a_tenant_nobody_knows_blocks(tenant: Any, target_for: Any, check: Any) 
     assert report.verdict.status is VerificationStatus.BLOCKED
 
 
-def test_a_gcc_high_tenant_is_healthy_on_its_own_hosts(new_tenant: Any, target_for: Any, check: Any) -> None:
-    report = check(target_for(new_tenant(cloud=Cloud.USGOV)))
+@pytest.mark.parametrize(
+    ("cloud", "instance", "sub_scope"),
+    [
+        (Cloud.USGOV, "microsoftonline.us", "DODCON"),
+        (Cloud.DOD, "microsoftonline.us", "DOD"),
+        (Cloud.CHINA, "partner.microsoftonline.cn", ""),
+    ],
+)
+def test_a_tenant_of_a_national_cloud_is_healthy_on_its_own_hosts(
+    new_tenant: Any, target_for: Any, check: Any, cloud: Cloud, instance: str, sub_scope: str
+) -> None:
+    report = check(target_for(new_tenant(cloud=cloud)))
     assert report.verdict.status is VerificationStatus.HEALTHY
     assert report.organization is not None
-    assert report.organization.cloud_instance == "microsoftonline.us"
-    assert report.organization.region_sub_scope == "DODCON"
+    assert report.organization.cloud_instance == instance
+    assert report.organization.region_sub_scope == sub_scope
 
 
 def test_a_gcc_high_tenant_in_the_global_cloud_is_the_wrong_cloud(new_tenant: Any, target_for: Any, check: Any) -> None:
