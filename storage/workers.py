@@ -90,6 +90,16 @@ def beat(db: Database, worker_id: str, *, busy: int) -> None:
     )
 
 
+def change_key(db: Database, worker_id: str, seal_key_id: str) -> None:
+    """Says that a worker opens credentials with another key from now on: a rotation brought it."""
+
+    def work(tx: Transaction) -> None:
+        tx.run(update(workers).where(workers.c.id == worker_id).values(seal_key_id=seal_key_id))
+        tx.touch(Topic.WORKERS)
+
+    db.write(work)
+
+
 def stopping(db: Database, worker_id: str) -> None:
     """Says that a worker takes no more runs."""
 

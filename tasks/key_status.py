@@ -118,7 +118,8 @@ def _findings(found: KeyStatus) -> list[str]:
                 f"{count.total} credentials are sealed for the key {count.key_id}, which is not here: {cure}."
             )
     sentences += [
-        f"The worker {worker.worker} holds the key {worker.key_id}, not the pinned one: restart it with the right key."
+        f"The worker {worker.worker} holds the key {worker.key_id}, not the pinned one. Right after a rotation, look again in a "
+        "moment; else restart it with the right key."
         for worker in found.workers
         if worker.key_id is not None and found.pinned is not None and worker.key_id != found.pinned
     ]

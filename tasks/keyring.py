@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from storage.errors import KeyMissing, KeyWrong
+from storage.errors import AtlasError, KeyMissing, KeyWrong
 from storage.sealing import SUITE, SealedCredential, SecretMaterial, fingerprint
 from tasks import key_files
 
@@ -35,15 +36,21 @@ class Keyring:
     Args:
         find_keys: reads all private keys there are now; asked again when a credential was sealed for an unknown one, since a rotation
             may have brought a new key.
+        mark_keys: says, cheaply, in what state the places of the keys are; another answer than before means that they changed. None
+            where nothing changes while the process lives.
 
     Raises:
         KeyMissing: there is none.
         KeyWrong: what is there is no key.
     """
 
-    def __init__(self, find_keys: Callable[[], list[X25519PrivateKey]]) -> None:
+    def __init__(
+        self, find_keys: Callable[[], list[X25519PrivateKey]], mark_keys: Callable[[], object] = lambda: None
+    ) -> None:
         self._find_keys = find_keys
+        self._mark_keys = mark_keys
         self._lock = threading.Lock()
+        self._mark = mark_keys()
         self._keys = self._read()
 
     def __repr__(self) -> str:
@@ -53,6 +60,18 @@ class Keyring:
     def key_ids(self) -> tuple[str, ...]:
         """The fingerprints of the public keys of the keys it holds, the one in use first."""
         return tuple(self._keys)
+
+    def look_again(self) -> str:
+        """Reads the keys again if their places changed, and returns the fingerprint of the one in use.
+
+        What cannot be read now changes nothing: the keys at hand stay, and who opens something with another one is told why not.
+        """
+        with self._lock:
+            if (mark := self._mark_keys()) != self._mark:
+                self._mark = mark
+                with suppress(AtlasError, OSError):
+                    self._keys = self._read()
+            return next(iter(self._keys))
 
     def open(self, sealed: SealedCredential) -> SecretMaterial:
         """Opens a sealed credential, under what it is bound to.
@@ -117,13 +136,25 @@ def open_keyring(key_file: str, *, key_id: str = "", environment: Mapping[str, s
         KeyWrong: a key cannot be read, or is not the one that secrets are sealed for.
     """
     remembered: dict[tuple[str, int, int], X25519PrivateKey] = {}
-    keyring = Keyring(lambda: find_keys(key_file, environment, remembered))
+    keyring = Keyring(lambda: find_keys(key_file, environment, remembered), lambda: _mark(key_file))
     if key_id and key_id not in keyring.key_ids:
         raise KeyWrong(
             f"The worker's key ({keyring.key_ids[0]}) is not the one that secrets are sealed for ({key_id}).",
             "Put the right key where key_file says, or correct public_key in the configuration.",
         )
     return keyring
+
+
+def _mark(key_file: str) -> tuple[tuple[int, int], ...]:
+    """The inodes and times of the files that a rotation replaces."""
+    if not key_file:
+        return ()
+    found = []
+    for path in (Path(key_file), key_files.next_path(Path(key_file))):
+        with suppress(OSError):
+            details = path.stat()
+            found.append((details.st_ino, details.st_mtime_ns))
+    return tuple(found)
 
 
 def find_keys(

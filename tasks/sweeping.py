@@ -1,5 +1,6 @@
 """Looking after what nobody else does: dead workers' runs, waiting runs whose time has come, pending badge counts, due purges,
-what ended syncs left staged, notifications that nobody needs any more, acknowledgements of what is solved or over.
+what ended syncs left staged, notifications that nobody needs any more, acknowledgements of what is solved or over,
+the key this worker is shown with.
 
 Promise: every worker sweeps and any number of them may; what is done is guarded in storage, so two sweeps never do one thing twice.
 """
@@ -12,6 +13,7 @@ from storage import acknowledgement_sweep, inventory_staging, notifications, pur
 from storage.database import Database
 from tasks.counters import LEASES_REAPED
 from tasks.held_runs import steady_clock
+from tasks.key_watch import KeyWatch
 from tasks.logs import Log
 from tasks.timing import Timing
 
@@ -38,12 +40,14 @@ class Sweep:
         db: the database.
         timing: how often.
         log: where it is written that runs were taken from the dead.
+        key_watch: tells which key this process opens credentials with; None where it opens none.
     """
 
-    def __init__(self, db: Database, timing: Timing, log: Log) -> None:
+    def __init__(self, db: Database, timing: Timing, log: Log, key_watch: KeyWatch | None = None) -> None:
         self._db = db
         self._timing = timing
         self._log = log
+        self._key_watch = key_watch
         self._purge_at = self._staging_at = self._notifications_at = self._acknowledgements_at = steady_clock()
         self._acknowledgement_id = 0
 
@@ -63,6 +67,8 @@ class Sweep:
         self._sweep_staging()
         self._prune_notifications()
         self._end_acknowledgements()
+        if self._key_watch is not None:
+            self._key_watch.step()
         return self._timing.sweep
 
     def _purge(self) -> None:

@@ -33,6 +33,7 @@ from tasks.dispatcher import Dispatcher, Slots
 from tasks.heartbeat import Heartbeat
 from tasks.held_runs import HeldRuns, steady_clock
 from tasks.home import Home
+from tasks.key_watch import KeyWatch
 from tasks.keyring import Keyring, open_keyring
 from tasks.logs import Log
 from tasks.loops import Loop
@@ -137,7 +138,8 @@ class Worker:
             db, self.id, self._slots, self._hints.give, self._on_runs_changed, self._timing, self._log
         )
         self._dispatches = Loop("dispatcher", self._dispatcher.step, self._log, longest_pause=2.0)
-        self._sweeps = Loop("sweep", Sweep(db, self._timing, self._log).step, self._log)
+        watch = KeyWatch(db, self.id, keyring, key_id, self._log)
+        self._sweeps = Loop("sweep", Sweep(db, self._timing, self._log, watch).step, self._log)
         self._scheduling = Scheduling(db, self.id, self._timing, self._log)
         self._schedules = Loop("schedules", self._scheduling.step, self._log)
         self._batches = Loop("batches", Batches(db, self._timing).step, self._log)

@@ -174,6 +174,19 @@ def test_a_new_key_beside_the_old_one_is_found_when_it_is_needed(place: Path) ->
     assert keyring.open(sealed_for(following)).secret == SECRET
 
 
+def test_the_key_in_use_follows_the_file_and_stays_when_that_cannot_be_read(place: Path) -> None:
+    first = public_fingerprint(key_files.create(place))
+    keyring = open_keyring(str(place), environment={})
+    assert keyring.look_again() == first
+    key_files.create(key_files.next_path(place))
+    assert keyring.look_again() == first, "the next one is not in use yet"
+    os.replace(key_files.next_path(place), place)
+    following = keyring.look_again()
+    assert following == open_keyring(str(place), environment={}).key_ids[0] != first
+    place.unlink()
+    assert keyring.look_again() == following
+
+
 def test_the_environment_of_the_process_is_what_counts_by_default(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = X25519PrivateKey.generate()
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)

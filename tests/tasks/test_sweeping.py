@@ -3,18 +3,22 @@ notifications go."""
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
 
-from storage import inventory_staging, leases, offboarding
+from storage import inventory_staging, leases, offboarding, workers
 from storage.inventory_staging import StagedItem
 from storage.schema import audit_entries, notifications, tenants
 from storage.schema import inventory_staging as staged
-from tasks import sweeping
+from tasks import key_files, sweeping
 from tasks.held_runs import HeldRun, Stop
+from tasks.key_watch import KeyWatch
+from tasks.keyring import open_keyring, public_fingerprint
 from tasks.logs import Log
 from tasks.providers.base import RunStopped
 from tasks.staging import RunStage
@@ -106,3 +110,24 @@ def test_who_lost_the_run_stops_at_the_next_thing_it_stages(fleet: Any) -> None:
             act()
     assert run.why_stop() is Stop.LEASE_LOST
     assert fleet.count(staged) == 1
+
+
+def test_a_running_worker_is_shown_with_the_key_that_a_rotation_brought(fleet: Any, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    path = tmp_path / "worker.key"
+    before = public_fingerprint(key_files.create(path))
+    workers.register(
+        fleet.db, "w1", host="h", pid=1, version="1", slots=1, seal_key_id=before, is_local=False,
+    )  # fmt: skip
+    keyring = open_keyring(str(path), environment={})
+    sweep = Sweep(fleet.db, Timing(), Log("worker"), KeyWatch(fleet.db, "w1", keyring, before, Log("worker")))
+
+    def shown() -> str | None:
+        return workers.status(fleet.db).workers[0].seal_key_id
+
+    sweep.step()
+    assert shown() == before
+    after = public_fingerprint(key_files.create(key_files.next_path(path)))
+    os.replace(key_files.next_path(path), path)
+    sweep.step()
+    assert shown() == after
