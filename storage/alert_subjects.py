@@ -7,9 +7,10 @@ does not take) is about the connection, and only that connection's next check en
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Text, cast, literal, select
+from sqlalchemy import ColumnElement, Row, Text, and_, cast, exists, literal, or_, select
 
 from storage.attention_credentials import EXPIRED_REASONS
 from storage.credential_slots import owner_clause
@@ -100,12 +101,19 @@ def failing_credential(tx: Transaction, connection: Row[Any], code: str) -> int 
     return found
 
 
-def tells_of_owner() -> ColumnElement[bool]:
-    """Makes the condition that a delivery tells what is wrong with a credential of the query (`credentials`), beside its end."""
-    c, key = credentials.c, alert_deliveries.c.subject_key
+def is_told_of_owner(rule_id: int, unheard: Collection[str]) -> ColumnElement[bool]:
+    """Makes the condition that a rule has told already what is wrong with a credential of the query (`credentials`), beside its end.
+
+    Args:
+        rule_id: the rule.
+        unheard: the statuses of what was not really told.
+    """
+    c, d = credentials.c, alert_deliveries.c
+    told = (d.rule_id == rule_id, d.reason_code.in_(sorted(OF_THE_CREDENTIAL)), d.status.not_in(sorted(unheard)))
     app = literal("app:") + cast(c.platform_app_id, Text) + literal(":")
-    of_owner = [
-        literal(_CONNECTION) + cast(c.connection_id, Text),
-        *(app + literal(code) for code in sorted({cause(code) for code in OF_THE_CREDENTIAL})),
-    ]
-    return key.in_(of_owner) & alert_deliveries.c.reason_code.in_(sorted(OF_THE_CREDENTIAL))
+    of_app = d.subject_key.in_([app + literal(code) for code in sorted({cause(code) for code in OF_THE_CREDENTIAL})])
+    # Apart, so that each is found by its key: most credentials are of no app.
+    return or_(
+        exists().where(*told, d.subject_key == literal(_CONNECTION) + cast(c.connection_id, Text)),
+        and_(c.platform_app_id.is_not(None), exists().where(*told, of_app)),
+    )

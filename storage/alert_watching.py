@@ -17,7 +17,7 @@ from sqlalchemy import Row, Text, cast, exists, literal, or_, select
 from storage.alert_episodes import OVER, SOLVED, UNHEARD, Listener, begin, end, listeners, solve
 from storage.alert_gathering import end_outages
 from storage.alert_matching import Event, fact_time
-from storage.alert_subjects import expiring_credential, of_expiry, tells_of_owner
+from storage.alert_subjects import expiring_credential, is_told_of_owner, of_expiry
 from storage.attention_installation import queue_stuck_since
 from storage.database import Database, Transaction
 from storage.schema import (
@@ -116,7 +116,6 @@ def _begin_expiring(tx: Transaction, rule: Listener) -> int:
 def _newly_expiring(rule: Listener, now: datetime) -> Any:
     c, pc, wanted = credentials.c, provider_connections.c, rule.conditions
     known = exists().where(_d.rule_id == rule.id, _d.subject_key == literal(of_expiry("")) + cast(c.id, Text))
-    told_otherwise = exists().where(_d.rule_id == rule.id, tells_of_owner(), _d.status.not_in(UNHEARD))
     of_connection = (
         (pc.workspace_id == rule.workspace_id) & pc.is_enabled & (tenants.c.lifecycle != TenantLifecycle.ARCHIVED.value)
     )
@@ -144,7 +143,7 @@ def _newly_expiring(rule: Listener, now: datetime) -> Any:
             c.expires_at <= now + timedelta(days=wanted.expiring_days),
             or_(of_connection, platform_apps.c.workspace_id == rule.workspace_id),
             ~known,
-            ~told_otherwise,
+            ~is_told_of_owner(rule.id, UNHEARD),
         )
         .order_by(c.expires_at, c.id)
     )
