@@ -8,8 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from storage.consequences import count
 from storage.schedule_changes import RunningNow
 from storage.schedule_detail import ScheduleDetail
+from storage.schedule_progress import FiringProgress
 from storage.schedule_stored import WHAT_TO_DO
 from storage.schedules import Became, ScheduleRow, Tally
 
@@ -70,6 +72,14 @@ def running_now_words(name: str, result: RunningNow) -> str:
     if result.is_new:
         return f"{name} runs now: a worker starts it on each connection"
     return f"{name} is being started already; nothing was added"
+
+
+def progress_words(found: FiringProgress) -> str:
+    """How a firing stands: `2 of 12 runs ended: 1 succeeded, 1 failed; 12 started, 3 blocked`."""
+    all_runs = found.ended + found.unfinished
+    how = ", ".join(f"{number:,} {outcome.value.replace('_', ' ')}" for outcome, number in found.outcomes.items())
+    ended = f"{found.ended:,} of {count(all_runs, 'run')} ended" + (f": {how}" if how else "")
+    return f"{'being started; ' if found.is_open else ''}{ended}; {tally_words(found.tally)}"
 
 
 def record_of(row: ScheduleRow) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from storage.access import Authority, Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.edits import last_change, merge
-from storage.errors import Conflict, InvalidInput, NotFound
+from storage.errors import Conflict, InvalidInput
 from storage.schedule_fields import read_changes, read_field
 from storage.schedule_targets import WHOLE_WORKSPACE, Target, columns_of, refuse_archived
 from storage.schedule_times import DueRule, next_due
-from storage.schedules import ScheduleRow, row_of, select_schedules, visible
+from storage.schedules import ScheduleRow, find, row_of, select_schedules
 from storage.schema import schedule_firings, schedules
 from storage.states import Topic
 
@@ -324,19 +324,11 @@ def _lock(
         NotFound: it is not there, or reaches nothing that is visible.
         Forbidden: it is visible, but this is not allowed.
     """
-    statement = select(schedules.c.workspace_id).where(schedules.c.id == schedule_id)
+    statement = select(schedules.c.id).where(schedules.c.id == schedule_id)
     if not tx.is_sqlite:
         # Runs refer to the schedule: an edit lets a worker go on making them, a deletion waits for it.
-        statement = statement.with_for_update(key_share=not to_delete)
-    workspace_id = tx.run(statement).scalar_one_or_none()
-    what = f"Schedule {schedule_id}"
-    row = None
-    if workspace_id is not None:
-        mine = select_schedules().where(schedules.c.id == schedule_id, visible(rights, workspace_id))
-        row = tx.run(mine).first()
-    if row is None:
-        raise NotFound(f"{what} does not exist.")
-    found = row_of(rights, row)
+        tx.run(statement.with_for_update(key_share=not to_delete))
+    found, what = find(tx, rights, schedule_id), f"Schedule {schedule_id}"
     rights.require(tx, capability, found.workspace_id, found.reach.tenant_id, see=Capability.PROVIDER_VIEW, what=what)
     return found
 

@@ -15,12 +15,11 @@ from storage.access import Authority, Principal, authority, who_may
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.edits import LastChange, last_change
-from storage.errors import NotFound
 from storage.schedule_changes import CREATE, DISABLE, EDIT, ENABLE
 from storage.schedule_reach import connections_of, count_usable
 from storage.schedule_times import upcoming
-from storage.schedules import ScheduleRow, Tally, row_of, sees_all_of, select_schedules, tally_of, visible
-from storage.schema import connection_operations, provider_connections, schedule_firings, schedules, tenants
+from storage.schedules import ScheduleRow, Tally, find, sees_all_of, tally_of
+from storage.schema import connection_operations, provider_connections, schedule_firings, tenants
 
 UPCOMING: Final = 5
 SHOWN_FIRINGS: Final = 10
@@ -94,7 +93,7 @@ def get(db: Database, who: Principal, schedule_id: int) -> ScheduleDetail:
     """
     with db.read() as tx:
         rights = authority(tx, who)
-        row = _read(tx, rights, schedule_id)
+        row = find(tx, rights, schedule_id)
         place = (row.workspace_id, row.reach.tenant_id)
         condition = connections_of(row.reach.kind, row.workspace_id, row.reach.id)
         sees_all = sees_all_of(rights, row.workspace_id, row.reach)
@@ -117,17 +116,6 @@ def get(db: Database, who: Principal, schedule_id: int) -> ScheduleDetail:
 def _upcoming(row: ScheduleRow, now: datetime) -> tuple[datetime, ...]:
     """The next due times; none of a schedule that cannot be due any more, which a worker disables."""
     return () if row.faults else upcoming(row.rule, now, UPCOMING)
-
-
-def _read(tx: Transaction, rights: Authority, schedule_id: int) -> ScheduleRow:
-    workspace_id = tx.run(select(schedules.c.workspace_id).where(schedules.c.id == schedule_id)).scalar_one_or_none()
-    found = None
-    if workspace_id is not None:
-        mine = select_schedules().where(schedules.c.id == schedule_id, visible(rights, workspace_id))
-        found = tx.run(mine).first()
-    if found is None:
-        raise NotFound(f"Schedule {schedule_id} does not exist.")
-    return row_of(rights, found)
 
 
 def _firings(tx: Transaction, schedule_id: int) -> tuple[Firing, ...]:

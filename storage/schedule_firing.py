@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Boolean, ColumnElement, Row, and_, delete, literal, literal_column, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Row, and_, delete, func, literal, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import audit, breakers, connection_operations, operations
@@ -28,8 +28,8 @@ from storage.schedule_reach import connections_of, target_of
 from storage.schedule_stored import rule_of
 from storage.schedule_times import begins_at, end_of_quiet, next_due, spread_until
 from storage.schedules import Became
+from storage.schema import operation_runs, schedule_firings, schedules
 from storage.schema import provider_connections as pc
-from storage.schema import schedule_firings, schedules
 from storage.starting import Blocked, Origin, ScopeBusy, Started, StartResult, start_each_in
 from storage.states import RunCause, ScheduleScope, TenantLifecycle, Topic
 
@@ -230,6 +230,7 @@ def _work_chunk(tx: Transaction, held: HeldFiring, chunk: int) -> bool:
     if reached:
         changed["last_connection_id"] = reached[-1]
     if is_done:
+        counts["last_run_id"] = tx.run(select(func.max(operation_runs.c.id))).scalar_one_or_none()
         changed |= {"status": "done", "completed_at": now, "lease_until": None}
     tx.run(update(schedule_firings).where(_guard(held)).values(**changed))
     if is_done:

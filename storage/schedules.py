@@ -183,6 +183,22 @@ def find_by_name(db: Database, who: Principal, workspace_id: int, name: str) -> 
     raise NotFound("There is no schedule of that name.", "See `atlas-tui schedules list`.")
 
 
+def find(tx: Transaction, rights: Authority, schedule_id: int) -> ScheduleRow:
+    """Returns a schedule.
+
+    Raises:
+        NotFound: it is not there, or reaches nothing that is visible.
+    """
+    workspace_id = tx.run(select(schedules.c.workspace_id).where(schedules.c.id == schedule_id)).scalar_one_or_none()
+    row = None
+    if workspace_id is not None:
+        mine = select_schedules().where(schedules.c.id == schedule_id, visible(rights, workspace_id))
+        row = tx.run(mine).first()
+    if row is None:
+        raise NotFound(f"Schedule {schedule_id} does not exist.")
+    return row_of(rights, row)
+
+
 def make_daily_check(tx: Transaction, workspace_id: int) -> None:
     """Gives a new workspace its daily check. A worker computes when it is due first."""
     now = tx.now()

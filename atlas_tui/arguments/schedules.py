@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from atlas_tui.arguments.kinds import Commands, Parser, command, group, limit, ticket, yes
+from atlas_tui.arguments.kinds import Commands, Parser, command, group, limit, ticket, timeout, yes
 
 OPERATIONS = ["check", "inventory", "compliance", "roles", "directory"]
 
@@ -65,6 +65,10 @@ def add(commands: Commands, common: Parser) -> None:
     )
     _schedule(found)
     yes(found)
+    found.add_argument(
+        "--wait", action="store_true", help="follow its runs to their end; the exit code says how they ended"
+    )
+    timeout(found)
     ticket(found)
     found = command(inner, common, "delete", "headless.schedules:delete_schedule", "delete a schedule; its runs stay")
     _schedule(found)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from atlas_tui.cells import plain
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.confirming import confirm
+from atlas_tui.headless.following import Following
 from atlas_tui.headless.naming import find_schedule, find_tenant
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
 from atlas_tui.headless.rows import all_rows
 from atlas_tui.headless.running import SHORT_NAMES
+from atlas_tui.headless.waiting import wait_until
 from atlas_tui.schedule_words import (
     broken_words,
     detail_record,
     due_words,
     jitter_words,
+    progress_words,
     quiet_words,
     record_of,
     rhythm_words,
@@ -30,14 +35,17 @@ from storage import (
     schedule_changes,
     schedule_consequences,
     schedule_detail,
+    schedule_progress,
     schedule_targets,
     schedules,
 )
 from storage.errors import InvalidInput
+from storage.schedule_changes import RunningNow
 from storage.schedule_detail import ScheduleDetail
 from storage.schedule_targets import Target
 from storage.schedule_times import DueRule
 from storage.schedules import ScheduleQuery, ScheduleRow
+from storage.states import RunOutcome
 
 
 def list_schedules(options: argparse.Namespace) -> int:
@@ -210,11 +218,49 @@ def run_schedule(options: argparse.Namespace) -> int:
         row = detail.row
         confirm(schedule_consequences.of_running_now(detail), row.name, yes=options.yes)
         result = schedule_changes.run_now(here.db, here.who, row.id, ticket=options.ticket)
+        told = {"schedule": row.id, "firing": result.firing_id, "is_new": result.is_new}
+        sentence = f"{running_now_words(row.name, result)}. See: atlas-tui runs schedule:{row.id}"
+        if options.wait:
+            if not options.json:
+                sys.stderr.write(plain(sentence) + "\n")
+            return _follow(here, row, result, told, options)
     if options.json:
-        write_json({"schedule": row.id, "firing": result.firing_id, "is_new": result.is_new})
+        write_json(told)
     else:
-        write_line(f"{running_now_words(row.name, result)}. See: atlas-tui runs schedule:{row.id}")
+        write_line(sentence)
     return exit_codes.OK
+
+
+def _follow(
+    here: Opened, row: ScheduleRow, running: RunningNow, told: Mapping[str, object], options: argparse.Namespace
+) -> int:
+    """Waits until all runs of a firing have ended, and tells how they did."""
+    found = schedule_progress.progress(here.db, here.who, row.id, running.firing_id)
+    line = Following(sys.stderr)
+
+    def is_over() -> bool:
+        nonlocal found
+        found = schedule_progress.progress(here.db, here.who, row.id, running.firing_id)
+        line.show(f"{row.name}: {progress_words(found)}")
+        return found.is_over
+
+    try:
+        ended = wait_until(here, is_over, options.timeout)
+    finally:
+        line.end()
+    if not ended:
+        sys.stderr.write(plain(f"{row.name} is not over after {options.timeout:g} s; it goes on.") + "\n")
+        return exit_codes.BUSY
+    result = found.result or RunOutcome.SUCCEEDED
+    if options.json:
+        became = {became.value: number for became, number in found.tally.classes.items()}
+        outcomes = {outcome.value: number for outcome, number in found.outcomes.items()}
+        write_json({**told, "result": result, "classes": became, "reasons": found.tally.reasons, "outcomes": outcomes})
+    else:
+        write_line(f"{row.name}: {progress_words(found)}")
+        for code, number in found.tally.reasons.items():
+            write_line(f"{number:>9,}  blocked: {code}")
+    return exit_codes.OUTCOME[result]
 
 
 def delete_schedule(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from atlas_tui.headless.following import Following, state_words
 from atlas_tui.headless.opening import opened
 from atlas_tui.headless.running import SHORT_NAMES
 from atlas_tui.headless.waiting import wait_for, wait_until
-from storage import access, dispatching, finishing, leases, runs
+from storage import access, dispatching, finishing, leases, runs, schedule_firing
 from storage.database import Database, open_database
 from storage.feed import ChangeFeed
 from storage.operations import CONNECTION_CHECK
@@ -52,13 +52,15 @@ def result_of(claim: leases.Claim) -> finishing.RunResult:
 
 @contextmanager
 def a_worker(atlas: Any) -> Iterator[None]:
-    """Somebody who takes up every run, says how far it is, and ends it."""
+    """Somebody who starts what a schedule is told to, takes up every run, says how far it is, and ends it."""
     over = threading.Event()
 
     def work() -> None:
         db = open_database(str(atlas.database))
         try:
             while not over.wait(0.05):
+                while held := schedule_firing.take(db, "w1"):
+                    schedule_firing.work_chunk(db, held)
                 for claim in filter(None, (leases.claim(db, "w1", id) for id in dispatching.dispatch(db, "w1", 1))):
                     leases.report_progress(db, claim.held, done=3, total=8, phase="items", steps=())
                     finishing.finish(db, claim.held, result_of(claim))
@@ -112,6 +114,30 @@ def test_whoever_has_waited_for_an_end_finds_it_read_in_the_inbox(atlas: Any) ->
     assert inbox[2]["read_at"] is not None
     assert atlas("watch", str(unseen)).code == 20
     assert atlas("notifications", "list", "--unread", "--json").json == []
+
+
+def test_a_schedule_that_is_run_now_is_followed_to_its_last_run(atlas: Any) -> None:
+    ready(atlas)
+    atlas.connection("Fabrikam")
+    for name, operation in (("Counting", "directory"), ("Checking", "check")):
+        assert atlas("schedules", "add", name, "--start", operation, "--every", "1d").code == 0
+    told = atlas("schedules", "run", "Counting", "--yes", "--wait", "--timeout", "0")
+    assert (told.code, "Counting is not over after 0 s; it goes on." in told.err) == (11, True)
+    with a_worker(atlas):
+        said = atlas("schedules", "run", "Counting", "--yes", "--wait", "--json")
+        assert said.code == 20
+        assert (
+            said.json.items()
+            >= {
+                "is_new": False,
+                "result": "partially_succeeded",
+                "classes": {"started": 1, "blocked": 1},
+                "reasons": {"provider_consent_missing": 1},
+                "outcomes": {"partially_succeeded": 1},
+            }.items()
+        )
+        said = atlas("schedules", "run", "Checking", "--yes", "--wait")
+    assert (said.code, said.out) == (0, "Checking: 2 of 2 runs ended: 2 succeeded; 2 started\n")
 
 
 def test_ctrl_c_stops_following_and_says_that_the_run_goes_on(atlas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
