@@ -13,10 +13,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
+from storage import attention_breakers
 from storage.access import Authority, Principal, authority
 from storage.attention_credentials import running_out
 from storage.attention_grouping import Acked
-from storage.attention_sources import Reach, symptoms
+from storage.attention_sources import Reach
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import NotFound
@@ -129,7 +130,7 @@ def acknowledgement_of(row: Any) -> Acknowledgement:
 def app_has(tx: Transaction, workspace_id: int, platform_app_id: int, reason_code: str) -> bool:
     """Says whether anything that signs in with an app has a problem, or the app itself. The caller has asked for authority."""
     reach = Reach(None, workspace_id, client=platform_app_id)
-    if symptoms(tx, reach, reason_code).rows:
+    if attention_breakers.read(tx, reach, reason_code).rows:
         return True
     return any(
         found.platform_app_id == platform_app_id and found.reason_code == reason_code
@@ -142,7 +143,7 @@ def connections_having(
 ) -> frozenset[int]:
     """Returns those of some connections that have a problem now. The caller has asked for authority."""
     reach = Reach(None, workspace_id, connection_ids=tuple(connection_ids))
-    found = {symptom.connection_id for symptom in symptoms(tx, reach, reason_code).rows}
+    found = {symptom.connection_id for symptom in attention_breakers.read(tx, reach, reason_code).rows}
     found |= {
         credential.connection_id
         for credential in running_out(tx, reach)

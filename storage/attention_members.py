@@ -223,7 +223,10 @@ def _found(tx: Transaction, rights: Authority, workspace_id: int, problem: Probl
 
 def _shown(several: Sequence[Symptom]) -> _Shown:
     times = [symptom.since for symptom in several if symptom.since is not None]
-    words = dict.fromkeys(_where(symptom) for symptom in several)
+    fail = {symptom.operation for symptom in several if symptom.kind is Kind.OPERATION}
+    # What fails and is held up besides is said to fail.
+    told = [one for one in several if one.kind is not Kind.SCHEDULE or one.operation not in fail]
+    words = dict.fromkeys(_where(symptom) for symptom in told)
     return _Shown(min(times, default=None), ", ".join(words), several[0].client)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from storage import outages, reasons
-from storage.attention_sources import Kind, Reach, Symptom, Symptoms, symptoms
+from storage import attention_breakers, outages, reasons
+from storage.attention_sources import Kind, Reach, Symptom, Symptoms
 from storage.database import Transaction
 from storage.outage_signs import kind_of
 from storage.outages import Outage
@@ -34,13 +34,13 @@ def told(tx: Transaction, reach: Reach, only: str | None = None) -> Told:
     """
     outage = None if reach.tenant_id is not None else outages.current_in(tx, reach.workspace_id, reach.rights)
     if outage is None:
-        return Told(symptoms(tx, reach, only), None)
+        return Told(attention_breakers.read(tx, reach, only), None)
     if only == outage.reason_code:
-        parts = [symptoms(tx, reach, code) for code in codes_of(outage)]
+        parts = [attention_breakers.read(tx, reach, code) for code in codes_of(outage)]
         rows = tuple(row for part in parts for row in part.rows)
         found = Symptoms(rows, {code: size for part in parts for code, size in part.sizes.items()})
     else:
-        found = symptoms(tx, reach, only)
+        found = attention_breakers.read(tx, reach, only)
     merged = merge(found, outage)
     if only is not None:
         merged = Symptoms(tuple(row for row in merged.rows if row.reason_code == only), merged.sizes)

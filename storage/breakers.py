@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from storage import audit
 from storage.access import WORKER
 from storage.breaker_rules import BreakerState, SignIn, read_sign_in
-from storage.database import Transaction
+from storage.database import Transaction, chunks
 from storage.schema import ACTIVE_RUN, circuit_breakers, operation_runs, platform_apps
 from storage.schema import provider_connections as pc
 from storage.states import RunOutcome, Topic
@@ -72,6 +72,17 @@ def held_back(tx: Transaction, connection_ids: Collection[int], now: datetime) -
         )
     )
     return frozenset(row.connection_id for row in rows if not _state(row).may_run_scheduled(now))
+
+
+def reasons_of_open(tx: Transaction, connection_ids: Collection[int]) -> dict[int, str]:
+    """Returns why the breakers of some connections opened; those whose breaker is closed are not in it."""
+    found: dict[int, str] = {}
+    for ids in chunks(sorted(connection_ids)):
+        rows = tx.run(
+            _query().where(circuit_breakers.c.connection_id.in_(ids), circuit_breakers.c.opened_at.is_not(None))
+        )
+        found |= {row.connection_id: row.reason_code for row in rows if not row.is_void and row.reason_code}
+    return found
 
 
 def read_open(tx: Transaction, connection_id: int) -> OpenBreaker | None:

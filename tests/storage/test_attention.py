@@ -9,12 +9,16 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from storage import attention, attention_members, attention_sources, attention_steps, reasons
+from storage import connection_operations as standings
 from storage.attention import AttentionQuery, Severity
+from storage.breaker_rules import OPENS_AFTER
+from storage.breakers import BREAKER_OPEN
 from storage.errors import InvalidInput, NotFound
+from storage.gate import lock_connection
 from storage.operations import CONNECTION_CHECK, INVENTORY_SYNC
 from storage.pages import Place
 from storage.reasons import FixBy
-from storage.schema import connection_operations, credentials, operation_runs, tenants, workers
+from storage.schema import circuit_breakers, connection_operations, credentials, operation_runs, tenants, workers
 from storage.states import RunOutcome
 
 
@@ -324,3 +328,26 @@ def test_since_is_since_this_reason_not_since_the_badge_or_the_operation_went_ba
         now.advance(hours=1)
         working.check(connection, working.failing_report(reason))
     assert since() == {"network_dns": now.time}, "no badge says this; the operation does, and changed its reason"
+
+
+def test_what_an_open_breaker_holds_back_is_told_with_what_opened_it(working: Any) -> None:
+    connection = working.connection["contoso"]
+    for _ in range(OPENS_AFTER):
+        working.check(connection, working.failing_report("secret_expired"))
+
+    def hold(tx: Any) -> None:
+        row = lock_connection(tx, connection)
+        assert row is not None
+        for operation in (CONNECTION_CHECK, INVENTORY_SYNC):
+            standings.note_each_blocked(tx, [(row, BREAKER_OPEN)], operation)
+
+    working.db.write(hold)
+    [one] = overview(working).problems
+    assert (one.reason_code, one.connections) == ("secret_expired", 1), "one cause is one problem"
+    [member] = attention_members.page(working.db, working.dana, working.north, one.id, Place.first()).rows
+    assert member.shows == "badge blocked, Connection check fails, Inventory sync held up"
+    working.set_connection(connection, last_reason_code=None, verification_status="healthy")
+    working.write(update(connection_operations).values(failing_since=None))
+    assert set(problems(working)) == {"secret_expired"}, "found by what is held back alone, too"
+    working.write(circuit_breakers.delete())
+    assert set(problems(working)) == {"breaker_open"}, "until the schedule comes round"
