@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -55,8 +56,10 @@ class OneAnswer:
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
+        self.asked = 0
 
     def send(self, method: str, url: str, *, pinned_to: str, **_: Any) -> Answer:
+        self.asked += 1
         return self.answer
 
 
@@ -108,6 +111,16 @@ def test_any_json_from_graph_is_data_or_a_reason(session_of: Any, content: Any, 
     data_or_reason(lambda: session.get(contracts.ORGANIZATION))
     data_or_reason(lambda: session.items(contracts.MANAGED_DEVICES))
     data_or_reason(lambda: run_batch(session, [BatchRequest(contracts.ORGANIZATION)] * 2))
+
+
+def test_a_challenge_that_comes_again_is_answered_once(session_of: Any) -> None:
+    claims = base64.b64encode(b'{"access_token":{"nbf":{"essential":true,"value":"1"}}}').decode()
+    challenge = {"www-authenticate": f'Bearer error="insufficient_claims", claims="{claims}"'}
+    session = session_of(Answer(401, challenge, b'{"error":{"code":"InvalidAuthenticationToken","message":"x"}}'))
+    with pytest.raises(MicrosoftFailure) as failed:
+        session.get(contracts.ORGANIZATION)
+    assert failed.value.reason_code == "claims_challenge"
+    assert session._transport.asked == 2
 
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
