@@ -129,7 +129,6 @@ def test_a_schedule_that_is_run_now_is_followed_to_its_last_run(atlas: Any) -> N
         assert (
             said.json.items()
             >= {
-                "is_new": False,
                 "result": "partially_succeeded",
                 "classes": {"started": 1, "blocked": 1},
                 "reasons": {"provider_consent_missing": 1},
