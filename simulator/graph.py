@@ -32,6 +32,10 @@ from simulator.tokens import TokenRefused
 from simulator.world import Listener, World
 
 _AGS = '{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SIM000000"}}'
+_RAW_COUNT = (
+    "Raw count (/$count) is not supported because the 'ConsistencyLevel:eventual' header is missing. Refer to "
+    "https://aka.ms/graph-docs/advanced-queries for more information"
+)
 _LOGGED_OPTIONS = ("$select", "$top", "$filter", "$expand", "$count")
 
 
@@ -236,7 +240,7 @@ class GraphExchange:
         if resource.advanced:
             eventual = self.request.headers.get("consistencylevel", "").lower() == "eventual"
             if resource.counted and not eventual:
-                raise BadQuery("$count is not currently supported.", "Request_BadRequest")
+                raise BadQuery(_RAW_COUNT, "Request_UnsupportedQuery")
             # Without the header the option is not heard (graph-docs, "Advanced query capabilities on directory objects").
             query.count = query.count and eventual
             if resource.cast and not query.count:
