@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         from atlas_tui.arguments import mistakes
 
         given = list(args) if args is not None else None
-        if given is not None and self._subparsers is None:
+        if given is not None:
             # Before anything that is missing: a mistyped option is why something is missing, more often than not.
             self._refuse_unknown_options(given)
         found, extras = super().parse_known_args(given, namespace)
@@ -49,8 +49,8 @@ class Parser(argparse.ArgumentParser):
 
         options = self._option_string_actions
         for word in given:
-            if word == "--":
-                return
+            if word == "--" or (self._subparsers is not None and not word.startswith("-")):
+                return  # what follows are values, or another command's own affair
             name = word.partition("=")[0]
             if word.startswith("--") and " " not in name and name not in options:
                 self.error(unknown_option(word, options))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from atlas_tui import rough_counts
+from atlas_tui.expiry_words import BUCKETS
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.naming import find_app
 from atlas_tui.headless.opening import Opened, opened
@@ -137,7 +138,7 @@ def expiry(options: argparse.Namespace) -> int:
         ("BUCKET", "DAYS", "HELD BY", "KIND", "SLOT", "ENDS", "KEY ID"),
         [
             (
-                row.bucket.value,
+                BUCKETS[row.bucket][1],
                 "?" if row.days_left is None else str(row.days_left),
                 f"{row.owner.value} {row.owner_id} {row.name}",
                 row.kind.value,
@@ -148,7 +149,7 @@ def expiry(options: argparse.Namespace) -> int:
             for row in rows
         ],
     )
-    write_line(", ".join(f"{bucket.value} {number}" for bucket, number in counts.items()))
+    write_line(", ".join(f"{BUCKETS[bucket][1]}: {number}" for bucket, number in counts.items() if number))
     return exit_codes.OK
 
 

@@ -38,12 +38,13 @@ def write_line(text: str = "") -> None:
 
 
 def write_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, widest: int = 44) -> None:
-    """Writes rows in columns as wide as their content, `widest` cells at most."""
+    """Writes rows in columns as wide as their content, `widest` cells at most; the titles in capitals, as lists have them."""
+    head = [title.upper() for title in head]
     cleaned = [[plain(cell) for cell in row] for row in rows]
     widths = [
         min(widest, max([len(title), *(width_of(row[index]) for row in cleaned)])) for index, title in enumerate(head)
     ]
-    for line in (list(head), *cleaned):
+    for line in (head, *cleaned):
         sys.stdout.write("  ".join(fit(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n")
 
 

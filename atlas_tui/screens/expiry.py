@@ -16,6 +16,7 @@ from textual import on
 
 from atlas_tui.cells import Cell, Line, Part, cell
 from atlas_tui.command import Where
+from atlas_tui.expiry_words import BUCKETS
 from atlas_tui.keymap import Keymap
 from atlas_tui.links import Link, View, to_connection, to_platform_app
 from atlas_tui.screens.credential_actions import CredentialActs
@@ -35,20 +36,9 @@ if TYPE_CHECKING:
     from atlas_tui.session import Session
     from storage.pages import Page, Place
 
-WORDS: Final = {
-    Bucket.EXPIRED: ("x", "expired", "bad"),
-    Bucket.DAY: ("x", "<= 1 day", "bad"),
-    Bucket.WEEK: ("!", "<= 7 days", "warn"),
-    Bucket.FORTNIGHT: ("!", "<= 14 days", "warn"),
-    Bucket.MONTH: ("~", "<= 30 days", "info"),
-    Bucket.LATER: ("+", "later", "ok"),
-    Bucket.UNKNOWN: ("o", "unknown", "warn"),
-}
-"""Bucket → glyph, words, style."""
-
 
 def _bucket(row: HorizonRow, now: datetime) -> Cell:
-    glyph, words, style = WORDS[row.bucket]
+    glyph, words, style = BUCKETS[row.bucket]
     return cell(f"{glyph} {words}", style)
 
 
@@ -144,7 +134,7 @@ class ExpiryScreen(CredentialActs, ListScreen[HorizonRow]):
         def lines(width: int) -> list[Line]:
             if read is None:
                 return []
-            glyph, words, style = WORDS[read.bucket]
+            glyph, words, style = BUCKETS[read.bucket]
             head: list[Line] = [(Part(f" {read.kind.value} of {read.name}", "title"),), blank()]
             head += field("Left", (Part(f"{glyph} {words}", style),), width)
             head += field("Ends", self.times.moment(read.expires_at) if read.expires_at else "nobody knows", width)
@@ -160,7 +150,7 @@ class ExpiryScreen(CredentialActs, ListScreen[HorizonRow]):
     def leading(self) -> list[Segment]:
         """How many there are in each bucket."""
         return [
-            Segment(f"{WORDS[bucket][1]} {_many(number)}", WORDS[bucket][2], 1 if bucket is Bucket.LATER else 0)
+            Segment(f"{BUCKETS[bucket][1]} {_many(number)}", BUCKETS[bucket][2], 1 if bucket is Bucket.LATER else 0)
             for bucket, number in self._counts.items()
             if number
         ]

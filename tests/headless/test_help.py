@@ -128,6 +128,7 @@ def test_help_is_there_at_once() -> None:
         ),
         ("tenant add a b --cloud globl", "tenant add: there is no --cloud 'globl'; did you mean 'global'?"),
         ("keys2", "atlas-tui: there is no command 'keys2'; did you mean 'keys'? See `atlas-tui --help`"),
+        ("inventory --limit 3", "inventory: there is no option --limit. See `atlas-tui inventory --help`"),
         ("alerts rules zzz", "there is no command 'zzz'; there is list, add, edit, enable, disable, delete."),
     ],
 )
