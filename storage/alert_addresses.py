@@ -86,6 +86,19 @@ SERVICES: Final[Mapping[str, Service]] = MappingProxyType(_ALL)
 """Every kind by the scheme of its addresses."""
 
 
+_GIVEN_BY: Final = MappingProxyType(
+    {
+        "powerplatform.com": "workflows",
+        "logic.azure.com": "workflows",
+        "slack.com": "slack",
+        "discord.com": "discord",
+        "chat.googleapis.com": "gchat",
+        "events.pagerduty.com": "pagerduty",
+    }
+)
+"""Hosts of addresses that services give, which are pasted as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """What may be known of an address.
@@ -123,11 +136,23 @@ def read_address(text: str) -> Address:
     service = SERVICES.get(kind)
     if service is None:
         named = f"`{kind}://` is not taken" if re.fullmatch(r"[a-z0-9+.-]{1,20}", kind) else "has no kind before `://`"
-        hint = "An https:// webhook is written jsons://." if kind in ("http", "https") else ""
+        hint = _of_the_web(cleaned) if kind in ("http", "https") else ""
         raise InvalidInput("address", named, hint or f"Use one of: {', '.join(SERVICES)}.")
     parts = _split(cleaned)
     _check_parameters(parts[1], service)
     return Address(kind, parts[0] if service.shows_host else "")
+
+
+def _of_the_web(text: str) -> str:
+    """How an address as a service gives it is written here; names the service at most, and nothing of the address."""
+    try:
+        host = (urlsplit(text).hostname or "").lower()
+    except ValueError:
+        host = ""
+    for ending, kind in _GIVEN_BY.items():
+        if host == ending or host.endswith(f".{ending}"):
+            return f"{SERVICES[kind].label} is written {SERVICES[kind].example}"
+    return "An https:// webhook is written jsons://."
 
 
 def _split(text: str) -> tuple[str, list[tuple[str, str]]]:

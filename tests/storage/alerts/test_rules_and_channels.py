@@ -70,6 +70,12 @@ def test_an_address_is_sealed_and_shows_nowhere(one_alarm: Any) -> None:
         ("file:///etc/passwd", "`file://` is not taken"),
         ("exec://rm", "`exec://` is not taken"),
         ("https://hooks.example.com/x", "is written jsons://"),
+        (
+            "https://default1.73.environment.api.powerplatform.com:443/canary?sig=canary",
+            "Teams is written workflows://",
+        ),
+        ("https://hooks.slack.com/services/canary", "Slack is written slack://"),
+        ("https://[canary/", "is written jsons://"),
         ("slack://A/B/C?template=/etc/shadow", "`template` is not taken"),
         ("mailto://a.example?to=x@y.example&pgppub=/etc/shadow", "`pgppub` is not taken"),
         ("mailto://a.example?to=x@y.example;pgppub=/etc/shadow", "cannot be read"),
