@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from atlas_tui.cells import Line, Part
+from atlas_tui.cells import Line, Part, plain
 from atlas_tui.command import Where
 from atlas_tui.handover_words import markdown, parts, span_words
 from atlas_tui.keymap import Keymap
@@ -84,8 +84,7 @@ class HandoverScreen(PageScreen):
         for part in parts(found):
             lines += [blank(), heading(part.title, f"{len(part.rows) + part.more:,}" if part.rows else "")]
             for head, rest in part.rows:
-                first, *others = wrapped(f"{head}  {rest}", width, indent=3)
-                lines += [(Part(" - "), *first[1:]), *others]
+                lines += _row(head, rest, width)
             if not part.rows:
                 lines.append((Part(f"   {part.nothing}", "muted"),))
             if part.more:
@@ -124,3 +123,11 @@ class HandoverScreen(PageScreen):
         """Write it into a file."""
         if self.read is not None:
             export(self, self.read)
+
+
+def _row(head: str, rest: str, width: int) -> list[Line]:
+    """What it is about, told apart from what is said of it, which goes on below."""
+    first, *others = wrapped(f"{head} {rest}", width, indent=3)
+    text = "".join(part.text for part in first[1:])
+    known = plain(head) if text.startswith(plain(head)) else text
+    return [(Part(" - "), Part(known, "strong"), Part(text.removeprefix(known))), *others]
