@@ -186,13 +186,13 @@ def set_enabled(
     def work(tx: Transaction) -> ScheduleRow:
         rights = authority(tx, who)
         row = _lock(tx, rights, schedule_id, Capability.PROVIDER_MANAGE)
+        if enabled:
+            _refuse_faults(row)
         if row.is_enabled == enabled:
             return row
         now = tx.now()
         if enabled and row.reach.tenant_id is not None:
             refuse_archived(tx, row.reach.tenant_id)
-        if enabled:
-            _refuse_faults(row)
         due = next_due(row.rule, now) if enabled else None
         tx.run(
             update(schedules)

@@ -103,7 +103,7 @@ class ScheduleRow:
         rule: when it is due.
         faults: what of that cannot be read; with one it is never due.
         jitter_minutes: over how long its runs are spread.
-        next_due_at: when next; None while it is disabled, or until a worker has computed it.
+        next_due_at: when next; None while it is disabled or cannot be read, or until a worker has computed it.
         last_due_at: the last due time that it was fired for.
         last: what became of it then; None before the first time, and for who does not see all that it reaches.
     """
@@ -277,7 +277,7 @@ def row_of(rights: Authority, row: Row[Any]) -> ScheduleRow:
         faults=faults,
         jitter_minutes=row.jitter_minutes,
         is_enabled=row.is_enabled,
-        next_due_at=row.next_due_at,
+        next_due_at=None if faults else row.next_due_at,
         last_due_at=row.last_due_at,
         last=tally_of(row.last_result) if sees_all_of(rights, row.workspace_id, reach) else None,
         created_at=row.created_at,

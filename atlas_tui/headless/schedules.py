@@ -281,5 +281,6 @@ def _told(row: ScheduleRow, options: argparse.Namespace, sentence: str) -> int:
         write_json(record_of(row))
     else:
         when = f": next due {moment(row.next_due_at)}" if row.next_due_at is not None else ""
-        write_line(f"{sentence}{when}.")
+        broken = f" It is broken: {broken_words(row)}" if row.faults else ""
+        write_line(f"{sentence}{when}.{broken}")
     return exit_codes.OK

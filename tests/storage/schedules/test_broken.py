@@ -73,6 +73,7 @@ def test_what_cannot_be_read_is_shown_with_its_field_and_what_stands_there_besid
     faults = {row.name: [f"{fault.field}: {fault.stored}" for fault in row.faults] for row in found}
     assert faults == {name: [name] for name in stored} | {"Daily check": []}
     for row in found:
+        assert row.next_due_at is None if row.faults else row.name == "Daily check"
         assert (schedule_detail.get(fleet.db, fleet.dana, row.id).due == ()) == bool(row.faults)
         assert schedule_changes.run_now(fleet.db, fleet.dana, row.id).is_new
 
@@ -96,6 +97,8 @@ def test_one_that_cannot_be_read_is_mended_by_an_edit_that_saw_what_stood_there(
     # One that is on cannot be given another rhythm while the rest cannot be read; its name it can.
     fleet.write(update(table).where(table.c.id == key).values(quiet_from="late"))
     schedule_changes.edit(fleet.db, fleet.dana, key, changes={"name": "Other"})
+    with pytest.raises(InvalidInput, match="quiet hours"):
+        schedule_changes.set_enabled(fleet.db, fleet.dana, key, True)
     with pytest.raises(InvalidInput, match="quiet hours"):
         schedule_changes.edit(fleet.db, fleet.dana, key, changes={"rhythm": "every 6h"})
     assert schedule_changes.edit(fleet.db, fleet.dana, key, changes={"quiet": ""}).next_due_at is not None
