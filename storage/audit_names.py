@@ -24,6 +24,7 @@ from storage.schema import (
     schedules,
     tenants,
     users,
+    workspaces,
 )
 
 _NAMED: Final[Mapping[str, tuple[Any, Any]]] = {
@@ -60,6 +61,10 @@ def names_of(tx: Transaction, workspace_id: int | None, rows: Sequence[Any]) -> 
             table = operation_runs if kind == "run" else run_batches
             types = _lookup(tx, workspace_id, table, table.c.type, wanted)
             named = {id: f"#{id} {operations.find(type).label}" for id, type in types.items()}
+        elif kind in ("workspace", "audit_trail"):
+            own = {id for id in wanted if id == workspace_id}
+            called = tx.run(select(workspaces.c.id, workspaces.c.name).where(workspaces.c.id.in_(own)))
+            named = {row.id: f"{'trail of ' if kind == 'audit_trail' else ''}{row.name}" for row in called}
         elif kind == "member":
             named = _member_names(tx, workspace_id, wanted)
         else:

@@ -52,7 +52,8 @@ def entry_lines(detail: AuditDetail, times: Times, width: int) -> list[Line]:
     lines += field("Time", times.since(row.at), width)
     known = f" (known by {detail.via})" if detail.via else ""
     lines += field("Actor", f"{row.actor}{known}", width)
-    lines += field("Target", f"{row.target_name} ({row.target_kind} {row.target_id})", width)
+    number = f"{row.target_kind.replace('_', ' ')} {row.target_id}"
+    lines += field("Target", number if row.target_name == number else f"{row.target_name} ({number})", width)
     if row.tenant_name or row.tenant_id is not None:
         lines += field("Tenant", row.tenant_name or f"number {row.tenant_id}, gone", width)
     if row.ticket:

@@ -81,6 +81,8 @@ def test_a_shared_account_is_told_with_the_login_behind_it(sqlite_fleet: Any) ->
     for behind in ("ann", "bob", "ann"):
         with pytest.raises(Forbidden):
             audit_trail.verify_trail(fleet.db, Principal(row.id, "rita", real_login=behind), fleet.north)
+    page = audit_trail.page(fleet.db, fleet.dana, audit_trail.AuditQuery(fleet.north, "outcome:refused"), Place.first())
+    assert {row.target_name for row in page.rows} == {"North"}
     assert [(e.actor, e.target_kind) for e in _refused(fleet)] == [
         ("rita (ann)", "workspace"),
         ("rita (bob)", "workspace"),
