@@ -116,7 +116,7 @@ async def test_a_on_a_connection_still_opens_its_audit_tab(told: Any, dashboard:
     async with dashboard(told) as terminal:
         await terminal.press("2", "enter", "a")
         assert terminal.app.seen.link().view is View.CONNECTION
-        assert terminal.shows("connection.disable")
+        assert terminal.shows("connection disabled")
 
 
 async def test_the_command_bar_goes_there_with_a_filter(told: Any, dashboard: Any) -> None:
