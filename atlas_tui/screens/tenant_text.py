@@ -209,7 +209,7 @@ def _connection(row: ConnectionRow, times: Times, width: int, chosen: int | None
     )
     if not row.reason_code:
         return [head]
-    why = wrapped(f"{row.reason_code}  {row.reason_sentence or ''}".strip(), width, indent=3, style="bad")
+    why = wrapped(f"{row.reason_code}: {row.reason_sentence or '-'}", width, indent=3, style="bad")
     return [head, *why[:2]]
 
 
