@@ -39,6 +39,8 @@ OVER: Final = "#"
 UNHEARD: Final = (DeliveryStatus.SUPPRESSED.value, DeliveryStatus.FAILED.value)
 """What was part of an outage that is over, or could not be delivered: when it goes on, it is told after all."""
 
+_HEARD: Final = (DeliveryStatus.DELIVERED.value, DeliveryStatus.SENDING.value)
+
 _d = alert_deliveries.c
 
 
@@ -93,9 +95,14 @@ def begin(tx: Transaction, rules: Sequence[Listener], event: Event, now: datetim
     """Tells the rules that listen to it that something happened; what they have told already is not told again."""
     is_transient = reasons.find(event.reason_code).is_transient
     for rule in rules:
-        if not matches(rule.conditions, event) or _is_told_as_expiry(tx, rule, event):
+        if not matches(rule.conditions, event):
             continue
         values = _values(rule, event, now)
+        warned = _told_expiry(tx, rule, event)
+        if warned is not None:
+            if _is_over_already(tx, rule, warned) and event.reason_code in EXPIRED_REASONS:
+                continue
+            _supersede(tx, warned, values)
         if is_transient and has_outage(tx, rule.id):
             values |= {"status": DeliveryStatus.SUPPRESSED.value}
         else:
@@ -108,25 +115,38 @@ def begin(tx: Transaction, rules: Sequence[Listener], event: Event, now: datetim
         tx.run(delete(alert_deliveries).where(_d.rule_id == rule.id, _d.subject_key == event.subject + SOLVED))
         never_told = known.status in UNHEARD and values["status"] == DeliveryStatus.QUEUED.value
         if cause(str(known.reason_code)) != cause(event.reason_code) or never_told:
-            end(tx, known)
+            _supersede(tx, known, values)
             _insert(tx, values)
 
 
-def _is_told_as_expiry(tx: Transaction, rule: Listener, event: Event) -> bool:
-    """Says whether a rule has told already that the same credential is over. One that was only to end soon is told now as what is wrong
-    with it, and not as both."""
-    if event.credential_id is None:
-        return False
-    subject = of_expiry(event.credential_id)
-    known = _open_row(tx, rule.id, subject)
-    if known is None:
-        return False
-    seemed_solved = tx.run(delete(alert_deliveries).where(_d.rule_id == rule.id, _d.subject_key == subject + SOLVED))
-    is_told = known.reason_code in EXPIRED_REASONS and known.status not in UNHEARD and not seemed_solved.rowcount
-    if is_told and event.reason_code in EXPIRED_REASONS:
-        return True
-    end(tx, known)
-    return False
+def _told_expiry(tx: Transaction, rule: Listener, event: Event) -> Row[Any] | None:
+    """What a rule has told of the end of the credential that is what is wrong now."""
+    return None if event.credential_id is None else _open_row(tx, rule.id, of_expiry(event.credential_id))
+
+
+def _is_over_already(tx: Transaction, rule: Listener, told: Row[Any]) -> bool:
+    """Says whether a rule has told that a credential is over, rather than that it soon will be, and it has not seemed renewed since."""
+    renewed = tx.run(delete(alert_deliveries).where(_d.rule_id == rule.id, _d.subject_key == told.subject_key + SOLVED))
+    return told.reason_code in EXPIRED_REASONS and told.status not in UNHEARD and not renewed.rowcount
+
+
+def _supersede(tx: Transaction, told: Row[Any], values: dict[str, Any]) -> None:
+    """Ends an episode that another one takes the place of; when nothing else of its message goes on, the new one's message says so."""
+    if told.status in _HEARD and not goes_on(tx, told):
+        values["document"]["ends"] = told.message_id
+    end(tx, told)
+
+
+def goes_on(tx: Transaction, told: Row[Any]) -> bool:
+    """Says whether something else that the same message told is not over yet."""
+    others = select(_d.id).where(
+        _d.rule_id == told.rule_id,
+        _d.message_id == told.message_id,
+        _d.id != told.id,
+        _d.subject_key.not_like(f"%{OVER}%"),
+        _d.subject_key.not_like(f"%{SOLVED}%"),
+    )
+    return tx.run(others.limit(1)).first() is not None
 
 
 def solve(tx: Transaction, rules: Sequence[Listener], subjects: Collection[str], now: datetime) -> None:
@@ -157,9 +177,14 @@ def solve(tx: Transaction, rules: Sequence[Listener], subjects: Collection[str],
                 "created_at": now,
                 "tenant_id": row.tenant_id,
                 "connection_id": row.connection_id,
-                "document": {**(row.document or {}), "solved": fact_time(now)},
+                "document": {**_without_ends(row.document), "solved": fact_time(now)},
             },
         )
+
+
+def _without_ends(document: dict[str, Any] | None) -> dict[str, Any]:
+    """What is told of a thing; what its beginning has ended is told by then."""
+    return {name: value for name, value in (document or {}).items() if name != "ends"}
 
 
 def end(tx: Transaction, row: Row[Any]) -> None:

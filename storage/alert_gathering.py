@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, literal, select, update
 
 from storage import outages, reasons
-from storage.alert_episodes import OUTAGE, OVER, SOLVED, Listener, end, has_outage, open_outage
+from storage.alert_episodes import OUTAGE, OVER, SOLVED, Listener, end, goes_on, has_outage, open_outage
 from storage.database import Transaction
 from storage.schema import alert_deliveries, tenants
 from storage.states import DeliveryStatus, TenantLifecycle, Topic
@@ -57,7 +57,7 @@ def still_worth_telling(tx: Transaction, rows: Sequence[Row[Any]], *, tells_solv
         was_told = problem is not None and problem.status == DeliveryStatus.DELIVERED.value
         if problem is not None:
             end(tx, problem)
-        ends = problem.message_id if problem is not None and was_told and not _goes_on(tx, problem) else None
+        ends = problem.message_id if problem is not None and was_told and not goes_on(tx, problem) else None
         tx.run(
             update(alert_deliveries)
             .where(_d.id == row.id)
@@ -74,18 +74,6 @@ def still_worth_telling(tx: Transaction, rows: Sequence[Row[Any]], *, tells_solv
     if gone:
         _drop(tx, gone)
     return sorted(kept, key=lambda row: row.id)
-
-
-def _goes_on(tx: Transaction, told: Row[Any]) -> bool:
-    """Whether something else that the same message told is not over yet."""
-    others = select(_d.id).where(
-        _d.rule_id == told.rule_id,
-        _d.message_id == told.message_id,
-        _d.id != told.id,
-        _d.subject_key.not_like(f"%{OVER}%"),
-        _d.subject_key.not_like(f"%{SOLVED}%"),
-    )
-    return tx.run(others.limit(1)).first() is not None
 
 
 def grouped_by_outage(tx: Transaction, rule: Listener, rows: Sequence[Row[Any]], now: datetime) -> Sequence[Row[Any]]:

@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-from storage import (
-    alert_channels,
-    alert_queue,
-    attention,
-)
+from sqlalchemy import update
+
+from storage import alert_channels, alert_queue, alert_watching, attention
+from storage.schema import credentials
 
 
 def test_a_dead_workers_message_goes_out_under_its_number_and_the_dead_write_nothing(alarm: Any) -> None:
@@ -61,6 +60,27 @@ def test_what_ends_the_last_thing_that_a_message_told_names_that_message(alarm: 
         fleet.clock.advance(minutes=1)
         (again,) = alarm.send()
         assert again.ends == ends, "also when it is tried again"
+
+
+def test_what_takes_the_place_of_what_a_message_told_names_that_message(one_alarm: Any) -> None:
+    fleet = one_alarm.fleet
+    contoso = fleet.connection["contoso"]
+    one_alarm.rule("problem", "expiring")
+    soon = fleet.clock.time + timedelta(days=3)
+    fleet.write(update(credentials).where(credentials.c.connection_id == contoso).values(expires_at=soon))
+    alert_watching.watch(fleet.db)
+    (warned,) = one_alarm.send()
+    numbers, ended = [warned.message_id], []
+    for reason in ("secret_invalid", "consent_required", None):
+        if reason is None:
+            fleet.check(contoso)
+        else:
+            one_alarm.breaks("contoso", reason)
+        fleet.clock.advance(minutes=16)
+        (message,) = one_alarm.send()
+        numbers.append(message.message_id)
+        ended += message.ends
+    assert ended == numbers[:3]
 
 
 def test_many_workers_at_once_send_each_message_once(alarm: Any) -> None:
