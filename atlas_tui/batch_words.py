@@ -13,7 +13,9 @@ from typing import Final
 from storage.batch_filters import word
 from storage.batch_pace import ENOUGH_DONE, LATELY
 from storage.batch_previews import DryRun
+from storage.batch_tallies import Tally
 from storage.batches import BatchRow, BatchStatus
+from storage.consequences import count as in_words
 from storage.states import BatchClass, RunOutcome
 
 BAR_WIDTH: Final = 20
@@ -162,6 +164,18 @@ def state(row: BatchRow) -> tuple[str, str]:
     if row.cancel_requested_at is not None:
         return "-", "being cancelled"
     return ("~", "starting") if row.tally.untried else ("~", "going on")
+
+
+def cancel_sentences(tally: Tally) -> tuple[str, ...]:
+    """What cancelling the rest would do."""
+    at_once = tally.waiting + tally.queued
+    said = (
+        (tally.untried, f"Never tried: {in_words(tally.untried, 'connection')}."),
+        (at_once, f"Ended at once, since they wait or are queued: {in_words(at_once, 'run')}."),
+        (tally.running, f"Stopped at its next safe point: {in_words(tally.running, 'run')}."),
+    )
+    others = "Runs that were there before the batch are left alone; what has ended stays as it is."
+    return (*(sentence for number, sentence in said if number), others)
 
 
 def end(batch: BatchStatus, now: datetime, moment: Callable[[datetime], str]) -> str:

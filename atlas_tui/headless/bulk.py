@@ -13,7 +13,17 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from atlas_tui.batch_words import Count, dry_run_lines, dry_run_sentences, end, gate_counts, progress, run_counts, state
+from atlas_tui.batch_words import (
+    Count,
+    cancel_sentences,
+    dry_run_lines,
+    dry_run_sentences,
+    end,
+    gate_counts,
+    progress,
+    run_counts,
+    state,
+)
 from atlas_tui.cells import plain
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.confirming import confirm
@@ -21,7 +31,7 @@ from atlas_tui.headless.following import LOOK_EVERY, Following
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
 from atlas_tui.headless.rows import all_rows
-from atlas_tui.headless.running import SHORT_NAMES
+from atlas_tui.headless.running import operation_named
 from storage import (
     batch_ending,
     batch_previews,
@@ -29,7 +39,6 @@ from storage import (
     batches,
     connections,
     notifications,
-    operations,
     workers,
 )
 from storage.batch_previews import DryRun
@@ -53,8 +62,7 @@ def start_batch(options: argparse.Namespace) -> int:
         InvalidInput: there is no such operation, nothing was named, or it must be confirmed and nobody can be asked.
         Conflict: it was not confirmed; nothing was done.
     """
-    wanted = options.operation.casefold()
-    operation = operations.find(SHORT_NAMES.get(wanted, wanted))
+    operation = operation_named(options.operation)
     with opened(options.config, options.workspace) as here:
         selection = _selection(here, options)
         found = _dry_run(here, operation, selection)
@@ -108,13 +116,9 @@ def cancel_batch(options: argparse.Namespace) -> int:
     """`atlas-tui bulk cancel BATCH`: nothing more is started; what waits or is queued ends now, what runs at its next safe point."""
     with opened(options.config, options.workspace) as here:
         row = batches.status(here.db, here.who, options.batch).row
-        tally = row.tally
-        sentences = (
-            f"{in_words(tally.untried, 'connection')} will never be tried.",
-            f"{in_words(tally.waiting + tally.queued, 'run')} end at once, {in_words(tally.running, 'run')} at the next safe point.",
-        )
-        title = f"Cancel the rest of batch {row.id} ({row.label})"
-        confirm(Consequences(title, sentences, hurts=True), str(row.id), yes=options.yes)
+        if row.completed_at is None and row.cancel_requested_at is None:
+            title = f"Cancel the rest of batch {row.id} ({row.label})"
+            confirm(Consequences(title, cancel_sentences(row.tally), hurts=True), str(row.id), yes=options.yes)
         batch_ending.cancel_rest(here.db, here.who, row.id, ticket=options.ticket)
         try:
             _carry_on(here, row.id)
@@ -235,8 +239,10 @@ def _write(status: BatchStatus, as_json: bool) -> None:
         f"Batch {row.id} {row.label} of {in_words(row.member_count, 'connection')}: {state(row)[1]} {progress(row)}"
     )
     write_line(f"started    {moment(row.created_at)} by {row.initiator}")
-    ends = end(status, status.now, moment) if row.completed_at is None else moment(row.completed_at)
-    write_line(f"ends       {ends}")
+    if row.completed_at is None:
+        write_line(f"ends       {end(status, status.now, moment)}")
+    else:
+        write_line(f"ended      {moment(row.completed_at)}")
     for title, counts in (("the runs", run_counts(row)), ("what the gate said", gate_counts(row))):
         lines = [_count_line(count) for count in counts]
         for line in (title, *lines) if lines else ():

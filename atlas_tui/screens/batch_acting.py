@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from atlas_tui.batch_words import cancel_sentences
 from atlas_tui.commands import REGISTRY
 from atlas_tui.screens.frame import AtlasScreen
 from atlas_tui.screens.starting_many import carry_on, show_begun
@@ -57,17 +58,7 @@ class BatchActs(AtlasScreen):
         if refusal := _no_cancel(batch):
             self.atlas.flash(refusal, "warn")
             return
-        tally, session, id = batch.row.tally, self.session, batch.row.id
-        sentences = []
-        if tally.untried:
-            sentences.append(f"Never tried: {in_words(tally.untried, 'connection')}.")
-        if tally.waiting + tally.queued:
-            sentences.append(
-                f"Ended at once, since they wait or are queued: {in_words(tally.waiting + tally.queued, 'run')}."
-            )
-        if tally.running:
-            sentences.append(f"Stopped at its next safe point: {in_words(tally.running, 'run')}.")
-        sentences.append("Runs that were there before the batch are left alone; what has ended stays as it is.")
+        session, id, sentences = self.session, batch.row.id, cancel_sentences(batch.row.tally)
 
         def told(_: None) -> None:
             self.atlas.flash(f"Batch #{id} is being cancelled", "ok")

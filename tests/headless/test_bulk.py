@@ -57,6 +57,7 @@ def test_a_batch_is_started_shown_cancelled_and_retried(atlas: Any, three: list[
     assert "it goes on" in waited.err
     cancelled = atlas("bulk", "cancel", batch, "--yes", "--json")
     assert (cancelled.code, cancelled.json["result"]) == (23, "cancelled")
+    assert atlas("bulk", "cancel", batch).code == 6, "it is over, so nothing is asked"
     shown = atlas("bulk", "show", batch)
     assert shown.code == 23
     assert "1  cancelled" in shown.out
