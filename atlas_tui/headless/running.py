@@ -6,12 +6,15 @@ import argparse
 import sys
 from typing import Any, Final
 
+from atlas_tui.arguments.mistakes import nearest
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.following import follow
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import write_json, write_line
 from atlas_tui.headless.step_table import hanging, step_lines, terminal_width
 from storage import cancelling, connections, notifications, operations, reasons, reports, runs, starting, workers
+from storage.errors import InvalidInput
+from storage.operations import Operation
 from storage.runs import RunDetail
 from storage.starting import AlreadyRunning, Blocked, ScopeBusy, Started, StartResult
 from storage.states import RunStatus
@@ -26,6 +29,21 @@ SHORT_NAMES: Final = {
 """What people type for an operation."""
 
 
+def operation_named(typed: str) -> Operation:
+    """The operation that is meant: by its short name or its type.
+
+    Raises:
+        InvalidInput: there is none of that name.
+    """
+    wanted = typed.casefold()
+    known = SHORT_NAMES.get(wanted, wanted)
+    if known not in operations.CATALOG:
+        near = nearest(wanted, [*SHORT_NAMES, *operations.CATALOG])
+        hint = f"Use one of: {', '.join(SHORT_NAMES)}." if near is None else f"Did you mean {near}?"
+        raise InvalidInput("operation", f"there is none called {typed[:40]}", hint)
+    return operations.find(known)
+
+
 def check(options: argparse.Namespace) -> int:
     """`atlas-tui check CONNECTION`: starts a connection check and, unless told not to, waits for it."""
     return _start(options, operations.CONNECTION_CHECK)
@@ -37,8 +55,7 @@ def start(options: argparse.Namespace) -> int:
     Raises:
         InvalidInput: there is no such operation.
     """
-    wanted = options.operation.casefold()
-    return _start(options, operations.find(SHORT_NAMES.get(wanted, wanted)).type)
+    return _start(options, operation_named(options.operation).type)
 
 
 def _start(options: argparse.Namespace, operation_type: str) -> int:

@@ -18,6 +18,7 @@ def test_a_check_is_queued_and_a_second_press_opens_the_same_run(atlas: Any) -> 
     assert (run["cause"], run["initiator"]) == ("person", first.json["run"]["initiator"])
     assert atlas("run", str(run["id"]), "--json").json["ticket"] == "CHG-7"
     assert "Already there: #" in atlas("check", number, "--no-wait").out
+    atlas.refuses("start", "chek", number, code=2, says=("chek", "Did you mean check?"))
 
 
 def test_waiting_without_a_worker_says_how_to_start_one_and_gives_up_in_time(atlas: Any) -> None:
