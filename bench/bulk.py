@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
+
+from sqlalchemy import Connection, event
 
 from bench.figures import Aim, Figure, Section, counted, timed
 from bench.fleets import BulkFleet, Fleets, make_fleet
@@ -26,8 +30,8 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
         NAME,
         "Bulk starts",
         "A connection check of every connection of a workspace (SQLite, WAL, `synchronous=FULL`), by one process alone: the"
-        " dry run, the batch with its members, the members chunk by chunk, the page's counting. Beside it bare inserts of as many rows"
-        " in transactions of as many, with the same settings, into a table without indexes.",
+        " dry run, the batch with its members, the members chunk by chunk, the page's counting, cancelling all of it. Beside it bare"
+        " inserts of as many rows in transactions of as many, with the same settings, into a table without indexes.",
         tuple(figures),
         (
             "Each started connection gets its run, its place in the batch and its own entry in the audit chain.",
@@ -43,15 +47,17 @@ def _figures(fleets: Fleets, size: int) -> list[Figure]:
         began = time.perf_counter()
         dry = list(batch_previews.preview(fleet.db, fleet.who, CONNECTION_CHECK, everything))[-1]
         previewed = time.perf_counter() - began
-        began = time.perf_counter()
-        batch_id = batch_starting.create(fleet.db, fleet.who, CONNECTION_CHECK, everything)
-        made = time.perf_counter() - began
+        parts: list[float] = []
+        with _transactions(fleet, parts):
+            batch_id = batch_starting.create(fleet.db, fleet.who, CONNECTION_CHECK, everything)
         chunks = _chunks(fleet, batch_id)
         began = time.perf_counter()
         status = batches.status(fleet.db, fleet.who, batch_id)
         counted_in = time.perf_counter() - began
         if status.row.tally.classes != dry.classes:
             raise RuntimeError(f"the dry run said {dry.classes}, the start {status.row.tally.classes}")
+        batch_ending.cancel_rest(fleet.db, fleet.who, batch_id)
+        stops = _chunks(fleet, batch_id)
         bare = _bare_inserts(fleet, size)
     finally:
         fleet.db.close()
@@ -65,9 +71,41 @@ def _figures(fleets: Fleets, size: int) -> list[Figure]:
             aim=Aim("high", 500.0),
         ),
         timed(f"the dry run, {size:,}", [previewed], "Until every class is counted.", unit="s"),
-        timed(f"the batch, {size:,}", [made], "One transaction with all members.", aim=Aim("high", 500.0)),
+        timed(
+            f"a part of the batch, {size:,}",
+            parts,
+            "One transaction with some of the members, before anything starts.",
+            aim=Aim("high", 500.0),
+        ),
+        counted(
+            f"cancelled, {size:,}",
+            [status.row.tally.queued / sum(stops)],
+            "Queued runs that end, each with its entry in the trail.",
+            unit="per second",
+        ),
+        timed(f"a chunk of cancelling, {size:,}", stops, "One transaction.", aim=Aim("high", 500.0)),
         timed(f"its page, {size:,}", [counted_in], "Counting all classes and outcomes once."),
     ]
+
+
+@contextmanager
+def _transactions(fleet: BulkFleet, seconds: list[float]) -> Iterator[None]:
+    """Notes how long each transaction takes."""
+    began: list[float] = []
+
+    def begin(_connection: Connection) -> None:
+        began.append(time.perf_counter())
+
+    def end(_connection: Connection) -> None:
+        seconds.append(time.perf_counter() - began[-1])
+
+    event.listen(fleet.db.engine, "begin", begin)
+    event.listen(fleet.db.engine, "commit", end)
+    try:
+        yield
+    finally:
+        event.remove(fleet.db.engine, "begin", begin)
+        event.remove(fleet.db.engine, "commit", end)
 
 
 def _chunks(fleet: BulkFleet, batch_id: int) -> list[float]:
