@@ -9,7 +9,7 @@ from atlas_tui import keyboard
 from atlas_tui.headless.naming import find_tenant
 from atlas_tui.headless.opening import Opened, opened
 from atlas_tui.headless.output import moment, write_json, write_line, write_table
-from storage import tenant_archive, tenant_changes, tenant_detail, tenant_search, tenant_tags, tenants
+from storage import platform_apps, tenant_archive, tenant_changes, tenant_detail, tenant_search, tenant_tags, tenants
 from storage.configuration import load
 from storage.connections import ConnectionRow
 from storage.database import open_database
@@ -116,11 +116,13 @@ def add_tenant(options: argparse.Namespace) -> int:
             note=options.note or "",
             ticket=options.ticket,
         )
+        apps = platform_apps.of_workspace(here.db, here.who, here.workspace.workspace_id)
     if options.json:
         write_json(row)
         return 0
+    own = "" if any(app.cloud is row.cloud for app in apps) else " --client-id CLIENT-ID"
     write_line(f"Added {row.name} (tenant {row.id}).")
-    write_line(f"next           atlas-tui connection add {row.id} --client-id CLIENT-ID")
+    write_line(f"next           atlas-tui connection add {row.id}{own}")
     return 0
 
 

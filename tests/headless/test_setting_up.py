@@ -23,6 +23,9 @@ def test_a_tenant_is_added_and_the_next_command_is_named(atlas: Any) -> None:
     assert (row["name"], row["entra_tenant_id"], row["primary_domain"]) == ("Contoso", GUID, "contoso.com")
     assert [tenant["name"] for tenant in atlas("tenants", "tag:gold", "--json").json] == ["Contoso"]
     assert atlas("tenants", "tag:silver", "--json").json == []
+    atlas("app", "add", "Ours", "--client-id", str(uuid.uuid4()), "--home-tenant", str(uuid.uuid4()))
+    with_app = atlas("tenant", "add", "Fabrikam", str(uuid.uuid4())).out
+    assert with_app.splitlines()[-1].endswith("atlas-tui connection add 2"), "it signs in with the platform app"
 
 
 @pytest.mark.parametrize(
