@@ -46,7 +46,7 @@ def begun(tally: Tally) -> int:
 def rhythm_words(row: ScheduleRow) -> str:
     """How often, in words and as it is typed: `At 02:00 every day (0 2 * * *)`."""
     rhythm = row.rule.rhythm
-    return rhythm.words if rhythm.cron is None else f"{rhythm.words} ({rhythm})"
+    return rhythm.words if rhythm.words == str(rhythm) or rhythm.cron is None else f"{rhythm.words} ({rhythm})"
 
 
 def jitter_words(row: ScheduleRow) -> str:
@@ -64,7 +64,8 @@ def broken_words(row: ScheduleRow) -> str:
     """Why it can never be due, and what to do: `quiet hours: are not two times of day (late-early). …`; empty when it can."""
     if not row.faults:
         return ""
-    return f"{'; '.join(f'{fault.why} ({fault.stored})' for fault in row.faults)}. {WHAT_TO_DO}"
+    what = "; ".join(f"{fault.why} ({fault.stored})" for fault in row.faults)
+    return f"{what}. {WHAT_TO_DO}{'' if row.is_enabled else ' Once edited it can be enabled.'}"
 
 
 def running_now_words(name: str, result: RunningNow) -> str:

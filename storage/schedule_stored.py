@@ -18,7 +18,7 @@ from storage.schedule_times import DueRule, QuietHours, Rhythm, check_rhythm, fi
 
 T = TypeVar("T")
 
-WHAT_TO_DO: Final = "Edit it and write another one; until then it is never due. Running it now works."
+WHAT_TO_DO: Final = "Edit it; until then it is never due. Running it now works."
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def schedule_lines(detail: ScheduleDetail, times: Times, width: int, chosen: int
 
 
 def _due(detail: ScheduleDetail, times: Times, width: int) -> list[Line]:
-    rule, note = detail.row.rule, "" if detail.row.is_enabled else "if it were on"
+    rule, note = detail.row.rule, "" if detail.row.is_enabled or detail.row.faults else "if it were on"
     lines = [blank(), heading("Next due", note)]
     if not detail.due:
         never = "Not before that is mended." if detail.row.faults else "Never again: a worker disables it."

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import update
+
 from atlas_tui.links import View
 from atlas_tui.widgets.confirm_name import ConfirmName
 from storage import schedule_changes, schedule_detail, schedule_firing, schedules
 from storage.operations import INVENTORY_SYNC
 from storage.pages import Place
 from storage.schedules import ScheduleQuery
+from storage.schema import schedules as table
 
 
 def names(fleet: Any) -> list[str]:
@@ -105,3 +108,27 @@ async def test_the_menu_says_what_follows_asks_and_dims_what_the_role_may_not(sm
         await terminal.press("enter", "enter", "down", "enter")
         await terminal.wait_for(lambda: terminal.shows("Nothing is started by itself."))
     assert names(small_fleet) == []
+
+
+async def test_one_that_cannot_be_read_stands_beside_the_others_and_is_mended_in_the_form(
+    small_fleet: Any, dashboard: Any
+) -> None:
+    dana, workspace = small_fleet.people["dana"], small_fleet.workspace
+    key = schedule_changes.create(
+        small_fleet.db, dana, workspace, name="Broken", operation_type=INVENTORY_SYNC, rhythm="every 6h"
+    ).id
+    values = {"quiet_from": "late", "quiet_until": "early"}
+    small_fleet.db.write(lambda tx: tx.run(update(table).where(table.c.id == key).values(**values)) and None)
+    async with dashboard(small_fleet) as terminal:
+        await open_schedules(terminal)
+        assert any("Broken" in line and "x quiet hours" in line for line in terminal.display())
+        assert terminal.shows("Daily check")
+        await terminal.press("enter")
+        assert terminal.shows("are not two times of day (late-early). Edit it")
+        await terminal.press("e", "tab", "tab", "tab", "tab")
+        assert terminal.shows("x Quiet hours     late-early")
+        await terminal.press("ctrl+u")
+        await terminal.type("22:00-06:00")
+        await terminal.press("ctrl+s")
+        await terminal.wait_for(lambda: terminal.shows("Broken is saved."))
+    assert schedule_detail.get(small_fleet.db, dana, key).row.faults == ()
