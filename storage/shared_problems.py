@@ -1,6 +1,6 @@
 """One problem instead of many: the same reason on connections that share a client id is the app's problem (product rule "Connection type").
 
-Promise: one number says from how many on, for lists, pages and alerts alike. What a person hears of others is what they may see.
+Promise: one number says from how many on, for lists and pages alike. What a person hears of others is what they may see.
 
     SHARED_FROM                                 five
     shared_clients(clients) -> frozenset        which clients, of those that have one reason, are the problem themselves (pure)

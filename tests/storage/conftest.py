@@ -514,7 +514,6 @@ def copy_fleet(
 _JOURNAL_MATTERS: Final = frozenset(
     f"test_{name}"
     for name in [
-        "alerts",
         "audit",
         "batches",
         "connection_defaults",
