@@ -7,7 +7,7 @@ has no difference, and nothing is ever compared with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ MOST_ASSIGNMENTS: Final = 5000
 
 MOST_FINDINGS: Final = 500
 _MOST_NAMED: Final = 100
+_OF_NAMED: Final = ("guest_privileged", "disabled_privileged")
+"""Findings that need more of a principal than its id."""
 """Names that each list of a difference holds; the counts beside them are exact."""
 
 MEMBERS_NOT_COUNTED: Final = "group_members_not_counted"
@@ -150,8 +152,9 @@ def _difference(tx: Transaction, run: Row[Any], now: CollectedRoles) -> dict[str
     kept = ("active", "eligible") if "eligible" in before.counts and "eligible" in now.counts else ("active",)
     were = _comparable(old, kept, uncounted, doubtful)
     are = _comparable(now.assignments, kept, uncounted, doubtful)
-    had = {(one.code, one.subject): one for one in old_findings}
-    has = {(one.code, one.subject): one for one in now.findings}
+    hidden = _blind(before.counts, now.counts), _nameless(old) | _nameless(now.assignments)
+    had = {(one.code, one.subject): one for one in old_findings if _tells(one, *hidden)}
+    has = {(one.code, one.subject): one for one in now.findings if _tells(one, *hidden)}
     return {
         "previous_report_id": before.id,
         **_named("added", [are[key] for key in are.keys() - were.keys()]),
@@ -168,6 +171,21 @@ def _uncounted(findings: Sequence[RoleFinding]) -> set[str]:
 def _knows(counts: Mapping[str, int]) -> bool:
     """Whether a report tells activated from assigned."""
     return "activated" in counts
+
+
+def _blind(before: Mapping[str, int], now: Mapping[str, int]) -> Collection[str]:
+    """The codes that one of two reports could not find: what is permanent is known with Privileged Identity Management only."""
+    return () if _knows(before) == _knows(now) else ("permanent_privileged",)
+
+
+def _nameless(assignments: Sequence[RoleAssignment]) -> set[str]:
+    """Those whom Microsoft listed by id only, because they may not be read."""
+    return {one.principal_id for one in assignments if not one.principal_name}
+
+
+def _tells(finding: RoleFinding, blind: Collection[str], nameless: Collection[str]) -> bool:
+    """Whether both of two reports could have had a finding: of somebody without a name nobody knows whether it is a guest or disabled."""
+    return finding.code not in blind and not (finding.code in _OF_NAMED and finding.subject in nameless)
 
 
 def _maybe_activated(*reports: Sequence[RoleAssignment]) -> set[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,20 @@ def test_members_of_a_group_that_could_not_be_read_neither_came_nor_went(fleet: 
     unread = scan(fleet, held("ada"), held("group"), found(MEMBERS_NOT_COUNTED, "group"))
     assert changed(unread) == ([], [])
     assert changed(scan(fleet, held("ada"), held("group"), held("cid", via="group"))) == ([], [])
+
+
+def test_what_one_of_two_reports_could_not_find_is_neither_new_nor_solved(fleet: Any) -> None:
+    """Microsoft lists by id only whom an application may not read: a guest is then a user, and nobody has solved anything."""
+    findings = [found(code, "bob") for code in ("guest_privileged", "disabled_privileged", "permanent_privileged")]
+    scan(fleet, held("bob"), *findings, found("guest_privileged", "cid"))
+    nameless = replace(held("bob"), principal_name="")
+    without = scan(fleet, nameless, counts={"assignments": 1})
+    assert [one.subject for one in without.difference.solved_findings] == ["cid"], "who is gone is solved"
+    assert changed(without) == ([], [])
+    again = scan(fleet, held("bob"), *findings)
+    assert again.difference.new_findings == ()
+    named = scan(fleet, held("bob"))
+    assert len(named.difference.solved_findings) == 3
 
 
 def test_another_tenants_report_is_no_base(fleet: Any) -> None:
