@@ -212,7 +212,7 @@ D = (
         f"{ROAD}::test_what_is_taken_away_while_checks_run_is_not_there_in_their_results",
         "tasks/test_runs.py::test_a_connection_that_was_disabled_meanwhile_blocks_the_run_at_its_claim")),
     Walk("role removed while form is open", (), (
-        "tui/screens/test_forms.py::test_a_role_that_is_gone_refuses_the_save_and_keeps_the_draft",
+        "tui/screens/test_form_conflicts.py::test_a_role_that_is_gone_refuses_the_save_and_keeps_the_draft",
         "storage/test_connection_edits.py::test_a_role_removed_while_the_form_is_open_refuses_the_save")),
     Walk("run finishes after a newer one", ("superseded",), (
         "storage/test_finishing.py::test_a_check_under_another_generation_writes_no_badge_and_a_fresh_one_follows",
