@@ -123,13 +123,17 @@ def begin(options: argparse.Namespace) -> int:
 
 
 def _run(asked: str, config: Path) -> int:
-    """Runs the one command, inside a session of its own."""
-    options = read_command(asked)
-    options.config = config
+    """Runs the one command, inside a session of its own. Asking for one that may not be asked for is told in the trail."""
     settings = configuration.load(config)
     db = open_database(settings.database, shared=settings.shared)
     try:
         who = keyboard.principal(db)
+        try:
+            options = read_command(asked)
+        except Forbidden as error:
+            keyboard.turned_away(db, who, error)
+            raise
+        options.config = config
         session = sessions.begin(db, who, keyboard.host())
         try:
             module, function = options.handler.split(":")

@@ -362,6 +362,8 @@ def test_every_command_answers_the_member_whose_key_it_is_and_not_the_account_th
         assert atlas(*asked.split()).code == 0
         is_refused(ask("rita", asked), 4, "no such trail")
     assert [report["chain"] for report in ask("rita", "audit verify --all --json").json] == ["workspace:1"]
+    is_refused(ask("nora", "platform list"), 5, "may not be asked for")
+    assert atlas.sql("SELECT actor FROM audit_entries WHERE action = 'session.refused'") == [("nora",)]
 
 
 def test_only_one_place_says_who_is_at_the_keyboard() -> None:
