@@ -132,10 +132,7 @@ def app_has(tx: Transaction, workspace_id: int, platform_app_id: int, reason_cod
     reach = Reach(None, workspace_id, client=platform_app_id)
     if attention_breakers.read(tx, reach, reason_code).rows:
         return True
-    return any(
-        found.platform_app_id == platform_app_id and found.reason_code == reason_code
-        for found in running_out(tx, reach)
-    )
+    return any(found.platform_app_id == platform_app_id for found in running_out(tx, reach, reason_code))
 
 
 def connections_having(
@@ -146,7 +143,7 @@ def connections_having(
     found = {symptom.connection_id for symptom in attention_breakers.read(tx, reach, reason_code).rows}
     found |= {
         credential.connection_id
-        for credential in running_out(tx, reach)
-        if credential.connection_id is not None and credential.reason_code == reason_code
+        for credential in running_out(tx, reach, reason_code)
+        if credential.connection_id is not None
     }
     return frozenset(found)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from storage import breakers
 from storage.attention_sources import Reach, Symptom, Symptoms, symptoms
+from storage.breaker_rules import may_open
 from storage.breakers import BREAKER_OPEN
 from storage.database import Transaction
 
@@ -24,15 +25,18 @@ def read(tx: Transaction, reach: Reach, only: str | None = None) -> Symptoms:
         only: only this reason's.
     """
     found = symptoms(tx, reach, only)
-    held = found.rows if only in (None, BREAKER_OPEN) else symptoms(tx, reach, BREAKER_OPEN).rows
-    told = tuple(_under_their_reasons(tx, held))
     if only not in (None, BREAKER_OPEN):
-        told = (*found.rows, *told)
-    rows = told if only is None else tuple(row for row in told if row.reason_code == only)
+        if not may_open(only):
+            return found
+        held = symptoms(tx, reach, BREAKER_OPEN).rows
+        also = tuple(row for row in _under_their_reasons(tx, held) if row.reason_code == only)
+        return Symptoms((*found.rows, *also), found.sizes)
+    told = tuple(_under_their_reasons(tx, found.rows))
     sizes = dict(found.sizes)
-    if all(row.reason_code != BREAKER_OPEN for row in rows):
+    left = tuple(row for row in told if row.reason_code == BREAKER_OPEN)
+    if not left:
         sizes.pop(BREAKER_OPEN, None)
-    return Symptoms(rows, sizes)
+    return Symptoms(told if only is None else left, sizes)
 
 
 def _under_their_reasons(tx: Transaction, rows: Iterable[Symptom]) -> Iterator[Symptom]:

@@ -51,9 +51,22 @@ class RunningOut:
     users: int
 
 
-def running_out(tx: Transaction, reach: Reach) -> tuple[RunningOut, ...]:
-    """Returns the credentials in use that have run out or will within `SOON`. Those of apps are for whoever sees the whole workspace."""
+def running_out(tx: Transaction, reach: Reach, only: str | None = None) -> tuple[RunningOut, ...]:
+    """Returns the credentials in use that have run out or will within `SOON`. Those of apps are for whoever sees the whole workspace.
+
+    Args:
+        tx: a read transaction.
+        reach: whose.
+        only: only this reason's; nothing is read for a reason that is not one of running out.
+    """
     now = tx.now()
+    which = [c.c.slot == CredentialSlot.ACTIVE.value, c.c.expires_at <= now + SOON]
+    if only is not None:
+        over = [kind.value for kind, code in _EXPIRED.items() if code == only]
+        soon = [kind.value for kind, code in _EXPIRING.items() if code == only]
+        if not (over or soon):
+            return ()
+        which += [c.c.kind.in_(over or soon), c.c.expires_at <= now if over else c.c.expires_at > now]
     user = pc.alias("user")
     some = select(user.c.id).where(user.c.platform_app_id == c.c.platform_app_id, user.c.is_enabled).limit(COUNTED + 1)
     used = select(func.count()).select_from(some.correlate(c).subquery()).scalar_subquery()
@@ -81,7 +94,7 @@ def running_out(tx: Transaction, reach: Reach) -> tuple[RunningOut, ...]:
         .outerjoin(pc, pc.c.id == c.c.connection_id)
         .outerjoin(tenants, tenants.c.id == pc.c.tenant_id)
         .outerjoin(platform_apps, platform_apps.c.id == c.c.platform_app_id)
-        .where(c.c.slot == CredentialSlot.ACTIVE.value, c.c.expires_at <= now + SOON, visible)
+        .where(*which, visible)
         .order_by(c.c.expires_at)
         .limit(MOST)
     ).all()

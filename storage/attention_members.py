@@ -211,10 +211,10 @@ def _found(tx: Transaction, rights: Authority, workspace_id: int, problem: Probl
         if symptom.client not in elsewhere:
             by_connection.setdefault(symptom.connection_id, []).append(symptom)
     found = {id: _shown(several) for id, several in by_connection.items()}
-    for credential in running_out(tx, reach):
-        if credential.reason_code == problem.reason_code and credential.connection_id is not None:
+    for credential in running_out(tx, reach, problem.reason_code):
+        if credential.connection_id is not None:
             found.setdefault(credential.connection_id, _Shown(credential.since, "its credential", None))
-        elif credential.reason_code == problem.reason_code and credential.platform_app_id == problem.platform_app_id:
+        elif credential.platform_app_id == problem.platform_app_id:
             users = select(pc.c.id).where(reach.clause(), pc.c.is_enabled).limit(COUNTED)
             for id in tx.run(users).scalars():
                 found.setdefault(id, _Shown(credential.since, "the app's credential", credential.platform_app_id))

@@ -74,6 +74,11 @@ def read_sign_in(outcome: RunOutcome, reason_code: str | None, *, was_claimed: b
     return SignIn.FAILED if refused else SignIn.UNKNOWN
 
 
+def may_open(reason_code: str) -> bool:
+    """Says whether a reason is one of signing in, which opens breakers."""
+    return read_sign_in(RunOutcome.FAILED, reason_code, was_claimed=True) is SignIn.FAILED
+
+
 @dataclass(frozen=True, slots=True)
 class BreakerState:
     """A breaker as it is kept.

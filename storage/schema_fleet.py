@@ -165,6 +165,13 @@ provider_connections = Table(
     Index("ix_provider_connections_tenant_id", "tenant_id"),
     Index("ix_provider_connections_platform_app_id", "platform_app_id"),
     Index(
+        "ix_provider_connections_client_id",
+        "workspace_id",
+        "client_id",
+        sqlite_where=text("client_id IS NOT NULL"),
+        postgresql_where=text("client_id IS NOT NULL"),
+    ),
+    Index(
         "ix_provider_connections_workspace_id_last_reason_code", "workspace_id", "last_reason_code", "sort_name", "id"
     ),
     Index("ix_provider_connections_workspace_id_consent_status", "workspace_id", "consent_status", "sort_name", "id"),

@@ -76,6 +76,7 @@ _INDEXES: Final = (
     ("ix_acknowledgements_open", "acknowledgements (workspace_id, expires_at) WHERE ended_at IS NULL"),
     ("ix_operation_runs_schedule_id_id", "operation_runs (schedule_id, id) WHERE schedule_id IS NOT NULL"),
     ("ix_tenants_sort_name_id", "tenants (sort_name, id)"),
+    ("ix_provider_connections_client_id", "provider_connections (workspace_id, client_id) WHERE client_id IS NOT NULL"),
     (
         "ix_provider_connections_default_verification",
         "provider_connections (verification_status, sort_name, id) WHERE is_default",
