@@ -78,10 +78,10 @@ def place(columns: Sequence[Column[Row]], width: int) -> tuple[Placed[Row], ...]
         dropped.append(gone)
     if not kept:
         return ()
-    # The last to go may have been a wide one: what went before it, most important first, may fit in its place.
+    # The last to go may have been a wide one: what went before it, most important first, may fit in its place; not in an essential one's.
     for column in reversed(dropped[:-1]):
         again = [one for one in columns if one in kept or one is column]
-        if column.priority and _least(again) <= width:
+        if all(one.priority for one in dropped) and _least(again) <= width:
             kept = again
     spare = max(0, width - _least(kept))
     shares = sum(column.share for column in kept)
