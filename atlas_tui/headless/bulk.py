@@ -81,7 +81,12 @@ def start_batch(options: argparse.Namespace) -> int:
             return exit_codes.BLOCKED
         title = f"{operation.label} of {in_words(found.total, 'connection')}"
         confirm(Consequences(title, sentences, hurts=True), str(found.total), yes=options.yes)
-        batch_id = batch_starting.create(here.db, here.who, operation.type, selection, ticket=options.ticket)
+        line = Following(sys.stderr)
+        line.show(f"Writing the batch down: {in_words(found.total, 'connection')}")
+        try:
+            batch_id = batch_starting.create(here.db, here.who, operation.type, selection, ticket=options.ticket)
+        finally:
+            line.end()
         return _after_start(here, batch_id, options)
 
 

@@ -118,6 +118,7 @@ class StartMany:
                 session.db, session.who, self._operation.type, self._selection, ticket=confirmed.ticket
             )
 
+        self._atlas.flash(f"{self._operation.label}: writing the batch down.")
         self._atlas.ask("bulk start", create, self._begun, self._tell, keep_all=True)
 
     def _begun(self, batch_id: int) -> None:
