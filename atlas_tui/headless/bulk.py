@@ -81,12 +81,12 @@ def start_batch(options: argparse.Namespace) -> int:
             return exit_codes.BLOCKED
         title = f"{operation.label} of {in_words(found.total, 'connection')}"
         confirm(Consequences(title, sentences, hurts=True), str(found.total), yes=options.yes)
-        line = Following(sys.stderr)
-        line.show(f"Writing the batch down: {in_words(found.total, 'connection')}")
+        saying = Following(sys.stderr)
+        saying.show(f"Writing the batch down: {in_words(found.total, 'connection')}")
         try:
             batch_id = batch_starting.create(here.db, here.who, operation.type, selection, ticket=options.ticket)
         finally:
-            line.end()
+            saying.end()
         return _after_start(here, batch_id, options)
 
 
