@@ -35,7 +35,7 @@ class Contract:
         select: the properties asked for; empty asks for the default ones.
         permissions: application permissions each of which suffices, the least one first.
         page_size: `$top`; None leaves the size to Microsoft (where it is the largest, or `$top` is not honoured).
-        filter: `$filter`; may hold `{name}` parts.
+        filter: `$filter`.
         expand: `$expand`.
         advanced: an advanced query of the directory (a count, an OData cast), which needs `$count` and eventual consistency.
         takes_top: `$top` may be sent; role management documents it for none of its listings.
@@ -85,15 +85,15 @@ class Contract:
         Raises:
             KeyError: a `{name}` part has no value.
         """
-        path = self.path.format_map({name: quote(value, safe="") for name, value in parts.items()})
+        # A quote inside an OData string literal is doubled ("OData URL conventions", 5.1.1.6.1); a key in the path is one.
+        path = self.path.format_map({name: quote(value.replace("'", "''"), safe="") for name, value in parts.items()})
         query: dict[str, str] = {}
         if self.select:
             query["$select"] = ",".join(self.select)
         if self.expand:
             query["$expand"] = self.expand
         if self.filter:
-            # A quote inside an OData string literal is doubled.
-            query["$filter"] = self.filter.format_map({name: value.replace("'", "''") for name, value in parts.items()})
+            query["$filter"] = self.filter
         if self.advanced:
             query["$count"] = "true"
         if self.page_size is not None:
@@ -266,14 +266,6 @@ _ALL: Final = (
         999,
         advanced=True,
         units=3,
-    ),
-    Contract(
-        "service_principals",
-        "/servicePrincipals",
-        "servicePrincipal",
-        ("id", "appId", "displayName", "accountEnabled"),
-        (_APPLICATION,),
-        filter="appId eq '{client_id}'",
     ),
     Contract(
         "app_role_assignments",
