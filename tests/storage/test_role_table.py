@@ -21,33 +21,12 @@ from sqlalchemy import select
 import storage
 from storage import (
     audit_actions,
-    cancelling,
-    connection_changes,
-    connections,
-    credentials,
-    offboarding,
-    platform_apps,
-    reports,
-    rollups,
-    runs,
-    starting,
-    tenant_archive,
-    tenant_changes,
-    tenant_detail,
-    tenant_lines,
-    tenant_search,
-    tenant_tags,
-    tenants,
 )
 from storage.access import Principal
 from storage.audit_chain import detail_of
 from storage.capabilities import CAPABILITIES_OF, Capability, roles_with
-from storage.credential_material import from_secret
 from storage.errors import Conflict, Forbidden, NotFound
-from storage.operations import CONNECTION_CHECK
-from storage.pages import Place
 from storage.schema import audit_entries
-from storage.states import Cloud, CredentialOwner
 
 OWNER, MANAGER, OPERATOR, AUDITOR, READONLY = "owner", "manager", "operator", "auditor", "readonly"
 EVERYBODY = {OWNER, MANAGER, OPERATOR, AUDITOR, READONLY}
@@ -115,153 +94,8 @@ class Case:
         return None if role in RULE[self.capability] else Forbidden
 
 
-def _contoso(fleet: Any) -> int:
-    return int(fleet.connection["contoso"])
-
-
-def _completed_run(fleet: Any) -> int:
-    return int(fleet.check(_contoso(fleet)).id)
-
-
-def _queued_run(fleet: Any) -> int:
-    return int(fleet.start(_contoso(fleet)).run.id)
-
-
-CASES: dict[str, Case] = {
-    "cancelling.cancel": Case(
-        "provider.run", "contoso", lambda f, who, run: cancelling.cancel(f.db, who, run), _queued_run
-    ),
-    "connection_changes.create": Case(
-        "provider.manage", "contoso", lambda f, who, _: connection_changes.create(f.db, who, f.tenant["contoso"])
-    ),
-    "connection_changes.record_consent": Case(
-        "provider.manage", "contoso", lambda f, who, _: connection_changes.record_consent(f.db, who, _contoso(f))
-    ),
-    "connection_changes.set_default": Case(
-        "provider.manage",
-        "contoso",
-        lambda f, who, second: connection_changes.set_default(f.db, who, second),
-        lambda f: f.add_connection("contoso"),
-    ),
-    "connection_changes.set_enabled": Case(
-        "provider.manage", "contoso", lambda f, who, _: connection_changes.set_enabled(f.db, who, _contoso(f), False)
-    ),
-    "connections.find_by_name": Case(
-        "provider.view", "contoso", lambda f, who, _: connections.find_by_name(f.db, who, f.north, "contoso")
-    ),
-    "connections.get": Case("provider.view", "contoso", lambda f, who, _: connections.get(f.db, who, _contoso(f))),
-    "connections.page": Case(
-        "provider.view",
-        "entrance",
-        lambda f, who, _: connections.page(f.db, who, connections.ConnectionQuery(f.north), Place.first()),
-    ),
-    "credentials.store": Case(
-        "provider.manage",
-        "contoso",
-        lambda f, who, _: credentials.store(
-            f.db, who, CredentialOwner.CONNECTION, _contoso(f), from_secret("another"), f.public_key
-        ),
-    ),
-    "platform_apps.of_workspace": Case(
-        "provider.view", "workspace", lambda f, who, _: platform_apps.of_workspace(f.db, who, f.north)
-    ),
-    "platform_apps.register": Case(
-        "provider.manage",
-        "workspace",
-        lambda f, who, _: platform_apps.register(
-            f.db,
-            who,
-            f.north,
-            cloud=Cloud.CHINA,
-            client_id=f.guid(),
-            display_name="App",
-            home_tenant_id=f.guid(),
-        ),
-    ),
-    "reports.latest": Case(
-        "provider.view", "contoso", lambda f, who, _: reports.latest(f.db, who, _contoso(f)), _completed_run
-    ),
-    "reports.of_run": Case("run.view", "contoso", lambda f, who, run: reports.of_run(f.db, who, run), _completed_run),
-    "rollups.counts": Case("provider.view", "entrance", lambda f, who, _: rollups.counts(f.db, who, f.north)),
-    "runs.get": Case("run.view", "contoso", lambda f, who, run: runs.get(f.db, who, run), _completed_run),
-    "runs.page": Case(
-        "run.view", "entrance", lambda f, who, _: runs.page(f.db, who, runs.RunQuery(f.north), Place.first())
-    ),
-    "runs.unfinished_counts": Case(
-        "run.view", "entrance", lambda f, who, _: runs.unfinished_counts(f.db, who, f.north)
-    ),
-    "starting.preview": Case(
-        "provider.run", "contoso", lambda f, who, _: starting.preview(f.db, who, _contoso(f), CONNECTION_CHECK)
-    ),
-    "starting.retry": Case(
-        "provider.run", "contoso", lambda f, who, run: starting.retry(f.db, who, run), _completed_run
-    ),
-    "starting.start": Case(
-        "provider.run", "contoso", lambda f, who, _: starting.start(f.db, who, _contoso(f), CONNECTION_CHECK)
-    ),
-    "tenants.create": Case(
-        "provider.manage",
-        "workspace",
-        lambda f, who, _: tenants.create(f.db, who, f.north, entra_tenant_id=f.guid(), name="New"),
-    ),
-    "tenants.get": Case("tenant.view", "contoso", lambda f, who, _: tenants.get(f.db, who, f.tenant["contoso"])),
-    "tenants.page": Case(
-        "tenant.view",
-        "entrance",
-        lambda f, who, _: tenants.page(f.db, who, tenants.TenantQuery(f.north), Place.first()),
-    ),
-    "tenant_lines.page": Case(
-        "tenant.view",
-        "entrance",
-        lambda f, who, _: tenant_lines.page(f.db, who, tenants.TenantQuery(f.north), Place.first()),
-    ),
-    "offboarding.offboard": Case(
-        "provider.manage", "contoso", lambda f, who, _: offboarding.offboard(f.db, who, f.tenant["contoso"])
-    ),
-    "offboarding.preview": Case(
-        "provider.view", "contoso", lambda f, who, _: offboarding.preview(f.db, who, f.tenant["contoso"])
-    ),
-    "offboarding.restore": Case(
-        "provider.manage",
-        "contoso",
-        lambda f, who, _: offboarding.restore(f.db, who, f.tenant["contoso"]),
-        lambda f: offboarding.offboard(f.db, f.dana, f.tenant["contoso"]) and None,
-    ),
-    "offboarding.sheet": Case(
-        "provider.view",
-        "contoso",
-        lambda f, who, _: offboarding.sheet(f.db, who, f.tenant["contoso"]),
-        lambda f: offboarding.offboard(f.db, f.dana, f.tenant["contoso"]) and None,
-    ),
-    "tenant_archive.archive": Case(
-        "provider.manage",
-        "contoso",
-        lambda f, who, _: tenant_archive.archive(f.db, who, f.tenant["contoso"]),
-        lambda f: connection_changes.set_enabled(f.db, f.dana, _contoso(f), False) and None,
-    ),
-    "tenant_archive.unarchive": Case(
-        "provider.manage", "contoso", lambda f, who, _: tenant_archive.unarchive(f.db, who, f.tenant["contoso"])
-    ),
-    "tenant_changes.edit": Case(
-        "provider.manage",
-        "contoso",
-        lambda f, who, _: tenant_changes.edit(f.db, who, f.tenant["contoso"], changes={"name": "Renamed"}),
-    ),
-    "tenant_detail.get": Case(
-        "tenant.view", "contoso", lambda f, who, _: tenant_detail.get(f.db, who, f.tenant["contoso"])
-    ),
-    "tenant_search.search": Case(
-        "tenant.view",
-        "entrance",
-        lambda f, who, _: tenant_search.search(f.db, who, "contoso", workspace_id=f.north),
-    ),
-    "tenant_tags.of_workspace": Case(
-        "tenant.view", "entrance", lambda f, who, _: tenant_tags.of_workspace(f.db, who, f.north)
-    ),
-    "tenant_tags.rename": Case(
-        "provider.manage", "workspace", lambda f, who, _: tenant_tags.rename(f.db, who, f.north, "gold", "Gold")
-    ),
-}
+CASES: dict[str, Case] = {}
+"""Filled by `role_cases/*.py`."""
 
 OWN_TESTS = {
     "tenant_tags.change": "takes the whole workspace, on a tenant that must be visible: tests/storage/test_tenant_changes.py",
@@ -286,7 +120,7 @@ CHANGES: set[str] = set()
 
 
 def _take_in_the_topics() -> None:
-    """Adds `role_cases/*.py`: each has `CASES` (name → what `Case` takes), some `ONCE`, `READS`, `CHANGES`, and `OWN` (tested elsewhere)."""
+    """Adds `role_cases/*.py`: all have `CASES` (name → what `Case` takes), some `ONCE`, `READS`, `CHANGES`, `OWN` (tested elsewhere)."""
     for path in sorted((Path(__file__).parent / "role_cases").glob("*.py")):
         topic = runpy.run_path(str(path))
         for name, what in topic["CASES"].items():
