@@ -64,11 +64,11 @@ class ProblemScreen(Acts, ListScreen[Affected]):
     TEXTS = ListTexts(empty="No connection has it.", empty_hint="Esc goes back.")
 
     def __init__(self, keymap: Keymap) -> None:
-        super().__init__(keymap)
         self.subject: int | None = None
         self.problem: Problem | None = None
         self._every: tuple[int, ...] = ()
         self._is_solved = False
+        super().__init__(keymap)
 
     def tab(self) -> View:
         """Attention."""
@@ -102,14 +102,16 @@ class ProblemScreen(Acts, ListScreen[Affected]):
     # The rows
 
     def columns(self, wide: bool) -> Sequence[Column[Affected]]:
-        """Badges, since when, where it shows, whose it is."""
+        """Badges, since when, where it shows; whose it is only while it is somebody's, for that room shows more of where."""
+        is_owned = self.problem is not None and self.problem.acknowledged > 0
+        owner = Column("acknowledged", "ACKNOWLEDGED BY", self._acknowledged, 21)
         return (
             Column("tenant", "TENANT", lambda row, now: cell(name_of(row.connection)), 16, share=2),
             Column("consent", "CONSENT", _consent, BADGE_WIDTH, priority=3),
             Column("verification", "VERIFIED", _verification, BADGE_WIDTH, priority=2),
             Column("since", "SINCE", _since, 5, align="right", age_of=lambda row: row.since),
             Column("shows", "SHOWS", lambda row, now: cell(row.shows), 12, share=2, priority=1),
-            Column("acknowledged", "ACKNOWLEDGED BY", self._acknowledged, 21),
+            *((owner,) if is_owned else ()),
         )
 
     def _acknowledged(self, row: Affected, now: datetime) -> Cell:
@@ -158,6 +160,9 @@ class ProblemScreen(Acts, ListScreen[Affected]):
     @on(PageRead)
     def _read(self, event: PageRead) -> None:
         self._is_solved = False
+        columns = self.columns(self.is_wide)
+        if [column.title for column in columns] != [column.title for column in self.table.columns]:
+            self.table.set_columns(columns)
         self.show_head()
         self.show_frame()
 

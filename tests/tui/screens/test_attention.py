@@ -90,11 +90,13 @@ async def test_enter_shows_whom_it_concerns_and_marked_ones_are_acknowledged_in_
         assert terminal.shows("Adatum Corp")
         assert terminal.shows("Contoso Ltd")
         assert terminal.shows("badge blocked")
+        assert not terminal.shows("ACKNOWLEDGED BY"), "nobody has: the room is for where it shows"
         await terminal.press("j", "x", "a")
         await terminal.type("4h")
         await terminal.press("ctrl+s")
         await terminal.wait_for(lambda: terminal.app.seen.VIEW is View.PROBLEM)
         await terminal.wait_for(lambda: terminal.shows("dana till 03-01 16:00"))
+        assert terminal.shows("ACKNOWLEDGED BY")
         [held] = _held(troubled)
         assert (held.connection_id, held.expires_at) == (
             troubled.connection["Contoso Ltd"],
