@@ -1,6 +1,6 @@
 """``POST /v1.0/$batch``: up to twenty requests in one, each answered and throttled on its own.
 
-Promise: ids are unique, dependents of a failed item get 424, items come back in any order (here: as asked), and an item is
+Promise: ids are unique, dependents of a failed item get 424, items come back in any order (here: the last one first), and an item is
 authenticated by the batch's own token.
 Source: graph-docs ``concepts/json-batching.md``.
 Must not know: what the items ask for.
@@ -50,7 +50,8 @@ async def _answer(outer: GraphExchange, world: World, listener: Listener, body: 
         if response is not None:
             statuses[item["id"]] = response["status"]
             responses.append(response)
-    return Answer(200, msgspec.json.encode({"responses": responses}), {"Content-Type": JSON_TYPE})
+    # "Individual responses might appear in a different order than the requests": whoever counts on the order finds out here.
+    return Answer(200, msgspec.json.encode({"responses": responses[::-1]}), {"Content-Type": JSON_TYPE})
 
 
 def _requests(body: bytes) -> list[dict[str, Any]]:
@@ -72,8 +73,10 @@ def _requests(body: bytes) -> list[dict[str, Any]]:
         if not isinstance(depends, list) or not isinstance(headers, dict):
             raise ValueError("dependsOn has to be an array and headers an object.")
         urlsplit(item["url"])  # raises ValueError for what is no URL at all
-        if item["id"] in seen:
+        if item["id"].lower() in {known.lower() for known in seen}:
             raise ValueError("Request Id has to be unique in a batch.")
+        if "body" in item and "content-type" not in {str(name).lower() for name in headers}:
+            raise ValueError("A batch request step with a body needs a Content-Type header.")
         if not {str(parent) for parent in depends} <= seen:
             raise ValueError("A batch request step depends on a step that does not come before it.")
         seen.add(item["id"])

@@ -123,13 +123,12 @@ class Microsoft:
         return self.http.get(url, headers={**bearer, **headers})
 
     def batch(self, customer: Customer, token: str, paths: list[str]) -> list[dict[str, Any]]:
-        """Send paths as one ``$batch`` and return its responses."""
+        """Send paths as one ``$batch`` and return its responses in their order."""
         items = [{"id": str(index), "method": "GET", "url": path} for index, path in enumerate(paths)]
         bearer = {"Authorization": f"Bearer {token}"}
         answer = self.http.post(f"{self.graph(customer.cloud)}/v1.0/$batch", json={"requests": items}, headers=bearer)
         assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()["responses"]
-        return found
+        return sorted(answer.json()["responses"], key=lambda item: int(item["id"]))
 
     def requests(self, customer: Customer) -> list[dict[str, Any]]:
         """The request log of one tenant."""
