@@ -79,6 +79,7 @@ def show_connection(options: argparse.Namespace) -> int:
     if reason is not None:
         pairs += [
             ("why", f"{reason.code}: {row.reason_sentence or reason.sentence}"),
+            ("since", moment(row.reason_since)),
             ("who fixes it", reason.fix_by.value),
         ]
         pairs.append(("next step", reason.next_step))
@@ -103,14 +104,17 @@ def show_connection(options: argparse.Namespace) -> int:
 
 def _standing(standing: OperationStanding) -> tuple[str, ...]:
     many = f" x{standing.consecutive_failures}" if standing.consecutive_failures > 1 else ""
-    held = f"held: {standing.blocked_reason_code}" if standing.blocked_reason_code else ""
+    why = [
+        standing.last_reason_code or "",
+        f"held: {standing.blocked_reason_code}" if standing.blocked_reason_code else "",
+    ]
     return (
         standing.label,
         f"{standing.last_outcome.value}{many}" if standing.last_outcome else "never ran",
         moment(standing.failing_since),
         moment(standing.last_good_at),
         moment(standing.next_due_at),
-        held or standing.last_reason_code or "",
+        ", ".join(filter(None, why)),
     )
 
 
