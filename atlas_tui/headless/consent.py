@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from atlas_tui.headless import exit_codes
 from atlas_tui.headless.opening import Opened, opened
@@ -23,9 +25,8 @@ _DONE: Final = (AnswerOutcome.GRANTED, AnswerOutcome.ALREADY_RECORDED)
 
 def make_link(options: argparse.Namespace) -> int:
     """`atlas-tui consent link CONNECTION`."""
-    if options.file is not None and options.file.exists():
-        raise InvalidInput("--file", f"{options.file} exists already", "Name a new file: a link is never shown twice.")
-    with opened(options.config, options.workspace) as here:
+    # The file comes first: one that cannot be written must not cost a link, which is shown once.
+    with _new_file(options.file) as file, opened(options.config, options.workspace) as here:
         link = consent_requests.request(
             here.db,
             here.who,
@@ -35,8 +36,8 @@ def make_link(options: argparse.Namespace) -> int:
             clouds=here.settings.clouds,
             ticket=options.ticket,
         )
-    if options.file is not None:
-        _write_message(options.file, link)
+        if file is not None:
+            _write_message(file, link)
     if options.json:
         write_json(link)
         return exit_codes.OK
@@ -133,16 +134,36 @@ def _connection(here: Opened, text: str) -> int:
     return connections.find_by_name(here.db, here.who, here.workspace.workspace_id, text).id
 
 
-def _write_message(path: Path, link: ConsentLink) -> None:
-    """Writes the mail into a file of its own that nobody else can read: whoever has the link may answer it."""
+@contextmanager
+def _new_file(path: Path | None) -> Iterator[TextIO | None]:
+    """Opens a file of its own that nobody else can read, since whoever has the link may answer it; removed when nothing comes of it."""
+    if path is None:
+        yield None
+        return
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise InvalidInput(
+            "--file", f"{path} exists already", "Name a new file: a link is never shown twice."
+        ) from None
+    except OSError as error:
+        raise InvalidInput("--file", f"{path} cannot be written ({error.strerror})", "No link was made.") from None
+    try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(consent_texts.message_text(link))
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _write_message(file: TextIO, link: ConsentLink) -> None:
+    try:
+        file.write(consent_texts.message_text(link))
+        file.flush()
     except OSError as error:
         raise InvalidInput(
             "--file",
-            f"{path} cannot be written ({error.strerror}); link {link.request_id} was made and is lost",
+            f"cannot be written ({error.strerror}); link {link.request_id} was made and is lost",
             f"Revoke it: atlas-tui consent revoke-link {link.request_id}",
         ) from None
 

@@ -53,9 +53,11 @@ def test_a_mail_is_written_for_us_alone_and_never_over_anything(atlas: Any, tmp_
     before = atlas.sql("SELECT count(*) FROM consent_requests")
     refused = atlas("consent", "link", str(number), "--file", mail)
     assert (refused.code, "exists already" in refused.err) == (2, True)
+    nowhere = atlas("consent", "link", str(number), "--file", tmp_path / "absent" / "mail.txt")
+    assert (nowhere.code, "No link was made" in nowhere.err) == (2, True)
     assert atlas.sql("SELECT count(*) FROM consent_requests") == before
-    lost = atlas("consent", "link", str(number), "--file", tmp_path / "absent" / "mail.txt")
-    assert (lost.code, "revoke-link" in lost.err) == (2, True)
+    assert atlas("consent", "link", "9999", "--file", tmp_path / "other.txt").code == 4
+    assert not (tmp_path / "other.txt").exists(), "nothing is left of a link that was not made"
 
 
 @pytest.mark.parametrize(("encoding", "widest", "characters"), [("utf-8", 79, " █▀▄"), ("ascii", 160, " #")])
