@@ -30,7 +30,16 @@ from storage.schedule_times import begins_at, end_of_quiet, next_due, spread_unt
 from storage.schedules import Became
 from storage.schema import operation_runs, schedule_firings, schedules
 from storage.schema import provider_connections as pc
-from storage.starting import Blocked, Origin, ScopeBusy, Started, StartResult, start_each_in
+from storage.starting import (
+    AlreadyRunning,
+    Blocked,
+    Origin,
+    ScopeBusy,
+    Started,
+    StartResult,
+    bring_each_forward,
+    start_each_in,
+)
 from storage.states import RunCause, ScheduleScope, TenantLifecycle, Topic
 
 CHUNK: Final = 200
@@ -265,6 +274,10 @@ def _start(
     free = [row for row in connections if _skipped(row) is None and row.id not in held_back]
     origin = Origin(RunCause.SCHEDULE, run_after=True, schedule_id=schedule.id)
     results = start_each_in(tx, WORKER, free, operation, origin, _begins(firing, [row.id for row in free]))
+    if firing.counts["by"] is not None:
+        # A person told it to run now, so what it attaches to waits for no jitter and no pause any more.
+        attached = (result.run.id for result in results.values() if isinstance(result, AlreadyRunning))
+        bring_each_forward(tx, list(attached))
     found: list[tuple[Became, str | None]] = []
     blocked: list[tuple[Row[Any], str]] = []
     for row in connections:

@@ -34,6 +34,7 @@ __all__ = [
     "ScopeBusy",
     "StartResult",
     "Started",
+    "bring_each_forward",
     "context_of",
     "judge_each",
     "preview",
@@ -216,7 +217,7 @@ def start_each_in(
         else:
             results[row.id] = met
     if origin.cause is RunCause.BULK:
-        _bring_each_forward(tx, [met.run.id for met in results.values() if isinstance(met, AlreadyRunning)])
+        bring_each_forward(tx, [met.run.id for met in results.values() if isinstance(met, AlreadyRunning)])
     later = begins or {}
     now_free = [row for row in free if row.id not in later]
     for id, run in make_each(tx, who, now_free, operation, origin, RunStatus.QUEUED).items():
@@ -324,10 +325,14 @@ def _bring_forward(
     return Started(ref(row)) if is_free else AlreadyRunning(ref(row))
 
 
-def _bring_each_forward(tx: Transaction, run_ids: Sequence[int]) -> None:
+def bring_each_forward(tx: Transaction, run_ids: Sequence[int]) -> None:
     """Has runs that wait for their time (a schedule's jitter, a pause before a check is tried again) wait for their turn only.
 
     They stay whose they are; the sweep queues them, since it looks whether anything is active.
+
+    Args:
+        tx: a write transaction that holds their connections' locks.
+        run_ids: which runs; those that do not wait for their time are left as they are.
     """
     brought = tx.run(
         update(operation_runs)

@@ -210,6 +210,10 @@ def test_jitter_spreads_the_runs_and_each_begins_when_its_moment_has_come(sqlite
     schedule_changes.run_now(fleet.db, fleet.dana, schedule)
     plan.work(fleet)
     assert plan.classes(fleet, schedule) == {"attached": 3}
+    fleet.sweep()
+    assert {run.status for run in plan.runs_of(fleet, schedule)} == {"running", "queued"}, (
+        "nor does one who runs it now"
+    )
 
 
 def test_a_bulk_start_does_not_wait_hours_for_the_jitter_of_what_it_attaches_to(fleet: Any, plan: Any) -> None:
