@@ -83,7 +83,9 @@ def issue_token(world: World, cloud: str, tenant: Tenant, request: TokenRequest)
     """
     _require_parameters(request)
     if tenant.cloud != cloud:
-        raise Refused("900382")
+        # A national cloud sends on what belongs to the global one, and the global one takes no confidential client for a national one.
+        home = CLOUD_FACTS[tenant.cloud].instance_name
+        raise Refused("90038", cloud_instance=home) if tenant.cloud == "global" else Refused("900382")
     registration, principal = _find_app(world, tenant, request)
     by_certificate = _check_credential(world, tenant, registration, request)
     if principal is None:

@@ -163,10 +163,13 @@ def test_a_malformed_body_is_an_error_not_a_crash(microsoft: Any, customer: Any)
     refused(microsoft.sign_in(customer, claims="{not json"), 9002313, 400, "invalid_request")
 
 
-def test_a_government_tenant_cannot_sign_in_at_the_public_cloud(microsoft: Any) -> None:
+def test_no_tenant_can_sign_in_at_another_cloud(microsoft: Any) -> None:
     government = microsoft.customer(cloud="usgov")
     url = f"{microsoft.login('global')}/{government.id}/oauth2/v2.0/token"
     refused(microsoft.http.post(url, data=microsoft.form(government)), 900382, 400, "invalid_request")
+    commercial = microsoft.customer()
+    url = f"{microsoft.login('usgov')}/{commercial.id}/oauth2/v2.0/token"
+    refused(microsoft.http.post(url, data=microsoft.form(commercial)), 90038, 400, "invalid_tenant")
     assert microsoft.sign_in(government).status_code == 200
 
 

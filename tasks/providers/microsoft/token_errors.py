@@ -3,8 +3,8 @@
 Promise: `error_codes[]` decides first, then `error`, then the HTTP status, then a number in the text; nothing else of Microsoft's text is
 looked at but two marks that tell one number's meanings apart. An unknown number stays `unknown_token_error` and is kept.
 
-Source: Microsoft, "Microsoft Entra authentication and authorization error codes", and the public captures in the project's catalogue of
-failures, section A.
+Source: Microsoft, "Microsoft Entra authentication and authorization error codes", "AADSTS900439 USGClientNotSupportedOnPublicEndpoint",
+and the public captures in the project's catalogue of failures, section A.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ REASON_OF_NUMBER: Final[Mapping[int, str]] = MappingProxyType(
         7000215: "secret_invalid",
         7000222: "secret_expired",
         700016: "app_not_found_in_tenant",
+        700011: "app_not_found_in_tenant",
         7000229: "service_principal_missing",
         65001: "consent_required",
         7000112: "app_disabled_in_tenant",
@@ -42,6 +43,7 @@ REASON_OF_NUMBER: Final[Mapping[int, str]] = MappingProxyType(
         650051: "sp_conflict",
         650056: "app_misconfigured",
         650057: "app_misconfigured",
+        700025: "app_misconfigured",
         90002: "tenant_not_found",
         5000224: "tenant_unavailable",
         900023: "tenant_identifier_invalid",
@@ -52,13 +54,17 @@ REASON_OF_NUMBER: Final[Mapping[int, str]] = MappingProxyType(
         90038: "wrong_cloud",
         900382: "wrong_cloud",
         900432: "wrong_cloud",
+        900439: "wrong_cloud",
+        900440: "wrong_cloud",
         53003: "blocked_by_conditional_access",
         530032: "blocked_by_conditional_access",
         50131: "blocked_by_conditional_access",
         50105: "assignment_required",
         501051: "assignment_required",
         700027: "cert_not_registered",
+        700030: "cert_not_registered",
         50012: "cert_signature_invalid",
+        900384: "cert_signature_invalid",
         700024: "clock_skew",
         500133: "clock_skew",
         7000216: "credential_missing",
@@ -79,6 +85,7 @@ REASON_OF_NUMBER: Final[Mapping[int, str]] = MappingProxyType(
         90012: "identity_service_unavailable",
         90024: "identity_service_unavailable",
         90090: "identity_service_unavailable",
+        90091: "identity_service_unavailable",
         50033: "identity_service_unavailable",
     }
 )
