@@ -187,9 +187,11 @@ def end(batch: BatchStatus, now: datetime, moment: Callable[[datetime], str]) ->
         moment: how a moment is written.
     """
     tally = batch.row.tally
+    if batch.row.cancel_requested_at is not None:
+        return "when the last run of it has stopped"
     if batch.ends_at is None and tally.untried + tally.unfinished:
         if tally.done < ENOUGH_DONE or tally.done_lately:
-            return "- (too few runs have ended to say)"
+            return "- (too soon to say)"
         return f"- (no run has ended in the last {LATELY.seconds // 60} minutes)"
     if batch.ends_at is None or batch.ends_at <= now:
         return "any moment"

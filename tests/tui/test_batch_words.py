@@ -43,6 +43,7 @@ def test_an_end_that_was_foretold_and_did_not_come_is_never_said_to_lie_in_the_p
     assert said(read) == "about 12:00:30, at the pace of the last minutes"
     # Nothing has changed since it was read, so nothing was read again.
     assert said(read, seconds=30) == said(read, hours=3) == "any moment"
+    assert said(replace(read, row=replace(row, cancel_requested_at=NOON))) == "when the last run of it has stopped"
     silent = replace(read, ends_at=None, row=replace(row, tally=replace(tally, done_lately=0)))
     assert said(silent) == "- (no run has ended in the last 10 minutes)"
     assert said(replace(read, ends_at=None, row=replace(row, tally=replace(tally, running=0)))) == "any moment"

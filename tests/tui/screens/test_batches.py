@@ -51,7 +51,7 @@ async def test_a_dry_run_in_classes_comes_before_the_yes_and_the_page_tells_the_
             "+ started",
             "o waiting",
             "x blocked",
-            "- (too few",
+            "- (too soon",
         ):
             assert terminal.shows(words), words
         # A number is drilled into, and esc comes back to it.
