@@ -105,6 +105,8 @@ def count_usable(tx: Transaction, condition: ColumnElement[bool]) -> int:
 def next_for_tenant(db: Database, who: Principal, tenant_id: int) -> tuple[NextDue, ...]:
     """Returns for each operation the enabled schedule that reaches something of a tenant first, soonest first.
 
+    None when the tenant has no enabled connection: there is nothing that could be started.
+
     Raises:
         NotFound: the tenant is not visible.
     """
@@ -114,7 +116,8 @@ def next_for_tenant(db: Database, who: Principal, tenant_id: int) -> tuple[NextD
             raise NotFound(f"Tenant {tenant_id} does not exist.")
         view = Capability.PROVIDER_VIEW
         authority(tx, who).require(tx, view, tenant.workspace_id, tenant_id, see=view, what=f"Tenant {tenant_id}")
-        if tenant.lifecycle not in IN_USE:
+        usable = (provider_connections.c.tenant_id == tenant_id, provider_connections.c.is_enabled)
+        if tenant.lifecycle not in IN_USE or tx.run(select(provider_connections.c.id).where(*usable)).first() is None:
             return ()
         rows = tx.run(
             select(schedules.c.id, schedules.c.name, schedules.c.type, schedules.c.next_due_at)
