@@ -103,9 +103,8 @@ def note_badge(
         "sentence": changes.get("last_reason_sentence") or "",
         "badge": verification.value,
     }
-    since = changes.get("verification_changed_at") or connection.verification_changed_at
-    if since is not None and connection.last_reason_code == code:
-        facts["since"] = fact_time(since)
+    if connection.last_reason_code == code and changes["reason_since"] is not None:
+        facts["since"] = fact_time(changes["reason_since"])
     begin(tx, rules, _event(tx, rules, place, frozenset({AlertEvent.PROBLEM}), code, facts), now)
 
 

@@ -48,6 +48,19 @@ def test_what_comes_and_goes_is_one_alert_and_another_reason_is_another(alarm: A
     assert alarm.told() == [("Contoso", "consent_required", False)]
 
 
+def test_an_alert_of_what_goes_on_says_since_when_that_is_the_reason(one_alarm: Any) -> None:
+    fleet = one_alarm.fleet
+    one_alarm.breaks("contoso", "consent_required")
+    fleet.clock.advance(hours=1)
+    since = fleet.clock.time
+    one_alarm.breaks("contoso")
+    fleet.clock.advance(hours=1)
+    one_alarm.rule("problem")
+    one_alarm.breaks("contoso")
+    [message] = one_alarm.send()
+    assert message.items[0].facts["since"] == f"{since:%Y-%m-%dT%H:%M:%SZ}", "not since the badge is blocked"
+
+
 def test_a_run_and_the_badge_it_darkens_are_one_alert_and_a_lost_run_another(one_alarm: Any) -> None:
     fleet = one_alarm.fleet
     one_alarm.rule("problem", "run")
