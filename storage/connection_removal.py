@@ -15,7 +15,7 @@ from storage.access import Principal
 from storage.connection_edits import discard_own_credentials
 from storage.connection_locks import lock_to_manage, lock_with_siblings, note, read_to_manage, title
 from storage.connections import ConnectionRow, rows_by_id
-from storage.consent_withdrawals import answerable_links
+from storage.consent_withdrawals import DELETED, answerable_links, withdraw
 from storage.consequences import Consequences, count
 from storage.database import Database, Transaction
 from storage.errors import Conflict
@@ -35,6 +35,7 @@ def delete_draft(db: Database, who: Principal, connection_id: int, *, ticket: st
     def work(tx: Transaction) -> None:
         connection = lock_with_siblings(tx, who, connection_id)
         _refuse_kept(tx, connection)
+        withdraw(tx, who, consent_requests.c.connection_id == connection_id, DELETED, ticket=ticket)
         destroyed = discard_own_credentials(tx, who, connection, ticket)
         note(
             tx,

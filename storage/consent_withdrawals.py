@@ -1,4 +1,4 @@
-"""Open consent links that an edit or an offboarding makes worthless.
+"""Open consent links that an edit, an offboarding or a deletion makes worthless.
 
 Promise: an answer to a link that names another application, address or tenant than the connection's is not accepted, and the trail of
 the connection says which link ended and what ended it. Must not know: how links are made, answered or revoked by a person.
@@ -19,6 +19,7 @@ from storage.states import ConsentRequestStatus
 ANOTHER_APPLICATION: Final = "the connection signs in as another application"
 ANOTHER_REDIRECT_URI: Final = "the platform app has another redirect URI"
 ANOTHER_TENANT: Final = "the tenant has another id or cloud"
+DELETED: Final = "the connection was deleted"
 OFFBOARDED: Final = "the tenant was offboarded"
 
 

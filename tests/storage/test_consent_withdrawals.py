@@ -11,6 +11,7 @@ import pytest
 from storage import (
     audit_trail,
     connection_edits,
+    connection_removal,
     consent_history,
     consent_requests,
     offboarding,
@@ -19,6 +20,7 @@ from storage import (
     tenant_changes,
 )
 from storage.audit_trail import AuditEntry
+from storage.pages import Place
 
 
 def _withdrawn(fleet: Any, connection_id: int) -> list[AuditEntry]:
@@ -98,6 +100,16 @@ def test_a_link_that_a_change_withdraws_has_its_own_entry_with_the_reason(sqlite
     assert shown == dict.fromkeys((over.request_id, taken_back.request_id, link.request_id), "revoked")
     (left,) = consent_history.open_requests(fleet.db, fleet.dana, fleet.connection["fabrikam"])
     assert left.id == elsewhere.request_id
+
+
+def test_a_deleted_connection_takes_its_links_with_it_and_the_trail_says_so(sqlite_fleet: Any) -> None:
+    fleet = sqlite_fleet
+    second = fleet.add_connection("contoso", ready=False)
+    link = consent_requests.request(fleet.db, fleet.dana, second)
+    connection_removal.delete_draft(fleet.db, fleet.dana, second)
+    query = audit_trail.AuditQuery(fleet.north, "action:consent.withdraw_link", fleet.tenant["contoso"])
+    (entry,) = audit_trail.page(fleet.db, fleet.dana, query, Place.first()).rows
+    assert (entry.detail["request"], entry.detail["because"]) == (link.request_id, "the connection was deleted")
 
 
 def test_an_edit_that_leaves_the_links_right_withdraws_none(fleet: Any) -> None:
