@@ -54,8 +54,8 @@ def create(
     operation = operations.find(operation_type)
     with db.read() as tx:
         chosen = choose(tx, who, selection)
-    wanted = Wanted(operation, selection.query.workspace_id, chosen, selection.words, ticket)
-    return write_down(db, who, wanted)
+    wanted = Wanted(who, operation, selection.query.workspace_id, chosen, selection.words, ticket)
+    return write_down(db, wanted)
 
 
 def retry_failed(db: Database, who: Principal, batch_id: int, *, ticket: str | None = None) -> int:
@@ -93,7 +93,7 @@ def retry_failed(db: Database, who: Principal, batch_id: int, *, ticket: str | N
         chosen = choose(tx, who, Selection(ConnectionQuery(batch.workspace_id), ids))
     operation = operations.find(batch.type)
     return write_down(
-        db, who, Wanted(operation, batch.workspace_id, chosen, batch.filter_text, ticket, of_batch_id=batch_id)
+        db, Wanted(who, operation, batch.workspace_id, chosen, batch.filter_text, ticket, of_batch_id=batch_id)
     )
 
 

@@ -7,11 +7,11 @@ a writer that was only slow finds it gone, and nothing was started. A draft is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from sqlalchemy import ColumnElement, delete, exists, insert, literal, select, update
 
@@ -29,6 +29,8 @@ from storage.schema import provider_connections as pc
 from storage.states import Topic
 from storage.turns import in_turn
 
+T = TypeVar("T")
+
 MEMBERS_AT_ONCE: Final = 2_000
 """Members that one transaction writes: a few tens of milliseconds."""
 
@@ -41,6 +43,7 @@ class Wanted:
     """What a batch shall be.
 
     Attributes:
+        who: whose it is; the connections were chosen with their authority.
         operation: what shall run.
         workspace_id: where.
         chosen: on which connections.
@@ -49,6 +52,7 @@ class Wanted:
         of_batch_id: the batch whose failures it retries.
     """
 
+    who: Principal
     operation: Operation
     workspace_id: int
     chosen: Chosen
@@ -62,7 +66,7 @@ class Wanted:
         return "run.batch_start" if self.of_batch_id is None else "run.batch_retry"
 
 
-def write_down(db: Database, who: Principal, wanted: Wanted) -> int:
+def write_down(db: Database, wanted: Wanted) -> int:
     """Writes a batch down and begins it; starting its runs is what `batch_starting.advance` does.
 
     Returns:
@@ -76,11 +80,11 @@ def write_down(db: Database, who: Principal, wanted: Wanted) -> int:
     first, *others = chunks(wanted.chosen.ids, MEMBERS_AT_ONCE)
 
     def draft(tx: Transaction) -> int:
-        _require(tx, who, wanted)
-        batch_id = _draft(tx, who, wanted)
+        _require(tx, wanted)
+        batch_id = _draft(tx, wanted)
         _add(tx, batch_id, first)
         if not others:
-            _begin(tx, who, wanted, batch_id)
+            _begin(tx, wanted, batch_id)
         return batch_id
 
     def go_on(tx: Transaction, batch_id: int, part: Sequence[int]) -> None:
@@ -89,25 +93,33 @@ def write_down(db: Database, who: Principal, wanted: Wanted) -> int:
 
     def begin(tx: Transaction, batch_id: int) -> None:
         _lock(tx, batch_id)
-        _require(tx, who, wanted)
-        _begin(tx, who, wanted, batch_id)
+        _require(tx, wanted)
+        _begin(tx, wanted, batch_id)
 
-    target_kind, target_id = (
-        ("workspace", wanted.workspace_id) if wanted.of_batch_id is None else ("batch", wanted.of_batch_id)
-    )
-    told = {"type": wanted.operation.type, "connections": wanted.chosen.total, "of_batch": wanted.of_batch_id}
-    about: dict[str, Any] = {
-        "target_kind": target_kind,
-        "target_id": target_id,
-        "ticket": wanted.ticket,
-        "detail": told,
-    }
-    made = audit.attempt(db, who, wanted.action, draft, **about)
+    made = _attempt(db, wanted, draft)
     for part in in_turn(others):
         db.write(partial(go_on, batch_id=made, part=part))
     if others:
-        audit.attempt(db, who, wanted.action, lambda tx: begin(tx, made), **about)
+        _attempt(db, wanted, lambda tx: begin(tx, made))
     return made
+
+
+def _attempt(db: Database, wanted: Wanted, work: Callable[[Transaction], T]) -> T:
+    """Does something of it as the principal; a refusal is told of the workspace, or of the batch whose failures it retries."""
+    return audit.attempt(
+        db,
+        wanted.who,
+        wanted.action,
+        work,
+        target_kind="workspace" if wanted.of_batch_id is None else "batch",
+        target_id=wanted.workspace_id if wanted.of_batch_id is None else wanted.of_batch_id,
+        ticket=wanted.ticket,
+        detail={
+            "type": wanted.operation.type,
+            "connections": wanted.chosen.total,
+            "of_batch": wanted.of_batch_id,
+        },
+    )
 
 
 def is_abandoned(tx: Transaction) -> ColumnElement[bool]:
@@ -136,9 +148,9 @@ def _throw_away(tx: Transaction, batch_id: int) -> bool:
     return True
 
 
-def _require(tx: Transaction, who: Principal, wanted: Wanted) -> None:
+def _require(tx: Transaction, wanted: Wanted) -> None:
     """Asks that the principal may start it on one of the connections at least; the others become a class of their own."""
-    rights, capability, workspace_id = authority(tx, who), wanted.operation.capability, wanted.workspace_id
+    rights, capability, workspace_id = authority(tx, wanted.who), wanted.operation.capability, wanted.workspace_id
     if rights.reaches_whole(workspace_id, capability):
         return
     reach = rights.tenant_clause(workspace_id, capability, pc.c.tenant_id)
@@ -148,14 +160,14 @@ def _require(tx: Transaction, who: Principal, wanted: Wanted) -> None:
     rights.require(tx, capability, workspace_id, what=f"Workspace {workspace_id}")
 
 
-def _draft(tx: Transaction, who: Principal, wanted: Wanted) -> int:
+def _draft(tx: Transaction, wanted: Wanted) -> int:
     batch_id: int = tx.run(
         insert(run_batches)
         .values(
             workspace_id=wanted.workspace_id,
             type=wanted.operation.type,
-            initiator_id=who.user_id,
-            initiator=who.label,
+            initiator_id=wanted.who.user_id,
+            initiator=wanted.who.label,
             filter_text=wanted.filter_text,
             ticket=read_ticket(wanted.ticket),
             classes={},
@@ -185,7 +197,7 @@ def _add(tx: Transaction, batch_id: int, part: Sequence[int]) -> None:
     tx.run(insert(run_batch_members).from_select(["batch_id", "connection_id"], there))
 
 
-def _begin(tx: Transaction, who: Principal, wanted: Wanted, batch_id: int) -> None:
+def _begin(tx: Transaction, wanted: Wanted, batch_id: int) -> None:
     tx.run(
         update(run_batches)
         .where(run_batches.c.id == batch_id)
@@ -193,7 +205,7 @@ def _begin(tx: Transaction, who: Principal, wanted: Wanted, batch_id: int) -> No
     )
     audit.record(
         tx,
-        who,
+        wanted.who,
         wanted.action,
         target_kind="batch",
         target_id=batch_id,
