@@ -9,9 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from storage.consequences import count
-from storage.schedule_changes import RunningNow
 from storage.schedule_detail import ScheduleDetail
-from storage.schedule_progress import FiringProgress
+from storage.schedule_running import FiringProgress, RunningNow
 from storage.schedule_stored import WHAT_TO_DO
 from storage.schedules import Became, ScheduleRow, Tally
 

@@ -1,14 +1,13 @@
-"""Making, editing, enabling, disabling and deleting a schedule, and having it run now.
+"""Making, editing, enabling, disabling and deleting a schedule.
 
-Promise: each change is one transaction with its audit entry. It takes `provider.manage` on all that the schedule reaches, running it now
-`provider.run`. Two people who edit the same schedule lose nothing (`edits.merge`). What a schedule starts and what it reaches stay as
-they were made: its runs tell of it. Must not know how one becomes due (`schedule_firing.py`).
+Promise: each change is one transaction with its audit entry. It takes `provider.manage` on all that the schedule reaches. Two people who
+edit the same schedule lose nothing (`edits.merge`). What a schedule starts and what it reaches stay as they were made: its runs tell of it.
+Must not know how one becomes due (`schedule_firing.py`), or is told to run (`schedule_running.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import delete, insert, select, update
@@ -23,7 +22,7 @@ from storage.schedule_fields import read_changes, read_field
 from storage.schedule_targets import WHOLE_WORKSPACE, Target, columns_of, refuse_archived
 from storage.schedule_times import DueRule, next_due
 from storage.schedules import ScheduleRow, find, row_of, select_schedules
-from storage.schema import schedule_firings, schedules
+from storage.schema import schedules
 from storage.states import Topic
 
 CREATE: Final = "schedule.create"
@@ -31,20 +30,6 @@ EDIT: Final = "schedule.edit"
 ENABLE: Final = "schedule.enable"
 DISABLE: Final = "schedule.disable"
 DELETE: Final = "schedule.delete"
-RUN: Final = "schedule.run"
-
-
-@dataclass(frozen=True, slots=True)
-class RunningNow:
-    """A schedule that was told to run now.
-
-    Attributes:
-        firing_id: under which number a worker works it off.
-        is_new: False when it was being worked off already: nothing was added.
-    """
-
-    firing_id: int
-    is_new: bool
 
 
 def create(
@@ -107,7 +92,7 @@ def create(
         ).scalar_one()
         made = _row_in(tx, rights, schedule_id)
         told = {field: _told(value) for field, value in values.items()}
-        _note(tx, who, CREATE, made, ticket, told | {"type": operation.type, "reach": made.reach.words})
+        note(tx, who, CREATE, made, ticket, told | {"type": operation.type, "reach": made.reach.words})
         return made
 
     return audit.attempt(db, who, CREATE, work, target_kind="workspace", target_id=workspace_id, ticket=ticket)
@@ -143,7 +128,7 @@ def edit(
 
     def work(tx: Transaction) -> ScheduleRow:
         rights = authority(tx, who)
-        row = _lock(tx, rights, schedule_id, Capability.PROVIDER_MANAGE)
+        row = lock(tx, rights, schedule_id, Capability.PROVIDER_MANAGE)
         current = current_values(row)
         effective = merge(
             shown, current, wanted, by=lambda: last_change(tx, row.workspace_id, "schedule", schedule_id, [EDIT])
@@ -165,7 +150,7 @@ def edit(
             .values(**_columns(effective), **moved, updated_at=now)
         )
         told = {f"{name}_before": _told(current[name]) for name in effective}
-        _note(tx, who, EDIT, row, ticket, told | {name: _told(value) for name, value in effective.items()})
+        note(tx, who, EDIT, row, ticket, told | {name: _told(value) for name, value in effective.items()})
         return _row_in(tx, rights, schedule_id)
 
     return audit.attempt(db, who, EDIT, work, target_kind="schedule", target_id=schedule_id, ticket=ticket)
@@ -185,7 +170,7 @@ def set_enabled(
 
     def work(tx: Transaction) -> ScheduleRow:
         rights = authority(tx, who)
-        row = _lock(tx, rights, schedule_id, Capability.PROVIDER_MANAGE)
+        row = lock(tx, rights, schedule_id, Capability.PROVIDER_MANAGE)
         if enabled:
             _refuse_faults(row)
         if row.is_enabled == enabled:
@@ -199,7 +184,7 @@ def set_enabled(
             .where(schedules.c.id == schedule_id)
             .values(is_enabled=enabled, next_due_at=due, updated_at=now)
         )
-        _note(tx, who, action, row, ticket, {"name": row.name})
+        note(tx, who, action, row, ticket, {"name": row.name})
         return _row_in(tx, rights, schedule_id)
 
     return audit.attempt(db, who, action, work, target_kind="schedule", target_id=schedule_id, ticket=ticket)
@@ -213,48 +198,12 @@ def remove(db: Database, who: Principal, schedule_id: int, *, ticket: str | None
     """
 
     def work(tx: Transaction) -> str:
-        row = _lock(tx, authority(tx, who), schedule_id, Capability.PROVIDER_MANAGE, to_delete=True)
-        _note(tx, who, DELETE, row, ticket, {"name": row.name, "type": row.type, "rhythm": str(row.rule.rhythm)})
+        row = lock(tx, authority(tx, who), schedule_id, Capability.PROVIDER_MANAGE, to_delete=True)
+        note(tx, who, DELETE, row, ticket, {"name": row.name, "type": row.type, "rhythm": str(row.rule.rhythm)})
         tx.run(delete(schedules).where(schedules.c.id == schedule_id))
         return row.name
 
     return audit.attempt(db, who, DELETE, work, target_kind="schedule", target_id=schedule_id, ticket=ticket)
-
-
-def run_now(db: Database, who: Principal, schedule_id: int, *, ticket: str | None = None) -> RunningNow:
-    """Has a schedule start its runs now: all at once, also in its quiet hours and while it is disabled. Its next due time stays.
-
-    While it is being worked off already, nothing is added.
-
-    Raises:
-        NotFound, Forbidden: not visible, or not allowed.
-    """
-
-    def work(tx: Transaction) -> RunningNow:
-        row = _lock(tx, authority(tx, who), schedule_id, Capability.PROVIDER_RUN)
-        firing = schedule_firings.c
-        under_way = tx.run(
-            select(firing.id).where(firing.schedule_id == schedule_id, firing.status == "open").limit(1)
-        ).scalar_one_or_none()
-        if under_way is not None:
-            return RunningNow(under_way, is_new=False)
-        now = tx.now()
-        firing_id = tx.run(
-            insert(schedule_firings)
-            .values(
-                schedule_id=schedule_id,
-                workspace_id=row.workspace_id,
-                due_at=now,
-                status="open",
-                counts={"classes": {}, "reasons": {}, "by": who.label, "spread_seconds": 0},
-                created_at=now,
-            )
-            .returning(firing.id)
-        ).scalar_one()
-        _note(tx, who, RUN, row, ticket, {"name": row.name, "type": row.type, "firing": firing_id})
-        return RunningNow(firing_id, is_new=True)
-
-    return audit.attempt(db, who, RUN, work, target_kind="schedule", target_id=schedule_id, ticket=ticket)
 
 
 def current_values(row: ScheduleRow) -> dict[str, Any]:
@@ -315,10 +264,17 @@ def _row_in(tx: Transaction, rights: Authority, schedule_id: int) -> ScheduleRow
     return row_of(rights, tx.run(select_schedules().where(schedules.c.id == schedule_id)).one())
 
 
-def _lock(
+def lock(
     tx: Transaction, rights: Authority, schedule_id: int, capability: Capability, *, to_delete: bool = False
 ) -> ScheduleRow:
-    """Locks a schedule that the principal holds a capability on, on all that it reaches.
+    """Locks a schedule that the principal holds a capability on, on all that it reaches, and returns it.
+
+    Args:
+        tx: a write transaction.
+        rights: whose.
+        schedule_id: which.
+        capability: what it takes.
+        to_delete: nothing may refer to it meanwhile.
 
     Raises:
         NotFound: it is not there, or reaches nothing that is visible.
@@ -333,7 +289,7 @@ def _lock(
     return found
 
 
-def _note(
+def note(
     tx: Transaction,
     who: Principal,
     action: str,
@@ -341,6 +297,7 @@ def _note(
     ticket: str | None,
     detail: Mapping[str, audit.DetailValue],
 ) -> None:
+    """Tells in the trail, and to whoever looks at schedules, that something was done to one."""
     audit.record(
         tx,
         who,

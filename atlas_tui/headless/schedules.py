@@ -35,13 +35,13 @@ from storage import (
     schedule_changes,
     schedule_consequences,
     schedule_detail,
-    schedule_progress,
+    schedule_running,
     schedule_targets,
     schedules,
 )
 from storage.errors import InvalidInput
-from storage.schedule_changes import RunningNow
 from storage.schedule_detail import ScheduleDetail
+from storage.schedule_running import RunningNow
 from storage.schedule_targets import Target
 from storage.schedule_times import DueRule
 from storage.schedules import ScheduleQuery, ScheduleRow
@@ -217,7 +217,7 @@ def run_schedule(options: argparse.Namespace) -> int:
         detail = schedule_detail.get(here.db, here.who, find_schedule(here, options.schedule))
         row = detail.row
         confirm(schedule_consequences.of_running_now(detail), row.name, yes=options.yes)
-        result = schedule_changes.run_now(here.db, here.who, row.id, ticket=options.ticket)
+        result = schedule_running.run_now(here.db, here.who, row.id, ticket=options.ticket)
         told = {"schedule": row.id, "firing": result.firing_id, "is_new": result.is_new}
         sentence = f"{running_now_words(row.name, result)}. See: atlas-tui runs schedule:{row.id}"
         if options.wait:
@@ -235,12 +235,12 @@ def _follow(
     here: Opened, row: ScheduleRow, running: RunningNow, told: Mapping[str, object], options: argparse.Namespace
 ) -> int:
     """Waits until all runs of a firing have ended, and tells how they did."""
-    found = schedule_progress.progress(here.db, here.who, row.id, running.firing_id)
+    found = schedule_running.progress(here.db, here.who, row.id, running.firing_id)
     line = Following(sys.stderr)
 
     def is_over() -> bool:
         nonlocal found
-        found = schedule_progress.progress(here.db, here.who, row.id, running.firing_id)
+        found = schedule_running.progress(here.db, here.who, row.id, running.firing_id)
         line.show(f"{row.name}: {progress_words(found)}")
         return found.is_over
 

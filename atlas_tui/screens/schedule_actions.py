@@ -19,10 +19,10 @@ from atlas_tui.screens.form_opening import open_form
 from atlas_tui.screens.frame import AtlasScreen
 from atlas_tui.screens.schedule_form import EditSchedule
 from atlas_tui.widgets.menu import Menu, MenuItem
-from storage import schedule_changes, schedule_consequences, schedule_detail
+from storage import schedule_changes, schedule_consequences, schedule_detail, schedule_running
 from storage.consequences import Consequences
-from storage.schedule_changes import RunningNow
 from storage.schedule_detail import ScheduleDetail
+from storage.schedule_running import RunningNow
 from storage.schedules import ScheduleRow
 
 _LETTERS: Final = {"edit_schedule": "e"}
@@ -87,7 +87,7 @@ class ScheduleActs(AtlasScreen):
         self._confirm(
             schedule_consequences.of_running_now,
             "Run now",
-            lambda id, ticket: schedule_changes.run_now(self.session.db, self.session.who, id, ticket=ticket),
+            lambda id, ticket: schedule_running.run_now(self.session.db, self.session.who, id, ticket=ticket),
             told,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage import schedule_changes, schedule_detail, schedule_progress, schedule_reach, schedule_targets, schedules
+from storage import schedule_changes, schedule_detail, schedule_reach, schedule_running, schedule_targets, schedules
 from storage.operations import CONNECTION_CHECK
 from storage.pages import Place
 from storage.schedule_targets import Target
@@ -26,7 +26,7 @@ def _made(fleet: Any) -> int:
 
 def _fired(fleet: Any) -> tuple[int, int]:
     schedule = _made(fleet)
-    return schedule, schedule_changes.run_now(fleet.db, fleet.dana, schedule).firing_id
+    return schedule, schedule_running.run_now(fleet.db, fleet.dana, schedule).firing_id
 
 
 CASES = {
@@ -37,8 +37,8 @@ CASES = {
         VIEW, "contoso", lambda f, who, _: schedules.find_by_name(f.db, who, f.north, "theirs"), _made
     ),
     "schedule_detail.get": (VIEW, "contoso", lambda f, who, id: schedule_detail.get(f.db, who, id), _made),
-    "schedule_progress.progress": (
-        VIEW, "contoso", lambda f, who, pair: schedule_progress.progress(f.db, who, *pair), _fired
+    "schedule_running.progress": (
+        VIEW, "contoso", lambda f, who, pair: schedule_running.progress(f.db, who, *pair), _fired
     ),
     "schedule_reach.next_for_tenant": (
         VIEW, "contoso", lambda f, who, _: schedule_reach.next_for_tenant(f.db, who, f.tenant["contoso"])
@@ -63,8 +63,8 @@ CASES = {
     "schedule_changes.remove": (
         MANAGE, "contoso", lambda f, who, id: schedule_changes.remove(f.db, who, id), _made
     ),
-    "schedule_changes.run_now": (
-        RUN, "contoso", lambda f, who, id: schedule_changes.run_now(f.db, who, id), _made
+    "schedule_running.run_now": (
+        RUN, "contoso", lambda f, who, id: schedule_running.run_now(f.db, who, id), _made
     ),
 }  # fmt: skip
 

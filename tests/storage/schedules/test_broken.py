@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from storage import schedule_changes, schedule_detail, schedule_firing, schedules
+from storage import schedule_changes, schedule_detail, schedule_firing, schedule_running, schedules
 from storage.errors import InvalidInput
 from storage.pages import Place
 from storage.schedules import ScheduleQuery
@@ -75,7 +75,7 @@ def test_what_cannot_be_read_is_shown_with_its_field_and_what_stands_there_besid
     for row in found:
         assert row.next_due_at is None if row.faults else row.name == "Daily check"
         assert (schedule_detail.get(fleet.db, fleet.dana, row.id).due == ()) == bool(row.faults)
-        assert schedule_changes.run_now(fleet.db, fleet.dana, row.id).is_new
+        assert schedule_running.run_now(fleet.db, fleet.dana, row.id).is_new
 
 
 def test_one_that_cannot_be_read_is_mended_by_an_edit_that_saw_what_stood_there(sqlite_fleet: Any, plan: Any) -> None:

@@ -15,6 +15,7 @@ from storage import (
     schedule_detail,
     schedule_firing,
     schedule_reach,
+    schedule_running,
     schedules,
     tenant_changes,
 )
@@ -31,10 +32,10 @@ def test_running_now_starts_all_at_once_and_twice_is_once(sqlite_fleet: Any, pla
     schedule = plan.make(fleet, jitter="4h", quiet="00:00-23:59")
     schedule_changes.set_enabled(fleet.db, fleet.dana, schedule, False)
     due = plan.row_of(fleet, schedule).next_due_at
-    first = schedule_changes.run_now(fleet.db, fleet.people["omar"], schedule, ticket="INC-7")
-    again = schedule_changes.run_now(fleet.db, fleet.dana, schedule)
+    first = schedule_running.run_now(fleet.db, fleet.people["omar"], schedule, ticket="INC-7")
+    again = schedule_running.run_now(fleet.db, fleet.dana, schedule)
     assert first.is_new
-    assert again == schedule_changes.RunningNow(first.firing_id, is_new=False)
+    assert again == schedule_running.RunningNow(first.firing_id, is_new=False)
     plan.work(fleet)
     assert {run.status for run in plan.runs_of(fleet, schedule)} == {"queued"}
     detail = schedule_detail.get(fleet.db, fleet.dana, schedule)
@@ -45,7 +46,7 @@ def test_running_now_starts_all_at_once_and_twice_is_once(sqlite_fleet: Any, pla
     assert detail.row.last.classes == {Became.STARTED: 3}
     for _ in range(schedule_firing.KEPT + 2):
         fleet.clock.advance(seconds=1)
-        schedule_changes.run_now(fleet.db, fleet.dana, schedule)
+        schedule_running.run_now(fleet.db, fleet.dana, schedule)
         plan.work(fleet)
     assert len(plan.firings(fleet, schedule)) == schedule_firing.KEPT
 
@@ -57,7 +58,7 @@ def test_a_schedule_reaches_what_it_was_made_for_and_tags_as_they_are_then(sqlit
     one = plan.make(fleet, "One", target=Target(connection_id=fleet.connection["wingtip"]))
     tenant_changes.edit(fleet.db, fleet.dana, fleet.tenant["fabrikam"], changes={"tags": ("gold", "new")})
     for schedule, wanted in ((gold, {"contoso", "fabrikam"}), (tenant, {"fabrikam"}), (one, {"wingtip"})):
-        schedule_changes.run_now(fleet.db, fleet.dana, schedule)
+        schedule_running.run_now(fleet.db, fleet.dana, schedule)
         plan.work(fleet)
         assert plan.classes(fleet, schedule) == {"started": len(wanted)}
         assert {run.connection_id for run in plan.runs_of(fleet, schedule)} == {
@@ -117,7 +118,7 @@ def test_a_schedule_takes_authority_over_all_that_it_reaches_and_totals_are_for_
     with pytest.raises(NotFound):
         plan.make(fleet, "Elsewhere", target=Target(connection_id=10**6))
     gold = plan.make(fleet, "Gold", target=Target(tag="gold"))
-    schedule_changes.run_now(fleet.db, fleet.dana, gold)
+    schedule_running.run_now(fleet.db, fleet.dana, gold)
     plan.work(fleet)
 
     def names(who: Any, text: str = "") -> list[str]:
@@ -168,6 +169,6 @@ def test_another_workspaces_schedules_are_its_own(sqlite_fleet: Any, plan: Any) 
     with pytest.raises(NotFound):
         schedule_detail.get(fleet.db, fleet.people["zoe"], schedule)
     (south,) = fleet.rows(select(table).where(table.c.workspace_id == fleet.south))
-    schedule_changes.run_now(fleet.db, fleet.people["zoe"], south.id)
+    schedule_running.run_now(fleet.db, fleet.people["zoe"], south.id)
     plan.work(fleet)
     assert plan.classes(fleet, south.id) == {}

@@ -14,9 +14,9 @@ from storage import (
     batches,
     breakers,
     connection_changes,
-    schedule_changes,
     schedule_detail,
     schedule_firing,
+    schedule_running,
 )
 from storage.batch_selection import Selection
 from storage.connection_filters import ConnectionQuery
@@ -100,7 +100,7 @@ def test_a_worker_killed_between_or_in_chunks_has_a_successor_that_makes_no_run_
         pass
     assert sorted(run.connection_id for run in plan.runs_of(fleet, schedule)) == sorted(fleet.connection.values())
     assert plan.classes(fleet, schedule) == {"started": 8}
-    schedule_changes.run_now(fleet.db, fleet.dana, schedule)
+    schedule_running.run_now(fleet.db, fleet.dana, schedule)
     third = schedule_firing.take(fleet.db, "third")
     assert third is not None
     schedule_firing.release(fleet.db, third)
@@ -207,7 +207,7 @@ def test_jitter_spreads_the_runs_and_each_begins_when_its_moment_has_come(sqlite
     assert len(fleet.take()) == 1
     check = fleet.start(runs[-1].connection_id)
     assert check.run.id == runs[-1].id, "a person who asks for the same does not wait for the moment"
-    schedule_changes.run_now(fleet.db, fleet.dana, schedule)
+    schedule_running.run_now(fleet.db, fleet.dana, schedule)
     plan.work(fleet)
     assert plan.classes(fleet, schedule) == {"attached": 3}
     fleet.sweep()

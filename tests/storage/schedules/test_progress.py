@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage import schedule_changes, schedule_progress
+from storage import schedule_running
 from storage.failures import failure
 from storage.finishing import RunResult
 from storage.operations import INVENTORY_SYNC
-from storage.schedule_progress import FiringProgress
+from storage.schedule_running import FiringProgress
 from storage.schedules import Became, Tally
 from storage.states import RunOutcome
 
@@ -22,10 +22,10 @@ def test_it_is_over_when_what_it_started_and_what_it_found_there_has_ended(fleet
     blocked = fleet.add_connection("blocked")
     fleet.set_connection(blocked, consent_status="revoked")
     fleet.clock.advance(minutes=1)
-    firing = schedule_changes.run_now(fleet.db, fleet.dana, key).firing_id
+    firing = schedule_running.run_now(fleet.db, fleet.dana, key).firing_id
 
     def standing() -> FiringProgress:
-        return schedule_progress.progress(fleet.db, fleet.dana, key, firing)
+        return schedule_running.progress(fleet.db, fleet.dana, key, firing)
 
     assert (standing().is_open, standing().result) == (True, None)
     plan.work(fleet)

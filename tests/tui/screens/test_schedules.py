@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from atlas_tui.links import View
 from atlas_tui.widgets.confirm_name import ConfirmName
-from storage import schedule_changes, schedule_detail, schedule_firing, schedules
+from storage import schedule_changes, schedule_detail, schedule_firing, schedule_running, schedules
 from storage.operations import INVENTORY_SYNC
 from storage.pages import Place
 from storage.schedules import ScheduleQuery
@@ -32,7 +32,7 @@ async def test_the_list_and_the_page_say_what_is_started_when_and_what_became_of
         small_fleet.db, small_fleet.people["dana"], small_fleet.workspace, name="Nightly inventory",
         operation_type=INVENTORY_SYNC, rhythm="30 2 * * *", time_zone="Europe/Berlin", quiet="22:00-02:00",
     )  # fmt: skip
-    schedule_changes.run_now(small_fleet.db, small_fleet.people["dana"], row.id)
+    schedule_running.run_now(small_fleet.db, small_fleet.people["dana"], row.id)
     held = schedule_firing.take(small_fleet.db, "w")
     assert held is not None
     schedule_firing.work_chunk(small_fleet.db, held)

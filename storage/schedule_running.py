@@ -1,25 +1,43 @@
-"""How one firing of a schedule goes on, for whoever told it to run and waits: what became of its connections, and of their runs.
+"""Having a schedule run now, and how that goes on, for whoever waits for it: what became of its connections, and of their runs.
 
-Promise: a firing's runs are those of its operation on what it reaches that were on their way when it was fired or began with it: the ones
-it started, and the ones it attached to. What begins after it was worked off is somebody else's.
+Promise: it is told to run in one transaction with its entry in the trail, and a worker starts the runs. A firing's runs are those of its
+operation on what it reaches that were on their way when it was fired or began with it: what it started, and what it attached to. What
+begins after it was worked off is somebody else's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, exists, func, literal, select, text
+from sqlalchemy import Row, exists, func, insert, literal, select, text
 
+from storage import audit
 from storage.access import Principal, authority
 from storage.capabilities import Capability
 from storage.database import Database, Transaction
 from storage.errors import NotFound
+from storage.schedule_changes import lock, note
 from storage.schedule_reach import connections_of
 from storage.schedules import Became, ScheduleRow, Tally, find, tally_of
 from storage.schema import operation_runs, provider_connections, schedule_firings
 from storage.states import RunOutcome, RunStatus
+
+RUN: Final = "schedule.run"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningNow:
+    """A schedule that was told to run now.
+
+    Attributes:
+        firing_id: under which number a worker works it off.
+        is_new: False when it was being worked off already: nothing was added.
+    """
+
+    firing_id: int
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +81,42 @@ class FiringProgress:
             return next(iter(found), RunOutcome.SUCCEEDED)
         did_something = found & {RunOutcome.SUCCEEDED, RunOutcome.PARTIALLY_SUCCEEDED}
         return RunOutcome.PARTIALLY_SUCCEEDED if did_something else RunOutcome.FAILED
+
+
+def run_now(db: Database, who: Principal, schedule_id: int, *, ticket: str | None = None) -> RunningNow:
+    """Has a schedule start its runs now: all at once, also in its quiet hours and while it is disabled. Its next due time stays.
+
+    While it is being worked off already, nothing is added.
+
+    Raises:
+        NotFound, Forbidden: not visible, or not allowed.
+    """
+
+    def work(tx: Transaction) -> RunningNow:
+        row = lock(tx, authority(tx, who), schedule_id, Capability.PROVIDER_RUN)
+        firing = schedule_firings.c
+        under_way = tx.run(
+            select(firing.id).where(firing.schedule_id == schedule_id, firing.status == "open").limit(1)
+        ).scalar_one_or_none()
+        if under_way is not None:
+            return RunningNow(under_way, is_new=False)
+        now = tx.now()
+        firing_id = tx.run(
+            insert(schedule_firings)
+            .values(
+                schedule_id=schedule_id,
+                workspace_id=row.workspace_id,
+                due_at=now,
+                status="open",
+                counts={"classes": {}, "reasons": {}, "by": who.label, "spread_seconds": 0},
+                created_at=now,
+            )
+            .returning(firing.id)
+        ).scalar_one()
+        note(tx, who, RUN, row, ticket, {"name": row.name, "type": row.type, "firing": firing_id})
+        return RunningNow(firing_id, is_new=True)
+
+    return audit.attempt(db, who, RUN, work, target_kind="schedule", target_id=schedule_id, ticket=ticket)
 
 
 def progress(db: Database, who: Principal, schedule_id: int, firing_id: int) -> FiringProgress:
