@@ -12,6 +12,7 @@ import gc
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -233,22 +234,14 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
 
     async def _enter_first(self) -> None:
         from atlas_tui.screens.form_opening import remind_of_drafts
+        from atlas_tui.screens.navigation import import_the_others
         from atlas_tui.screens.onboarding_opening import remind_of_onboardings
 
         await self.navigation.start()
         remind_of_drafts(self)
         remind_of_onboardings(self)
         self.mailbox.look()
-        self.set_timer(OTHER_SCREENS_AFTER, self._import_the_others)
-
-    def _import_the_others(self) -> None:
-        from atlas_tui.screens.navigation import import_screens
-
-        def failed(error: AtlasError) -> None:
-            gc.enable()
-            self.flash(str(error), "bad")
-
-        self.ask("screens", import_screens, lambda _: settle_memory(), failed)
+        self.set_timer(OTHER_SCREENS_AFTER, partial(import_the_others, self))
 
     def _opened(self, session: Session) -> None:
         from atlas_tui.screens.navigation import Navigation
@@ -408,9 +401,3 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         """Textual ends the app with something to print, such as an error in a style sheet; only its kind is told."""
         kinds: Iterable[str] = (type(renderable).__name__ for renderable in renderables)
         self._say_fault(RuntimeError(", ".join(kinds)))
-
-
-def settle_memory() -> None:
-    """What is loaded by now stays: the collector, which starting switched off, need not look at it, and its pauses would be seen."""
-    gc.freeze()
-    gc.enable()

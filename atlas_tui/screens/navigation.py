@@ -8,12 +8,14 @@ Must not know: what screens show.
 
 from __future__ import annotations
 
+import gc
 import importlib
 from typing import TYPE_CHECKING, Final
 
 from atlas_tui.links import SYSTEM_VIEWS, TABS, Link, View
 from atlas_tui.screens.frame import AtlasScreen
 from storage.capabilities import Capability
+from storage.errors import AtlasError
 
 if TYPE_CHECKING:
     from atlas_tui.app import AtlasApp
@@ -73,10 +75,23 @@ def import_screen(view: View) -> None:
     importlib.import_module(f"atlas_tui.screens.{_CLASSES[view][0]}")
 
 
-def import_screens() -> None:
-    """Import every screen: the first use of none shall be slower than the next. For a worker thread, once something can be read."""
-    for view in _CLASSES:
-        import_screen(view)
+def import_the_others(app: AtlasApp) -> None:
+    """Import every screen, in a worker thread: the first use of none shall be slower than the next. Once something can be read."""
+
+    def work() -> None:
+        for view in _CLASSES:
+            import_screen(view)
+
+    def done(_: object) -> None:
+        # What is loaded by now stays: the collector, which starting switched off, need not look at it, and its pauses would be seen.
+        gc.freeze()
+        gc.enable()
+
+    def failed(error: AtlasError) -> None:
+        gc.enable()
+        app.flash(str(error), "bad")
+
+    app.ask("screens", work, done, failed)
 
 
 def first_view(session: Session) -> View:
