@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Row
 
 from storage.errors import InvalidInput
-from storage.schedule_fields import LABELS, read_quiet
+from storage.schedule_fields import LABELS, read_jitter, read_quiet
 from storage.schedule_times import DueRule, QuietHours, Rhythm, check_rhythm, find_zone
 
 T = TypeVar("T")
@@ -66,6 +66,7 @@ def read_stored(row: Row[Any]) -> tuple[DueRule, tuple[Fault, ...]]:
 
     readable("rhythm", rhythm, lambda: check_rhythm(rhythm))
     readable("time_zone", row.time_zone, lambda: find_zone(row.time_zone))
+    readable("jitter_minutes", row.jitter_minutes, lambda: read_jitter(str(row.jitter_minutes)))
     hours = (
         "" if row.quiet_from is None and row.quiet_until is None else f"{row.quiet_from or ''}-{row.quiet_until or ''}"
     )

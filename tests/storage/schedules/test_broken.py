@@ -42,6 +42,7 @@ def test_an_interval_or_quiet_hours_that_another_program_stored_badly_hold_up_no
         {"cron": None, "interval_minutes": -5},  # backwards: the next due time would be looked for for ever
         {"cron": None, "interval_minutes": 2**40},
         {"quiet_from": "late", "quiet_until": "early"},
+        {"jitter_minutes": 2**30},  # two thousand years
     )
     broken = [plan.make(fleet, f"Broken {number}") for number in range(len(stored))]
     good = plan.make(fleet, "Good")
@@ -49,7 +50,7 @@ def test_an_interval_or_quiet_hours_that_another_program_stored_badly_hold_up_no
         fleet.write(update(table).where(table.c.id == key).values(**values))
     fleet.clock.advance(hours=1)
     assert schedule_firing.fire_due(fleet.db) == 1
-    assert [plan.row_of(fleet, key).is_enabled for key in (*broken, good)] == [False, False, False, True]
+    assert [plan.row_of(fleet, key).is_enabled for key in (*broken, good)] == [False] * len(broken) + [True]
 
 
 def test_what_cannot_be_read_is_shown_with_its_field_and_what_stands_there_beside_the_others(
@@ -61,6 +62,7 @@ def test_what_cannot_be_read_is_shown_with_its_field_and_what_stands_there_besid
         "rhythm: every -5m": {"cron": None, "interval_minutes": -5},
         "time_zone: Mars/Olympus": {"time_zone": "Mars/Olympus"},
         "time_zone: Europe": {"time_zone": "Europe"},  # a directory of zones
+        "jitter_minutes: 1000000000": {"jitter_minutes": 10**9},  # two thousand years
         "quiet: late-early": {"quiet_from": "late", "quiet_until": "early"},
         "quiet: 22:00-": {"quiet_from": "22:00"},
         "quiet: -": {"quiet_from": "", "quiet_until": ""},
