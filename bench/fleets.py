@@ -223,6 +223,7 @@ def _rows(
             (
                 number, workspace_id, number, guid, sort_name(name, "Microsoft", f"t{number}.example"), app_id,
                 dice.random() >= 0.05, consent,
-                verification, code, sentence, checked if code else None, checked, checked if verification == "healthy" else None, made, user_id, made, made,
+                verification, code, sentence, checked if code else None, checked,
+                checked if verification == "healthy" else None, made, user_id, made, made,
             ),
         )  # fmt: skip

@@ -185,7 +185,9 @@ class Import:
             if not rows:
                 raise NotFound("names no connection here by its number, tenant id or domain")
             chosen = _choose(rows)
-            rights.require(tx, Capability.PROVIDER_MANAGE, self._workspace_id, chosen.tenant_id, what=f"Connection {chosen.id}")
+            rights.require(
+                tx, Capability.PROVIDER_MANAGE, self._workspace_id, chosen.tenant_id, what=f"Connection {chosen.id}"
+            )
             refuse_archived(chosen.lifecycle)
             return chosen
 

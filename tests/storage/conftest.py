@@ -533,7 +533,6 @@ _JOURNAL_MATTERS: Final = frozenset(
         "review_roles_given_at_once",
         "rollups",
         "run_protocol",
-        "schedules",
         "start_gate",
         "tenant_changes",
         "tenant_goodbye",
