@@ -220,7 +220,7 @@ D = (
         "storage/test_inventory_publishing.py::test_nothing_is_published_when_the_connection_became_another_one",
         "tasks/test_processes.py::test_a_frozen_worker_that_wakes_up_too_late_writes_nothing")),
     Walk("schedule interval shorter than run", (), (
-        "storage/test_schedules.py::test_what_runs_is_attached_to_what_is_busy_waited_for_and_what_is_blocked_noted",)),
+        "storage/schedules/test_firing.py::test_what_runs_is_attached_to_what_is_busy_waited_for_and_what_is_blocked_noted",)),
     Walk("log lines containing secrets", (), (
         "tasks/test_logs.py::test_a_worker_process_with_secrets_everywhere_logs_none",
         "end_to_end/test_nothing_secret_leaks.py::test_no_secret_is_anywhere")),

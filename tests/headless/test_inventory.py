@@ -30,7 +30,7 @@ def test_an_operation_is_started_by_its_short_or_its_full_name(atlas: Any, word:
 
 def test_an_operation_that_is_none_is_refused_with_those_there_are(atlas: Any) -> None:
     number = str(atlas.connection())
-    atlas.refuses("start", "cleanup", number, code=2, says=("operation", "inventory.sync"))
+    atlas.refuses("start", "cleanup", number, code=2, says=("operation", "cleanup", "inventory"))
 
 
 def test_an_operation_without_consent_is_blocked(atlas: Any) -> None:

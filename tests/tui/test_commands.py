@@ -154,19 +154,20 @@ def test_every_command_that_the_docs_name_exists() -> None:
         (page.name, text) for page in pages for text in re.findall(r"(?<![\w:`/])`?:([a-z][a-z-]+)\b", page.read_text())
     }
     assert len(named) > 60, "the pattern finds none any more"
-    assert {(page, word) for page, word in named if word not in by_word()} == set()
-    assert [page for page in pages for line in _command_lines(page.read_text()) if not _is_command(line.split())] == []
+    words, parser = by_word(), parser_of_all()
+    assert {(page, word) for page, word in named if word not in words} == set()
+    lines = {(page.name, line) for page in pages for line in _command_lines(page.read_text())}
+    assert {(page, line) for page, line in lines if not _is_command(parser, line.split())} == set()
 
 
 def _command_lines(text: str) -> list[str]:
     return re.findall(r"(?:`|^(?:\$ )?)atlas-tui ((?:[a-z][a-z-]+ ?)+)", text, re.MULTILINE)
 
 
-def _is_command(words: list[str]) -> bool:
+def _is_command(parser: Any, words: list[str]) -> bool:
     """Whether the words lead to a command; what stands behind it is its own affair."""
     from argparse import _SubParsersAction
 
-    parser: Any = parser_of_all()
     for word in words:
         inner = next((action for action in parser._actions if isinstance(action, _SubParsersAction)), None)
         if inner is None:
