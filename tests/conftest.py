@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, make_url, text
+
+import storage.database
 
 
 def pytest_collection_finish() -> None:
@@ -27,6 +29,28 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+def _compiling_once(create: Callable[..., Engine]) -> Callable[..., Engine]:
+    """Makes engines that share what one of their kind has compiled: each test has an engine of its own, and compiling the same
+    statements anew for it took a third of the tests' time.
+    """
+    first: dict[tuple[str, Any], Engine] = {}
+
+    def make(url: Any, **options: Any) -> Engine:
+        engine = create(url, query_cache_size=5_000, **options)
+        kind = (engine.dialect.name, engine.dialect.dbapi)
+        known = first.setdefault(kind, engine)
+        if getattr(known.dialect, "server_version_info", None) is None:  # it has never connected: it knows nothing yet
+            first[kind] = engine
+        elif known is not engine:
+            engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
+        return engine
+
+    return make
+
+
+setattr(storage.database, "create_engine", _compiling_once(create_engine))  # noqa: B010 - mypy knows that it is not exported
 
 
 def _postgres_binaries() -> Path | None:
