@@ -27,6 +27,7 @@ class Ground:
 
     def __init__(self, address: str, module: Any = None) -> None:
         self.address = address
+        self.module = module
         self.is_sqlite = module is not None
         if module is not None:
             self.engine = create_engine(f"sqlite:///{address}", module=module, poolclass=NullPool)
@@ -127,6 +128,10 @@ def _postgresql_shape(ground: Ground) -> Iterator[str]:
                 yield ": ".join(str(part) for part in row)
 
 
+_KEPT: dict[tuple[Any, int], bytes] = {}
+"""Files of SQLite by module and revision, with their rows."""
+
+
 class Fleet:
     """Rows for every revision; each method adds what its revision's tables can hold."""
 
@@ -134,10 +139,21 @@ class Fleet:
         self.ground = ground
 
     def add_through(self, revision: int) -> None:
-        """Migrates an empty database upwards to a revision and adds rows at every step."""
+        """Migrates an empty database upwards to a revision and adds rows at every step.
+
+        SQLite's file is kept for the next test that asks for the same: it is as it was made, byte for byte.
+        """
+        path = Path(self.ground.address)
+        known = _KEPT.get((self.ground.module, revision)) if self.ground.is_sqlite else None
+        if known is not None:
+            path.write_bytes(known)
+            path.chmod(0o600)
+            return
         for step in range(1, revision + 1):
             self.ground.to(step)
             getattr(self, f"_at_{step}", lambda: None)()
+        if self.ground.is_sqlite:
+            _KEPT[self.ground.module, revision] = path.read_bytes()
 
     def _at_1(self) -> None:
         add = self.ground.add
