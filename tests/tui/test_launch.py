@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -247,6 +248,32 @@ async def test_a_worker_that_was_killed_is_replaced_a_few_times(
         await terminal.wait_for(lambda: worker.exit_code() == -signal.SIGKILL)
         assert not worker.may_start_again()
     worker.stop()
+
+
+def test_a_terminal_that_goes_without_a_signal_ends_the_dashboard(tmp_path: Path) -> None:
+    """As under `make`: the session's leader hears of it and keeps it to itself."""
+    config = tmp_path / "config.toml"
+    config.write_text(f'database = "{tmp_path / "none.db"}"\nstate_directory = "{tmp_path}"\n')
+    dashboard = [sys.executable, "-m", "atlas_tui", "--config", str(config), "--no-worker"]
+    leader = textwrap.dedent(
+        f"""
+        import signal, subprocess, sys
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        child = subprocess.Popen({dashboard!r}, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
+        open({str(tmp_path / "pid")!r}, "w").write(str(child.pid))
+        open({str(tmp_path / "ended")!r}, "w").write(str(child.wait()))
+        """
+    )
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(Path(__file__).parents[2])
+        os.execv(sys.executable, [sys.executable, "-c", leader])
+    seen = b""
+    while b"ATLAS" not in seen:
+        seen += os.read(master, 65536)
+    os.close(master)
+    os.waitpid(pid, 0)
+    assert (tmp_path / "ended").read_text() in ("0", str(128 + signal.SIGHUP))
 
 
 def test_stopping_says_what_ends_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
