@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pty
@@ -122,6 +123,29 @@ def test_no_color_gets_the_theme_without_colours() -> None:
 
     assert AtlasApp(never, environ={"NO_COLOR": "1", "COLORTERM": "truecolor"}).theme == "atlas-ansi"
     assert AtlasApp(never, environ={"COLORTERM": "truecolor"}).theme == "atlas-dark"
+
+
+def test_the_first_screen_is_imported_without_the_forms_and_pages_behind_it() -> None:
+    source = (
+        "import sys\nfrom atlas_tui.screens import navigation\nnavigation.import_screen(navigation.FIRST)\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(('atlas_tui.screens.', 'storage.'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    imported = set(done.stdout.split())
+    assert {"atlas_tui.screens.attention", "storage.attention"} <= imported
+    assert not imported & {f"atlas_tui.screens.{name}" for name in ("connections", "acknowledge_form", "starting_many")}
+    assert not imported & {"storage.starting", "storage.connection_changes", "storage.fleet_import"}
+
+
+async def test_the_collector_that_starting_switches_off_is_on_again_soon(small_fleet: Any, dashboard: Any) -> None:
+    gc.disable()
+    try:
+        async with dashboard(small_fleet) as terminal:
+            await terminal.wait_for(gc.isenabled)
+    finally:
+        gc.enable()
 
 
 # The worker that goes with it
