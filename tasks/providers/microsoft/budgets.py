@@ -93,10 +93,12 @@ class _Bucket:
         waits_for_units = -self.level / self._budget.rate
         return max(0.0, waits_for_units, self._blocked_until - now)
 
-    def answered(self, sent: float, now: float) -> None:
+    def answered(self, cost: int, sent: float, now: float) -> None:
         if self._at < sent <= now:
             self.refill(sent)
-        # When on its way Microsoft counted it nobody knows: nothing comes back before the answer was here.
+        # When on its way Microsoft counted it nobody knows: nothing comes back before the answer was here. What came back between the
+        # promise and a sending that was late is no more than had it been promised then.
+        self.level = min(self.level, float(self._budget.burst - cost))
         self._at = now
 
     def block(self, seconds: float, now: float) -> None:
@@ -137,11 +139,11 @@ class Budgets:
             now = self._now().timestamp()
             return self._bucket(key, now).reserve(cost, now)
 
-    def answered(self, key: Key, sent: datetime) -> None:
-        """Learns that what was sent at this time has been answered now."""
+    def answered(self, key: Key, cost: int, sent: datetime) -> None:
+        """Learns that what was sent at this time, and cost so much, has been answered now."""
         with self._lock:
             now = self._now().timestamp()
-            self._bucket(key, now).answered(sent.timestamp(), now)
+            self._bucket(key, now).answered(cost, sent.timestamp(), now)
 
     def refused(self, key: Key, retry_after: float | None) -> None:
         """Learns that Microsoft refused: nothing is left, and nothing goes out before the time it named, for no run of the tenant."""
@@ -183,9 +185,9 @@ class Allowance:
         of_all = self.budgets.reserve(self._key(None), cost)
         return max(of_all, self.budgets.reserve(self._key(workload), cost))
 
-    def answered(self, workload: Workload, sent: datetime) -> None:
-        """Learns that what was sent at this time has been answered now."""
-        self.budgets.answered(self._key(workload), sent)
+    def answered(self, workload: Workload, sent: datetime, cost: int = 1) -> None:
+        """Learns that what was sent at this time, and cost so much, has been answered now."""
+        self.budgets.answered(self._key(workload), cost, sent)
 
     def refused(self, workload: Workload, retry_after: float | None, *, in_every_tenant: bool = False) -> None:
         """Learns that Microsoft refused, and for how long.

@@ -306,8 +306,8 @@ class GraphSession:
 
     def _learn(self, spends: Mapping[Workload, int], sent: datetime, answer: Answer) -> None:
         """Corrects our book-keeping by what Microsoft says. A batch is refused as a whole only when nothing of it got through."""
-        for workload in spends:
-            self._allowance.answered(workload, sent)
+        for workload, cost in spends.items():
+            self._allowance.answered(workload, sent, cost)
             if answer.status == _TOO_MANY:
                 self.refused(workload, answer.headers)
             elif self._pressure > _NEAR_LIMIT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -58,6 +59,22 @@ def test_nothing_comes_back_while_a_request_is_on_its_way(allowance: Allowance, 
     clock.advance(0.1)
     allowance.answered(CA, sent)
     assert allowance.reserve(CA) == pytest.approx(1.0)
+
+
+@given(st.lists(st.tuples(*[st.floats(0, 3)] * 4), min_size=2, max_size=20))
+def test_sent_late_and_counted_late_it_is_still_one_request_a_second(asked: list[tuple[float, float, float, float]]) -> None:
+    clock = Clock()
+    allowance = Budgets(clock).of("tenant", "client")
+    counted = []
+    for pause, late, there, back in asked:
+        clock.advance(pause)
+        clock.advance(allowance.reserve(CA) + late)
+        sent = clock()
+        clock.advance(there)
+        counted.append(clock().timestamp())
+        clock.advance(back)
+        allowance.answered(CA, sent)
+    assert all(later - earlier >= 1.0 - 1e-3 for earlier, later in pairwise(counted))
 
 
 def test_tenants_applications_and_workloads_do_not_wait_for_each_other(clock: Clock) -> None:
