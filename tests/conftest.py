@@ -23,7 +23,6 @@ from sqlalchemy import Engine, create_engine, make_url, text
 
 import storage.database
 
-
 _LONGEST_FIRST = ("end_to_end", "bench", "tasks", "headless", "tui", "simulator", "storage")
 """Folders in the order in which their files are handed out: what takes minutes begins first, so that the short ones fill up the end."""
 
