@@ -19,9 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, create_engine, make_url, text
 
 import storage.database
+
+# The same examples in every run, and none that fails for having taken 0.2 s on a machine that is busy with other tests.
+# `--hypothesis-profile default` looks for new ones.
+settings.load_profile("ci")
 
 _LONGEST_FIRST = ("end_to_end", "bench", "tasks", "headless", "tui", "simulator", "storage")
 """Folders in the order in which their files are handed out: what takes minutes begins first, so that the short ones fill up the end."""

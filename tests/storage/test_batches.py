@@ -357,7 +357,7 @@ def test_several_go_on_with_it_at_once_and_nothing_is_started_twice(fleet: Any) 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert not errors
     assert fleet.count(operation_runs) == 12
     assert _status(fleet, batch).row.tally.classes == {BatchClass.STARTED: 12}

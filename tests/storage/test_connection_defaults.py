@@ -24,7 +24,7 @@ def together(*works: Callable[[], Any]) -> list[Any]:
     start, answers = threading.Barrier(len(works)), [None] * len(works)
 
     def run(number: int) -> None:
-        start.wait(20)
+        start.wait(60)
         try:
             answers[number] = works[number]()
         except AtlasError as error:

@@ -128,7 +128,7 @@ def test_of_many_answers_at_once_one_is_recorded(fleet: Any, ask: Any) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert sorted(found) == [AnswerOutcome.ALREADY_RECORDED] * 7 + [AnswerOutcome.GRANTED]
     assert len(fleet.unfinished(fleet.connection["contoso"])) == 1
 

@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, select, text, update
 
@@ -210,11 +212,24 @@ def password_account(postgres_server: str) -> Iterator[str]:
         connection.execute(text("CREATE ROLE carl LOGIN PASSWORD 'right'"))
         rules.write_text(f"local all carl scram-sha-256\n{before}")
         connection.execute(text("SELECT pg_reload_conf()"))
+        _wait_until_asked_for_a_password(postgres_server, "carl")
         yield "carl"
         rules.write_text(before)
         connection.execute(text("SELECT pg_reload_conf()"))
         connection.execute(text("DROP ROLE carl"))
     engine.dispose()
+
+
+def _wait_until_asked_for_a_password(server: str, account: str) -> None:
+    """`pg_reload_conf` only tells the server to read its rules again: until it has, the old ones let everybody in."""
+    url = make_url(server).set(drivername="postgresql", username=account).render_as_string(hide_password=False)
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            return
+    raise AssertionError("the server lets everybody in, as before")
 
 
 def test_a_wrong_password_is_said_to_be_a_refused_login(postgres_server: str, password_account: str) -> None:
@@ -307,7 +322,7 @@ def test_two_who_lock_each_other_out_both_get_through(postgres_fleet: Any) -> No
             tx.run(update(tenants).where(tenants.c.id == fleet.tenant[first]).values(note=first))
             if not tries:
                 tries.append(1)
-                both_hold_one.wait(10)
+                both_hold_one.wait(60)
             tx.run(update(tenants).where(tenants.c.id == fleet.tenant[second]).values(note=first))
 
         try:
@@ -319,7 +334,7 @@ def test_two_who_lock_each_other_out_both_get_through(postgres_fleet: Any) -> No
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert errors == []
 
 

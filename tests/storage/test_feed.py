@@ -28,7 +28,7 @@ def told(fleet: Any, feed: ChangeFeed) -> frozenset[Topic]:
     """Everything that was said up to now. PostgreSQL tells a moment after each commit, in their order: a last one marks the end."""
     fleet.db.write(lambda tx: tx.touch(Topic.ALERTS))
     came: frozenset[Topic] = frozenset()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while Topic.ALERTS not in came and time.monotonic() < end:
         came |= feed.poll()
     return came - {Topic.ALERTS}

@@ -252,7 +252,7 @@ class Model:
         return len(found), len(created), len(updated), len(gone), len(found) - len(created) - len(updated)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=list(HealthCheck), max_examples=25, deadline=None)
 @given(rounds=st.lists(_ROUND, min_size=1, max_size=5))
 def test_whatever_the_listings_say_the_items_are_what_was_read_last(fleet: Any, rounds: list[Any]) -> None:
     connection = fleet.add_connection(f"t-{fleet.guid()[-12:]}")

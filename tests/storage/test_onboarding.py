@@ -273,7 +273,7 @@ def test_people_who_begin_at_once_share_one_onboarding(fleet: Any) -> None:
     answers: list[Any] = []
 
     def work(login: str) -> None:
-        start.wait(20)
+        start.wait(60)
         try:
             answers.append(onboarding.begin(fleet.db, fleet.people[login], tenant).id)
         except AtlasError as error:
@@ -294,7 +294,7 @@ def test_finishing_and_cancelling_at_once_has_one_winner(fleet: Any) -> None:
     start, answers = threading.Barrier(2), {}
 
     def work(name: str, do: Any) -> None:
-        start.wait(20)
+        start.wait(60)
         try:
             answers[name] = do().status
         except AtlasError as error:

@@ -165,7 +165,7 @@ def test_two_owners_who_take_each_other_away_at_once_leave_one(fleet: Any) -> No
     gate, answers = threading.Barrier(len(ways)), []
 
     def go(way: Any) -> None:
-        gate.wait()
+        gate.wait(60)
         try:
             way()
             answers.append("done")
@@ -176,7 +176,7 @@ def test_two_owners_who_take_each_other_away_at_once_leave_one(fleet: Any) -> No
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert sorted(answers).count("done") == 1, answers
     owners = fleet.rows(
         select(memberships.c.id)

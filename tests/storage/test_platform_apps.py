@@ -257,7 +257,7 @@ def test_deleting_it_while_a_connection_is_made_with_it_leaves_neither_half(flee
     start, answers = threading.Barrier(2), {}
 
     def work(name: str, do: Any) -> None:
-        start.wait(20)
+        start.wait(60)
         try:
             answers[name] = do()
         except AtlasError as error:

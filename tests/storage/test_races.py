@@ -22,7 +22,7 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
     start, answers = threading.Barrier(count), [None] * count
 
     def run(number: int) -> None:
-        start.wait(20)
+        start.wait(60)
         try:
             answers[number] = work(number)
         except AtlasError as error:

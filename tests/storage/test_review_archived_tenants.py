@@ -81,13 +81,13 @@ def _while_locked(fleet: Any, change: Any, other: Any) -> Any:
             thread.start()
         if tx.is_sqlite:
             return  # nobody else writes, or even begins to
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')")
         while not answer and not tx.run(waiting).scalar_one() and time.monotonic() < end:
             thread.join(0.02)
 
     fleet.db.write(work)
-    thread.join(30)
+    thread.join(60)
     return answer[0]
 
 

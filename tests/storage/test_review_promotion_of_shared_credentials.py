@@ -46,13 +46,13 @@ def test_a_staged_credential_that_is_replaced_while_its_check_ends_is_not_promot
         number = int(made.scalar_one())
         if not thread.ident:
             thread.start()
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + 60
         waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')")
         while not tx.is_sqlite and not ended and not tx.run(waiting).scalar_one() and time.monotonic() < limit:
             thread.join(0.02)
         return number
 
     replacement = fleet.db.write(replace)
-    thread.join(30)
+    thread.join(60)
     assert ended[0].status == "completed", ended
     assert _slots(fleet) == {CredentialSlot.ACTIVE.value: before["active"], CredentialSlot.STAGED.value: replacement}

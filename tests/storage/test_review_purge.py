@@ -31,7 +31,7 @@ def test_purging_and_restoring_at_the_same_moment_end_in_one_of_the_two(fleet: A
     start, errors = threading.Barrier(4), []
 
     def run(work: Any) -> None:
-        start.wait(20)
+        start.wait(60)
         try:
             work()
         except AtlasError as error:

@@ -21,7 +21,7 @@ def _together(*works: Any) -> list[Any]:
     start, answers = threading.Barrier(len(works)), [None] * len(works)
 
     def run(number: int) -> None:
-        start.wait(20)
+        start.wait(60)
         try:
             answers[number] = works[number]()
         except AtlasError as error:

@@ -65,14 +65,14 @@ def test_two_folders_do_not_count_twice(postgres_fleet: Any) -> None:
     folded: list[int] = []
 
     def fold() -> None:
-        start.wait()
+        start.wait(60)
         folded.append(rollups.fold(fleet.db))
 
     threads = [threading.Thread(target=fold) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     rollups.fold(fleet.db)
     assert fleet.count(badge_count_deltas) == 0
     assert rollups.counts(fleet.db, fleet.dana, fleet.north) == counted(fleet)

@@ -186,7 +186,7 @@ def test_editors_at_the_same_moment_all_win_or_are_told(fleet: Any) -> None:
     start = threading.Barrier(6)
 
     def work(number: int) -> None:
-        start.wait(20)
+        start.wait(60)
         try:
             answers.append(edit(fleet, seen={"note": ""}, note=f"note {number}").note)
         except EditConflict as error:

@@ -189,7 +189,7 @@ def test_offboarding_and_a_finish_at_the_same_moment_leave_nothing_unfinished(fl
     start, errors = threading.Barrier(6), []
 
     def run(work: Any) -> None:
-        start.wait(20)
+        start.wait(60)
         try:
             work()
         except AtlasError as error:

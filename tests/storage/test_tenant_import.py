@@ -288,7 +288,7 @@ def test_only_who_manages_the_whole_workspace_imports(fleet: Any) -> None:
     assert apply(fleet, plan, by="mona").created == 1
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     names=st.lists(CELL.filter(bool), min_size=1, max_size=4),
     note=st.text(

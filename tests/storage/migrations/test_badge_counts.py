@@ -94,7 +94,7 @@ def apply(ground: Any, action: str, number: int, values: dict[str, Any]) -> None
         ground.run(f"UPDATE provider_connections SET {assignments}{where}", **changes, id=number)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(step, max_size=12))
 def test_counts_equal_counting_after_any_sequence_of_changes(fleet_of_two: Any, steps: list[Any]) -> None:
     fleet_of_two.run("DELETE FROM provider_connections")

@@ -47,7 +47,7 @@ def test_a_due_time_is_fired_by_exactly_one_of_many_workers(fleet: Any, plan: An
     start, fired = threading.Barrier(8), []
 
     def worker(db: Any, name: str) -> None:
-        start.wait(20)
+        start.wait(60)
         fired.append(schedule_firing.fire_due(db))
         while held := schedule_firing.take(db, name):
             while schedule_firing.work_chunk(db, held, chunk=1):
