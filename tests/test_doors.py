@@ -9,6 +9,7 @@ import ast
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def _imported_by(file: Path) -> set[str]:
     return found
 
 
+@cache
 def _sources(room: str) -> dict[str, set[str]]:
     return {
         str(file.relative_to(ROOT)): _imported_by(file)
