@@ -52,12 +52,24 @@ def _load_search() -> Any:
 search = _load_search()
 
 
+class Mail(Controller):
+    """A mail server on a socket that is there already: a port that was only looked up can be another process's by then."""
+
+    def __init__(self, listener: socket.socket, **more: Any) -> None:
+        host, port = listener.getsockname()
+        super().__init__(object(), hostname=host, port=port, ready_timeout=60, **more)
+        self.listener = listener
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self.listener)
+
+
 @dataclass
 class Services:
     """A web server and a mail server on this machine, which quote whatever they get."""
 
     web: ThreadingHTTPServer
-    mail: Controller
+    mail: Mail
     status: int = 200
     heard: str = ""
 
@@ -94,10 +106,7 @@ def services() -> Iterator[Services]:
 
     web = ThreadingHTTPServer(("127.0.0.1", 0), Web)
     threading.Thread(target=web.serve_forever, daemon=True).start()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    mail = Controller(object(), hostname="127.0.0.1", port=port, authenticator=refuse, auth_require_tls=False)
+    mail = Mail(socket.create_server(("127.0.0.1", 0)), authenticator=refuse, auth_require_tls=False)
     mail.start()
     known = Services(web, mail)
     yield known

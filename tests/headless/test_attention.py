@@ -15,7 +15,7 @@ def blocked(atlas: Any) -> Any:
     number = atlas.connection()
     atlas.sql(
         "UPDATE provider_connections SET verification_status = 'blocked', last_reason_code = 'secret_invalid',"
-        " consent_status = 'granted', reason_since = '2026-03-01 10:00:00.000' WHERE id = ?",
+        " consent_status = 'granted', reason_since = '2021-03-01 10:00:00.000' WHERE id = ?",
         number,
     )
     atlas.sql("UPDATE tenants SET name = ?", HOSTILE)
@@ -25,7 +25,7 @@ def blocked(atlas: Any) -> Any:
 def test_problems_are_listed_for_people_and_programs(blocked: Any) -> None:
     said = blocked("attention", "list")
     assert said.code == 0
-    for part in ("no_worker_running", "secret_invalid", "us", "new credential", "2026-03-01 10:00:00Z"):
+    for part in ("no_worker_running", "secret_invalid", "us", "new credential", "2021-03-01 10:00:00Z"):
         assert part in said.out, part
     assert "\x1b" not in said.out
     rows = blocked("attention", "list", "reason:secret_invalid", "--json").json

@@ -177,7 +177,7 @@ def test_a_command_that_crashes_prints_no_secret(atlas: Any, command: list[str])
     assert number == 1
     done = subprocess.run(
         [sys.executable, "-c", _CRASH, "credentials", *command, "--config", str(atlas.config)],
-        cwd=ROOT, input=f"connection,secret\n1,{SECRET}\n".encode(), capture_output=True, timeout=60,
+        cwd=ROOT, input=f"connection,secret\n1,{SECRET}\n".encode(), capture_output=True, timeout=110,
     )  # fmt: skip
     assert done.returncode == 1
     assert b"RuntimeError" in done.stderr

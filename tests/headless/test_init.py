@@ -38,6 +38,7 @@ def test_a_second_init_is_refused_and_changes_nothing(atlas: Any) -> None:
     assert {path: path.read_bytes() for path in files} == files
 
 
+@pytest.mark.usefixtures("keys_in_process")
 def test_init_goes_on_after_an_interrupted_one_with_the_same_key(atlas: Any, run: Any) -> None:
     """The configuration is written last: without it, `init` finds key and database and keeps both."""
     key, rows, config = atlas.key.read_bytes(), atlas.rows(), tomllib.loads(atlas.config.read_text())
@@ -51,6 +52,7 @@ def test_init_goes_on_after_an_interrupted_one_with_the_same_key(atlas: Any, run
     assert atlas.rows() == rows
 
 
+@pytest.mark.usefixtures("keys_in_process")
 def test_init_never_makes_a_key_for_credentials_that_another_one_sealed(atlas: Any, run: Any, is_refused: Any) -> None:
     atlas.connection()
     atlas.config.unlink()
@@ -71,6 +73,7 @@ def test_init_never_makes_a_key_for_credentials_that_another_one_sealed(atlas: A
     assert not atlas.config.exists()
 
 
+@pytest.mark.usefixtures("keys_in_process")
 def test_a_database_path_means_the_same_from_everywhere(
     tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +140,7 @@ def test_a_configuration_that_cannot_be_written_is_told_before_anything_is_made(
     assert not (home / "worker.key").exists()
 
 
+@pytest.mark.usefixtures("keys_in_process")
 def test_the_password_of_a_database_address_is_not_shown(tmp_path: Path, run: Any, postgres_url: str) -> None:
     from sqlalchemy import make_url
 

@@ -84,6 +84,7 @@ def _open_to_all(path: Path) -> None:
     path.chmod(0o644)
 
 
+@pytest.mark.usefixtures("keys_in_process")
 @pytest.mark.parametrize(
     ("harm", "says"),
     [

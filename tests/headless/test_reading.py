@@ -46,6 +46,7 @@ def _keys(value: Any) -> set[str]:
     return set(value)
 
 
+@pytest.mark.usefixtures("keys_in_process")
 def test_the_json_of_every_command_has_the_keys_that_programs_rely_on(atlas: Any) -> None:
     number = str(atlas.connection())
     started = atlas("check", number, "--no-wait", "--json").json
@@ -174,7 +175,7 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(atlas: Any) -> None:
         process.stdout.close()
         assert process.stderr is not None
         said = process.stderr.read()
-        assert (process.wait(20), said) == (0, "")
+        assert (process.wait(110), said) == (0, "")
         process.stderr.close()
 
 
