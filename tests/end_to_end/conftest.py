@@ -5,6 +5,8 @@ Nothing is replaced but the cloud's host names. Nobody sleeps for long: a test w
 
 from __future__ import annotations
 
+import base64
+import importlib.util
 import json
 import os
 import signal
@@ -23,9 +25,11 @@ import httpx
 import msgspec
 import pytest
 
-from storage import access, configuration, schema, seeding, upgrading
+from storage import access, configuration, schema, sealing, seeding, upgrading
 from storage.configuration import CloudHosts, Settings, WorkerSettings
 from storage.database import Database, open_database
+from tasks import key_files
+from tasks.keyring import public_bytes
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -40,7 +44,24 @@ SEEN_AS = {
 """Tenants with hostile names: what Microsoft calls them, and what they are called here."""
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+def _load_warm_commands() -> Any:
+    """Test folders are no packages, so what two of them share is loaded by its path."""
+    specification = importlib.util.spec_from_file_location("warm_commands", ROOT / "tests" / "warm_commands.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Callable[..., subprocess.CompletedProcess[bytes]]]:
+    """Runs `atlas-tui` with some arguments, as a process of its own that need not import the program first."""
+    with _load_warm_commands().Commands(ENVIRONMENT) as made:
+        yield made
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
     """Asks until the answer is true, and returns it; fails the test at the deadline."""
     end = time.monotonic() + seconds
     while True:
@@ -140,13 +161,14 @@ def microsoft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Microsoft]:
         verify=ssl.create_default_context(cafile=endpoints["ca"]),
         headers={"Authorization": f"Bearer {endpoints['control_key']}"},
         trust_env=False,
+        timeout=60,
     )
     try:
         yield Microsoft(process, endpoints, {tenant["name"]: tenant for tenant in tenants}, client)
     finally:
         client.close()
         process.stdin.close()
-        process.wait(20)
+        process.wait(60)
         process.stdout.close()
 
 
@@ -163,11 +185,11 @@ class WorkerProcess:
     def stop(self) -> int:
         """Asks it to stop, and returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(60)
 
 
 @dataclass
@@ -193,19 +215,13 @@ class Estate:
     config: Path
     url: str
     login: str
+    commands: Callable[..., subprocess.CompletedProcess[bytes]]
     workers: list[WorkerProcess] = field(default_factory=list)
     _db: Database | None = None
 
     def __call__(self, *arguments: str | Path, stdin: bytes = b"", check: int | None = None) -> Said:
         """Runs `atlas-tui ARGUMENTS`, as a process of its own."""
-        done = subprocess.run(
-            [*CLI, *map(str, arguments), "--config", str(self.config)],
-            cwd=ROOT,
-            env=ENVIRONMENT,
-            input=stdin,
-            capture_output=True,
-            timeout=110,
-        )
+        done = self.commands([*map(str, arguments), "--config", str(self.config)], stdin=stdin)
         said = Said(done.returncode, done.stdout.decode(), done.stderr.decode())
         assert "Traceback" not in said.err, said.err
         if check is not None:
@@ -213,12 +229,8 @@ class Estate:
         return said
 
     def read(self, *commands: list[str]) -> str:
-        """Runs several commands that only read, in one process to save its start; returns all they wrote."""
-        lines = [[*command, "--config", str(self.config)] for command in commands]
-        program = f"import sys; from atlas_tui.cli import main; sys.exit(max([main(line) for line in {lines!r}]))"
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=ROOT, env=ENVIRONMENT, capture_output=True, timeout=60
-        )
+        """Runs several commands that only read, one after the other in one process; returns all they wrote."""
+        done = self.commands(*([*command, "--config", str(self.config)] for command in commands))
         assert (done.returncode, done.stderr) == (0, b""), done
         return done.stdout.decode()
 
@@ -285,7 +297,7 @@ class Estate:
         (row,) = self.sql("SELECT * FROM operation_runs WHERE id = :id", id=number)
         return dict(row._mapping)
 
-    def until_run(self, number: int, status: str, seconds: float = 30.0) -> dict[str, Any]:
+    def until_run(self, number: int, status: str, seconds: float = 60.0) -> dict[str, Any]:
         """Waits until a run has this status."""
         wait_until(lambda: self.run_of(number)["status"] == status, f"run {number} being {status}", seconds)
         return self.run_of(number)
@@ -339,7 +351,7 @@ class Estate:
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.process.kill()
-            worker.process.wait(20)
+            worker.process.wait(60)
             stdin: IO[bytes] | None = worker.process.stdin
             assert stdin is not None
             stdin.close()
@@ -347,13 +359,13 @@ class Estate:
             self._db.close()
 
 
-def _settings(microsoft: Microsoft, home: Path, url: str, key: dict[str, str]) -> Settings:
+def _settings(microsoft: Microsoft, home: Path, url: str, public_key: bytes) -> Settings:
     return Settings(
         database=url,
         state_directory=str(home / "state"),
         key_file=str(home / "worker.key"),
-        public_key=key["public_key"],
-        key_fingerprint=key["fingerprint"],
+        public_key=base64.b64encode(public_key).decode(),
+        key_fingerprint=sealing.fingerprint(public_key),
         ca_bundle=microsoft.endpoints["ca"],
         clouds={
             name: CloudHosts(login=hosts["login"], graph=hosts["graph"])
@@ -364,15 +376,10 @@ def _settings(microsoft: Microsoft, home: Path, url: str, key: dict[str, str]) -
     )
 
 
-def _make(microsoft: Microsoft, home: Path, url: str, names: tuple[str, ...]) -> Estate:
+def _make(microsoft: Microsoft, commands: Any, home: Path, url: str, names: tuple[str, ...]) -> Estate:
     home.mkdir(mode=0o700)
-    made = subprocess.run(
-        [sys.executable, "-m", "tasks", "keys", "create", "--key-file", home / "worker.key"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    settings = _settings(microsoft, home, url, json.loads(made.stdout))
+    key = public_bytes(key_files.create(home / "worker.key"))
+    settings = _settings(microsoft, home, url, key)
     config = home / "config.toml"
     configuration.save(config, settings)
     upgrading.upgrade(url)
@@ -385,17 +392,17 @@ def _make(microsoft: Microsoft, home: Path, url: str, names: tuple[str, ...]) ->
     fleet = msgspec.convert({"tenants": wanted}, seeding.Fleet)
     db = open_database(url)
     seeding.seed_fleet(db, fleet, login=login, public_key=settings.public_key_bytes())
-    return Estate(microsoft, home, config, url, login, _db=db)
+    return Estate(microsoft, home, config, url, login, commands, _db=db)
 
 
 @pytest.fixture
-def make_estate(microsoft: Microsoft, tmp_path: Path) -> Iterator[Callable[..., Estate]]:
+def make_estate(microsoft: Microsoft, commands: Any, tmp_path: Path) -> Iterator[Callable[..., Estate]]:
     """Makes a database with connections to some of the fleet's tenants; the tenants are as the fleet file says."""
     made: list[Estate] = []
 
     def make(*names: str, url: str | None = None) -> Estate:
         home = tmp_path / f"estate-{len(made)}"
-        made.append(_make(microsoft, home, url or str(home / "atlas.db"), names))
+        made.append(_make(microsoft, commands, home, url or str(home / "atlas.db"), names))
         return made[-1]
 
     yield make
@@ -404,13 +411,13 @@ def make_estate(microsoft: Microsoft, tmp_path: Path) -> Iterator[Callable[..., 
 
 
 @pytest.fixture(scope="session")
-def new_estate(microsoft: Microsoft) -> Callable[[Path], Estate]:
+def new_estate(microsoft: Microsoft, commands: Any) -> Callable[[Path], Estate]:
     """Makes a machine on which nothing was set up yet; whoever asks closes it."""
 
     def make(home: Path) -> Estate:
         home.mkdir(mode=0o700)
         login, _ = access.os_login()
-        return Estate(microsoft, home, home / "etc" / "config.toml", str(home / "data" / "atlas.db"), login)
+        return Estate(microsoft, home, home / "etc" / "config.toml", str(home / "data" / "atlas.db"), login, commands)
 
     return make
 
@@ -424,11 +431,11 @@ def bare_estate(new_estate: Callable[[Path], Estate], tmp_path: Path) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def estate(microsoft: Microsoft, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+def estate(microsoft: Microsoft, commands: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     """One workspace of the demo's fleet with a worker at work, shared by the tests that only look at a tenant of their own."""
     home = tmp_path_factory.mktemp("estate") / "home"
     names = tuple(name for name, tenant in microsoft.tenants.items() if tenant.get("workspace") == "north-msp")
-    made = _make(microsoft, home, str(home / "atlas.db"), names)
+    made = _make(microsoft, commands, home, str(home / "atlas.db"), names)
     made.start_worker()
     yield made
     made.close()

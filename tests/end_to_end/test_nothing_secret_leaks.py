@@ -126,6 +126,7 @@ def _token(microsoft: Any, tenant: dict[str, Any], secret: str) -> str:
         },
         verify=ssl.create_default_context(cafile=microsoft.endpoints["ca"]),
         trust_env=False,
+        timeout=60,
     )
     return str(answer.json()["access_token"])
 
@@ -230,7 +231,7 @@ def _act(
     scene.worker = estate.start_worker()
     typing = estate.start_typing("credential", "set", "--connection", "1", "--secret-file", "-")
     scene.processes |= _processes([scene.worker.process.pid, typing.pid])
-    scene.said["typing"] = b"".join(typing.communicate(secret.encode(), timeout=30))
+    scene.said["typing"] = b"".join(typing.communicate(secret.encode(), timeout=110))
     for number in ("1", "2", "3", "4"):
         scene.do("check", number, "--json")
     scene.do("check", "1")
@@ -332,7 +333,7 @@ def test_the_search_finds_what_is_planted_in_database_output_and_process(scene: 
         until(lambda: planted.encode() in command_line.read_bytes(), "the command line")
         scene.processes |= _processes([process.pid])
     finally:
-        process.communicate(b"\n", timeout=20)
+        process.communicate(b"\n", timeout=60)
     hits = {name for name, text in scene.artefacts().items() if found_in(text, {"it": planted.encode()})}
     assert any(name.startswith("data/atlas.db") for name in hits)
     assert any(name.startswith("output of") for name in hits)
@@ -366,7 +367,7 @@ def test_a_command_that_crashes_prints_no_secret(scene: Scene) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _CRASH_IN_COMMAND, "credential", "set", "--connection", "1", "--secret-file", "-",
          "--config", str(scene.estate.config)],
-        cwd=ROOT, input=scene.canaries["the client secret"], capture_output=True, timeout=60,
+        cwd=ROOT, input=scene.canaries["the client secret"], capture_output=True, timeout=110,
     )  # fmt: skip
     assert done.returncode == 1
     assert b"RuntimeError" in done.stderr

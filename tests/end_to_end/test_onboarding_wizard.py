@@ -41,7 +41,7 @@ class Keyboard:
         painted = [line_text(line) for shown in self.app.screen.query(PaintedLines) for line in shown.lines]
         return "\n".join(painted)
 
-    async def wait_for(self, condition: Callable[[], object], seconds: float = 40) -> None:
+    async def wait_for(self, condition: Callable[[], object], seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, self.text()
@@ -93,7 +93,7 @@ def _application(microsoft: Any) -> tuple[str, dict[str, Any]]:
 def _accepted(microsoft: Any, url: str) -> str:
     """What the administrator's browser shows in its address bar after Accept: an error page of its own."""
     trust = ssl.create_default_context(cafile=microsoft.endpoints["ca"])
-    with httpx.Client(verify=trust, timeout=20, trust_env=False) as browser:
+    with httpx.Client(verify=trust, timeout=60, trust_env=False) as browser:
         answer = browser.get(f"{url}&answer=accept")
     assert answer.status_code == 302, answer.text
     return answer.headers["location"]

@@ -11,13 +11,12 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pexpect
 import pyte
@@ -33,11 +32,19 @@ CUSTOMER = "A. Datum Corporation"
 _COPIED = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)(?:\x07|\x1b\\)")
 
 
+class Ended(NamedTuple):
+    """What a command wrote and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Demo:
     """A demo in a terminal: what its screen shows, its keys, and commands that work beside it."""
 
-    def __init__(self, home: Path, until: Callable[..., Any]) -> None:
-        self.home, self._until = home, until
+    def __init__(self, home: Path, until: Callable[..., Any], commands: Callable[..., Any]) -> None:
+        self.home, self._until, self._commands = home, until, commands
         self.addresses: dict[str, Any] = {}
         self.customer_id = ""
         self._screen = pyte.Screen(80, 24)
@@ -57,11 +64,11 @@ class Demo:
         )
         threading.Thread(target=self._read, daemon=True).start()
         told = self.home / "addresses.json"
-        self._until(told.exists, "the demo's addresses", 60)
+        self._until(told.exists, "the demo's addresses", 90)
         self.addresses = json.loads(told.read_text())
         newcomers = json.loads((self.home / "fleet.json").read_text())["newcomers"]
         self.customer_id = next(one["id"] for one in newcomers if one["name"] == CUSTOMER)
-        self.sees("workers 1", seconds=40)
+        self.sees("workers 1")
 
     def _read(self) -> None:
         """Takes what the terminal is sent: one that nobody reads from would stop the demo."""
@@ -120,15 +127,17 @@ class Demo:
         self.sees_that(lambda _: self.has_focus(verb), f"focus on {verb}")
         self.press("\r")
 
-    def sees(self, *texts: str, seconds: float = 20.0) -> str:
-        """Waits until the screen shows all of these texts, and returns it."""
+    def sees(self, *texts: str, seconds: float = 60.0) -> str:
+        """Waits until the screen shows all of these texts, and returns it. More of it may still be on its way: a screen comes in pieces,
+        so whatever is expected belongs into the wait.
+        """
         return self.sees_that(lambda screen: all(text in screen for text in texts), " and ".join(texts), seconds)
 
-    def sees_that(self, condition: Callable[[str], bool], what: str, seconds: float = 20.0) -> str:
-        """Waits until the screen is as wanted, and returns it."""
+    def sees_that(self, condition: Callable[[str], object], what: str, seconds: float = 60.0) -> str:
+        """Waits until the screen is as wanted, and returns it: all that its rows were when the condition said so."""
         seen: list[str] = []
 
-        def is_so() -> bool:
+        def is_so() -> object:
             seen[:] = [self.screen]
             return condition(seen[0])
 
@@ -146,14 +155,12 @@ class Demo:
 
     # The command line.
 
-    def run(self, *arguments: str, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, code: int = 0, stdin: str = "") -> Ended:
         """Runs `atlas-tui ARGUMENTS` on the demo's database; the exit code must be this one."""
-        done = subprocess.run(
-            [*CLI, *arguments, "--config", str(self.home / "config.toml")],
-            cwd=ROOT, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, timeout=90,
-        )  # fmt: skip
+        ended = self._commands([*arguments, "--config", str(self.home / "config.toml")], stdin=stdin.encode())
+        done = Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
         assert "Traceback" not in done.stderr, done.stderr
-        assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+        assert done.returncode == code, (arguments, done)
         return done
 
     def __call__(self, *arguments: str, code: int = 0, stdin: str = "") -> Any:
@@ -178,9 +185,9 @@ class Demo:
 
 
 @pytest.fixture
-def demo(tmp_path: Path, until: Callable[..., Any]) -> Iterator[Demo]:
+def demo(tmp_path: Path, until: Callable[..., Any], commands: Callable[..., Any]) -> Iterator[Demo]:
     """The demo, started."""
-    made = Demo(tmp_path / "home", until)
+    made = Demo(tmp_path / "home", until, commands)
     try:
         made.start()
         yield made
@@ -202,6 +209,7 @@ class Administrator:
 
     def __init__(self, browser: Any, portal: str) -> None:
         self._context = browser.new_context(ignore_https_errors=True)
+        self._context.set_default_timeout(90_000)
         self.tab = self._context.new_page()
         self._portal = portal
 

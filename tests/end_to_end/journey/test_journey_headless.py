@@ -90,7 +90,7 @@ def _bring_on(demo: Any, administrator: Any, until: Callable[..., Any]) -> str:
     assert "The onboarding is not done: Consent" in unfinished
     link = demo("consent", "link", connection, "--redirect-uri", demo.addresses["consent_page"])
     assert administrator.consent(link["url"]) == "Thank you, the consent is recorded"
-    until(lambda: _truth(demo, connection) == (True, "granted", "healthy"), "a healthy connection", 60)
+    until(lambda: _truth(demo, connection) == (True, "granted", "healthy"), "a healthy connection")
 
     shown = demo.run("onboard", tenant).stdout
     assert "The last connection check found it healthy." in shown
@@ -135,7 +135,7 @@ def _revoke_and_consent_again(demo: Any, administrator: Any, until: Callable[...
     assert link["is_pasted_back"] is True
     pasted = administrator.consent_and_copy(link["url"])
     assert demo("consent", "answer", "-", stdin=pasted)["outcome"] == "granted"
-    until(lambda: _truth(demo, connection) == (True, "granted", "healthy"), "a healthy connection again", 60)
+    until(lambda: _truth(demo, connection) == (True, "granted", "healthy"), "a healthy connection again")
 
 
 def _disable(demo: Any, connection: str) -> None:
