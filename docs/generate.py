@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+import simulator.__main__
+import tasks.__main__
 from atlas_tui import cli
 from atlas_tui.headless import exit_codes
 from atlas_tui.keymap import render_keys_markdown
@@ -31,7 +33,8 @@ def commands() -> str:
 
     def describe(parser: argparse.ArgumentParser, depth: int) -> None:
         if depth > 1:
-            lines.append(f"## `{parser.prog}`\n\n{(parser.description or '').capitalize()}.\n")
+            text = (parser.description or "").rstrip(".")
+            lines.append(f"## `{parser.prog}`\n\n{text[:1].upper()}{text[1:]}.\n")
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
                 for choice in dict.fromkeys(action.choices.values()):  # an alias is the same parser
@@ -43,8 +46,8 @@ def commands() -> str:
         lines.append("")
 
     describe(cli.parser(), 1)
-    lines.append("## `atlas-tui worker`, `atlas-tui consent-page`, `atlas-tui simulator`, `atlas-tui keys`\n")
-    lines.append("These become processes of their own; each has `--help`.\n")
+    describe(tasks.__main__.parser(), 1)
+    describe(simulator.__main__.parser(), 2)
     lines.append("## Exit codes\n\n| code | meaning |\n|---|---|")
     lines += [f"| {code} | {meaning} |" for code, meaning in sorted(exit_codes.MEANINGS.items())]
     return "\n".join(lines) + "\n"

@@ -33,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         if options.command == "fleet":
             return _print_fleet(options)
@@ -101,17 +101,20 @@ def _fleet(options: argparse.Namespace) -> list[dict[str, object]]:
     return read_fleet(Path(options.fleet))
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="simulator", description="A local Microsoft: Entra sign-in and Graph over HTTPS on loopback.")
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="serve|fleet")
-    server = commands.add_parser("serve", help="serve until told to stop")
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line of this room; the documentation is written from it."""
+    room = _Parser(
+        prog="atlas-tui simulator", description="A local Microsoft: Entra sign-in and Graph over HTTPS on loopback."
+    )
+    commands = room.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="serve|fleet")
+    server = commands.add_parser("serve", help="serve until told to stop", description="Serve until told to stop.")
     server.add_argument("--directory", type=Path, help="for ca.pem and endpoints.json (default: a temporary one)")
     server.add_argument("--fleet", help='"demo", or the path of a fleet in JSON (default: no tenants)')
     server.add_argument("--host", default="127.0.0.1", help="address to bind (default: 127.0.0.1)")
     server.add_argument("--port", type=_port, default=0, help="first of nine ports (default: free ones)")
     server.add_argument("--remember", type=Path, metavar="FILE", help="keep what is changed here for the next start")
     server.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends")
-    fleet = commands.add_parser("fleet", help="print a fleet as JSON")
+    fleet = commands.add_parser("fleet", help="print a fleet as JSON", description="Print a fleet as JSON.")
     fleet.add_argument("name", choices=["demo"], help="which fleet")
     fleet.add_argument("--customers", type=Path, metavar="FILE",
                        help="write the newcomers' customer list, as Partner Center exports it, to this file")  # fmt: skip
@@ -120,7 +123,7 @@ def _parser() -> _Parser:
         command.add_argument("--seed", type=int, default=1, help="varies the demo fleet (default: 1)")
         command.add_argument("--anchor", type=_anchor, default=_today(),
                              help="the day the demo fleet's dates count from (default: today)")  # fmt: skip
-    return parser
+    return room
 
 
 def _today() -> datetime:

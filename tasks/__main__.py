@@ -17,18 +17,24 @@ import argparse
 import os
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storage import configuration
 from storage.errors import AtlasError
 from tasks import consent_page_options
 from tasks.logs import our_line
 
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns the process's exit code."""
-    chosen = _parser().parse_args(arguments)
+    chosen, unknown = parser().parse_known_args(arguments)
+    if unknown:
+        chosen.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the private key
     try:
@@ -89,40 +95,45 @@ def _key_status(chosen: argparse.Namespace) -> int:
     return key_status.write(key_status.status(chosen.config), as_json=chosen.json)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tasks", description="Background work of Atlas TUI.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """Returns what reads the command line of this room; the documentation is written from it."""
+    # People get here by the one program that they know.
+    room = argparse.ArgumentParser(prog="atlas-tui", description="Background work of Atlas TUI.", allow_abbrev=False)
+    commands = room.add_subparsers(required=True, metavar="COMMAND")
 
-    worker = commands.add_parser("worker", help="work on runs until told to stop")
+    worker = _command(commands, "worker", _worker, "work on runs until told to stop")
     worker.add_argument("--config", type=Path, help="the configuration file; the default place when left out")
     worker.add_argument("--slots", type=_slots, help="how many runs at once; the configuration's when left out")
     worker.add_argument("--exit-with-parent", action="store_true", help="stop when stdin ends")
     worker.add_argument("--local", action="store_true", help="say that this worker belongs to a dashboard")
-    worker.set_defaults(command=_worker)
 
-    page = commands.add_parser("consent-page", help="take Microsoft's answers to admin-consent links")
+    page = _command(commands, "consent-page", _consent_page, "take Microsoft's answers to admin-consent links")
     consent_page_options.add_arguments(page)
-    page.set_defaults(command=_consent_page)
 
-    keys = commands.add_parser("keys", help="the key that opens credentials").add_subparsers(
+    of_keys = "the key that opens credentials"
+    keys = commands.add_parser("keys", help=of_keys, description=of_keys).add_subparsers(
         required=True, metavar="COMMAND"
     )
-    create = keys.add_parser("create", help="make the first key")
-    create.add_argument("--key-file", type=Path, required=True)
+    create = _command(keys, "create", _create_key, "make the first key")
+    create.add_argument("--key-file", type=Path, required=True, help="where it is written; nothing may be there yet")
     create.add_argument("--config", type=Path, help="refuse when this configuration's database holds credentials")
     create.add_argument("--passphrase", action="store_true", help="ask for a passphrase to protect the key")
-    create.set_defaults(command=_create_key)
-    public = keys.add_parser("public", help="show the public half of a key")
-    public.add_argument("--key-file", type=Path, required=True)
-    public.set_defaults(command=_public_key)
-    rotate = keys.add_parser("rotate", help="change the key, or go on with an interrupted change")
+    public = _command(keys, "public", _public_key, "show the public half of a key")
+    public.add_argument("--key-file", type=Path, required=True, help="the key")
+    rotate = _command(keys, "rotate", _rotate_key, "change the key, or go on with an interrupted change")
     rotate.add_argument("--config", type=Path, help="the configuration file; the default place when left out")
-    rotate.set_defaults(command=_rotate_key)
-    status = keys.add_parser("status", help="show which key seals what, and whether it is here")
+    status = _command(keys, "status", _key_status, "show which key seals what, and whether it is here")
     status.add_argument("--config", type=Path, help="the configuration file; the default place when left out")
     status.add_argument("--json", action="store_true", help="write JSON")
-    status.set_defaults(command=_key_status)
-    return parser
+    return room
+
+
+def _command(
+    commands: _Commands, name: str, work: Callable[[argparse.Namespace], int | None], text: str
+) -> argparse.ArgumentParser:
+    found = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    found.set_defaults(command=work, parser=found)
+    return found
 
 
 def _slots(text: str) -> int:
