@@ -1,4 +1,4 @@
-"""What the rooms with processes of their own say of a wrong command line: people get there by one program, and it is the one that is named."""
+"""What the rooms with processes of their own say of a wrong command line: they are reached by one program, and it is named."""
 
 from __future__ import annotations
 
