@@ -105,10 +105,18 @@ def settings() -> str:
         lines.append(f"## {title}\n\n| setting | default | what it is |\n|---|---|---|")
         told = _attributes(inspect.getdoc(model) or "")
         for field in msgspec.structs.fields(model):
-            default = "" if field.default is msgspec.NODEFAULT else f"`{field.default}`" if field.default != "" else ""
-            lines.append(f"| `{field.name}` | {default} | {told[field.name]} |")
+            lines.append(f"| `{field.name}` | {_as_toml(field.default)} | {told[field.name]} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _as_toml(default: object) -> str:
+    """A setting's default as one would write it; nothing for what has none, is empty, or is a table of its own."""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, str) and default:
+        return f'`"{default}"`'
+    return f"`{default}`" if isinstance(default, int | float) else ""
 
 
 def _attributes(docstring: str) -> dict[str, str]:
