@@ -23,6 +23,7 @@ from typing import IO, Any
 
 import httpx
 import msgspec
+import pexpect
 import pytest
 
 from storage import access, configuration, schema, sealing, seeding, upgrading
@@ -243,6 +244,16 @@ class Estate:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+        )
+
+    def start_seen(self, *arguments: str) -> pexpect.spawn[bytes]:
+        """Starts `atlas-tui ARGUMENTS` in a terminal and does not wait."""
+        return pexpect.spawn(
+            CLI[0],
+            [*CLI[1:], *arguments, "--config", str(self.config)],
+            cwd=str(ROOT),
+            env=ENVIRONMENT,  # type: ignore[arg-type]
+            timeout=110,
         )
 
     def start_typing(self, *arguments: str) -> subprocess.Popen[bytes]:
