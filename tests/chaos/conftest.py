@@ -26,6 +26,10 @@ fleet = _fixtures.fleet
 sqlite_fleet = _fixtures.sqlite_fleet
 freeze = _fixtures.freeze
 start_process = _fixtures.start_process
+nursery = _fixtures.nursery
+postgres_url = _fixtures.postgres_url
+_migrated = _fixtures._migrated
+_migrated_on_postgres = _fixtures._migrated_on_postgres
 start_worker = _fixtures.start_worker
 
 

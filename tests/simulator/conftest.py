@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import ssl
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ ROLES = [
     "RoleManagement.Read.Directory",
 ]
 _ROOT = Path(__file__).resolve().parents[2]
+_specification = importlib.util.spec_from_file_location("nursery", _ROOT / "tests" / "nursery.py")
+assert _specification is not None
+assert _specification.loader is not None
+_nurseries = importlib.util.module_from_spec(_specification)
+_specification.loader.exec_module(_nurseries)
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @dataclass
@@ -42,7 +49,7 @@ class Microsoft:
     def __init__(self, endpoints: dict[str, Any]) -> None:
         self.endpoints = endpoints
         self.trust = ssl.create_default_context(cafile=endpoints["ca"])
-        self.http = httpx.Client(verify=self.trust, timeout=20)
+        self.http = httpx.Client(verify=self.trust, timeout=60)
 
     def login(self, cloud: str = "global") -> str:
         return str(self.endpoints["clouds"][cloud]["login"])
@@ -137,45 +144,47 @@ class Microsoft:
 
 
 @pytest.fixture(scope="session")
-def start_simulator() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start simulator processes; those still running at the end are stopped."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "simulator", *arguments],
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
+def _nursery() -> Iterator[Any]:
+    """Forks simulators; that the command starts from nothing, `test_process.py` shows."""
+    made = _nurseries.Nursery("simulator.__main__", "uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.off")
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
-def microsoft(
-    start_simulator: Callable[..., subprocess.Popen[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Microsoft]:
+def run_simulator(_nursery: Any) -> Run:
+    """Runs `python -m simulator` to its end."""
+    return partial(_nursery.run, "simulator.__main__:main")
+
+
+@pytest.fixture(scope="module")
+def start_simulator(_nursery: Any) -> Iterator[Callable[..., Any]]:
+    """Starts simulator processes; those still running at the end are stopped."""
+    started: list[Any] = []
+
+    def start(*arguments: str) -> Any:
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        started.append(_nursery.start("simulator.__main__:main", *arguments, **pipes))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
+
+
+@pytest.fixture(scope="session")
+def microsoft(_nursery: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Microsoft]:
     """The session's simulator, without any tenant."""
-    directory = tmp_path_factory.mktemp("simulator")
-    process = start_simulator("serve", "--directory", str(directory), "--exit-with-stdin")
-    assert process.stdout is not None
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    arguments = ("serve", "--directory", str(tmp_path_factory.mktemp("simulator")), "--exit-with-stdin")
+    process = _nursery.start("simulator.__main__:main", *arguments, **pipes)
     line = process.stdout.readline()
     assert line, process.communicate()[1]
     running = Microsoft(json.loads(line))
     yield running
     running.http.close()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
+    process.close()
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ def test_two_processes_tell_the_same_and_a_restarted_one_goes_on(
         assert len(own.control("GET", f"/tenants/{tenant['id']}").json()["rounds"]) == 2
         told.append(own.control("GET", f"/tenants/{tenant['id']}/differences").json())
         own.http.close()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
     assert told[0] == told[1] == told[2]
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +15,6 @@ import pytest
 from simulator.demo_fleet import ROLES, demo_fleet
 from simulator.demo_newcomers import COLUMNS, NEWCOMERS, SWAPPED, customer_list, newcomers
 
-_ROOT = Path(__file__).resolve().parents[2]
 _TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 _LOCALHOST = "http://localhost:4711/atlas-consent"
 
@@ -35,7 +32,8 @@ def listed(fleet: list[dict[str, Any]]) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def demo(microsoft: Any, start_simulator: Any) -> Any:
     """A simulator that serves the demo fleet with its newcomers."""
-    process = start_simulator("serve", "--fleet", "demo", "--size", "100", "--exit-with-stdin")
+    process = start_simulator("serve", "--fleet", "demo", "--size", "100", "--anchor", f"{_TODAY:%Y-%m-%d}",
+                              "--exit-with-stdin")  # fmt: skip
     running = type(microsoft)(json.loads(process.stdout.readline()))
     yield running
     running.http.close()
@@ -139,11 +137,9 @@ def test_discovery_tells_that_two_ids_are_swapped(demo: Any, listed: list[dict[s
         assert len(issuers) == 2
 
 
-def test_the_command_writes_the_list_beside_the_fleet(tmp_path: Path, fleet: list[dict[str, Any]]) -> None:
+def test_the_command_writes_the_list_beside_the_fleet(run_simulator: Any, tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
-    said = subprocess.run(
-        [sys.executable, "-m", "simulator", "fleet", "demo", "--customers", str(path)], cwd=_ROOT, capture_output=True, check=True
-    )  # fmt: skip
+    said = run_simulator("fleet", "demo", "--customers", str(path))
     document = json.loads(said.stdout)
     assert document["newcomers"] == newcomers(1)
     assert path.read_bytes().decode() == customer_list(newcomers(1), document["tenants"])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -78,21 +77,22 @@ def test_what_hangs_does_not_answer_and_holds_nobody_else(microsoft: Any, custom
     token = microsoft.token(hanging)
     with pytest.raises(httpx.ReadTimeout):
         microsoft.http.get(
-            f"{microsoft.graph()}/v1.0{DEVICES}", headers={"Authorization": f"Bearer {token}"}, timeout=0.3
+            f"{microsoft.graph()}/v1.0{DEVICES}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(60, read=0.3),
         )
-    begun = time.monotonic()
     assert microsoft.get(hanging, "/organization", token=token).status_code == 200
     assert microsoft.get(customer, DEVICES).status_code == 200
-    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize(("options", "expected"), [({}, 900), ({"seconds": 60, "behind": True}, -60)])
 def test_microsofts_clock_can_be_wrong(microsoft: Any, options: dict[str, Any], expected: int) -> None:
     customer = microsoft.customer(scenarios=[{"name": "clock_skew", **options}])
+    before = datetime.now(UTC).replace(microsecond=0)
     token = microsoft.sign_in(customer)
     for answer in (token, microsoft.get(customer, "/organization", token=token.json()["access_token"])):
-        off = (parsedate_to_datetime(answer.headers["date"]) - datetime.now(UTC)).total_seconds()
-        assert abs(off - expected) < 10
+        shown = parsedate_to_datetime(answer.headers["date"]) - timedelta(seconds=expected)
+        assert before <= shown <= datetime.now(UTC)
 
 
 def test_tenants_that_share_an_app_can_share_a_small_budget(microsoft: Any) -> None:
@@ -106,9 +106,13 @@ def test_tenants_that_share_an_app_can_share_a_small_budget(microsoft: Any) -> N
     }
     other = microsoft.customer(apps=[app], scenarios=[storm])
     tokens = {home.id: microsoft.token(home), other.id: microsoft.token(home, tenant=other.id)}
-    answers = [microsoft.get(who, "/organization", token=tokens[who.id]) for who in (home, other) * 6]
-    assert 5 <= [answer.status_code for answer in answers].count(200) < 12
-    refused = [answer for answer in answers if answer.status_code == 429]
+    answers, refused = [], []
+    while len(refused) < 5:  # what is used up comes back with time, one in two seconds
+        who = (home, other)[len(answers) % 2]
+        answers.append(microsoft.get(who, "/organization", token=tokens[who.id]))
+        assert answers[-1].status_code in (200, 429)
+        refused += answers[-1:] if answers[-1].status_code == 429 else []
+    assert [answer.status_code for answer in answers][:5] == [200] * 5
     scopes = {answer.headers["x-ms-throttle-scope"].rpartition("/")[0] for answer in refused}
     assert scopes == {f"Application/ReadWrite/{home.client_id}"}
     microsoft.change(home, scenarios=[])

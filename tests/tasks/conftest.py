@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import base64
 import importlib.util
+import itertools
 import json
 import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, make_url, text
 
 from storage import configuration, upgrading
 from storage import workspaces as workspace_functions
@@ -33,9 +33,9 @@ from tasks.worker import Worker, open_worker
 ROOT = Path(__file__).parents[2]
 
 
-def _load(name: str) -> ModuleType:
+def _load(name: str, folder: Path = Path(__file__).parent) -> ModuleType:
     """Imports a module that is beside this file; test folders are no packages."""
-    specification = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    specification = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
@@ -46,12 +46,13 @@ def _load(name: str) -> ModuleType:
 
 scripted = _load("scripted_worker")
 fleets = _load("fleets")
+nurseries = _load("nursery", ROOT / "tests")
 Fleet, wait_until, DEADLINE = fleets.Fleet, fleets.wait_until, fleets.DEADLINE
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An address of a database that does not exist yet, or is empty; each test runs on both kinds."""
+    """An address of a database that does not exist yet, or has no row; each test runs on both kinds."""
     if request.param == "sqlite":
         return str(tmp_path / "data" / "atlas.db")
     return str(request.getfixturevalue("postgres_url"))
@@ -70,6 +71,33 @@ def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def _migrated_on_postgres(postgres_server: str) -> str:
+    """The name of a PostgreSQL database with every table and no row, to be copied."""
+    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE DATABASE migrated TEMPLATE template0"))
+    engine.dispose()
+    upgrading.upgrade(make_url(postgres_server).set(database="migrated").render_as_string(hide_password=False))
+    return "migrated"
+
+
+_copies = itertools.count(1)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, _migrated_on_postgres: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database of the test's own that has every table and no row."""
+    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    name = f"migrated_{next(_copies)}"
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {_migrated_on_postgres}"))
+    yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
 @pytest.fixture
 def fleet_at(tmp_path: Path, _migrated: Path) -> Iterator[Callable[[str], Fleet]]:
     """Makes a fleet in a database."""
@@ -77,9 +105,7 @@ def fleet_at(tmp_path: Path, _migrated: Path) -> Iterator[Callable[[str], Fleet]
 
     def make(url: str) -> Fleet:
         os.chmod(tmp_path, 0o700)
-        if "://" in url:
-            upgrading.upgrade(url)
-        else:
+        if "://" not in url:
             Path(url).parent.mkdir(mode=0o700, exist_ok=True)
             shutil.copyfile(_migrated, url)
             os.chmod(url, 0o600)
@@ -124,16 +150,36 @@ def sqlite_fleet(sqlite_url: str, fleet_at: Callable[[str], Fleet]) -> Fleet:
     return fleet_at(sqlite_url)
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Any]:
+    """Forks processes of the program, and scripted workers."""
+    modules = (
+        "tasks.__main__",
+        "tasks.worker",
+        "tasks.consent_page_app",
+        "uvicorn",
+        "scripted_worker",
+        "racer",
+        "killed_rotation",
+    )
+    microsoft = [
+        f"tasks.providers.microsoft.{file.stem}" for file in (ROOT / "tasks/providers/microsoft").glob("[!_]*.py")
+    ]
+    made = nurseries.Nursery(*modules, *microsoft, path=(Path(__file__).parent,))
+    yield made
+    made.close()
+
+
 @dataclass
 class ProcessWorker:
     """A worker process of the test."""
 
-    process: subprocess.Popen[bytes]
+    process: Any
     log_file: Path
 
     @property
     def pid(self) -> int:
-        return self.process.pid
+        return int(self.process.pid)
 
     def log(self) -> list[dict[str, Any]]:
         whole_lines = self.log_file.read_text().rpartition("\n")[0].splitlines()
@@ -149,32 +195,22 @@ class ProcessWorker:
         self.process.send_signal(number)
 
     def wait(self, seconds: float = DEADLINE) -> int:
-        return self.process.wait(seconds)
+        return int(self.process.wait(seconds))
 
 
 @pytest.fixture
-def start_process(tmp_path: Path) -> Iterator[Callable[..., ProcessWorker]]:
-    """Starts scripted worker processes; all are gone when the test ends."""
+def start_process(tmp_path: Path, nursery: Any) -> Iterator[Callable[..., ProcessWorker]]:
+    """Starts scripted worker processes, or those of the installed command; all are gone when the test ends."""
     started: list[ProcessWorker] = []
 
-    def start(fleet: Fleet, *options: str, program: list[str] | None = None, **popen: Any) -> ProcessWorker:
+    def start(fleet: Fleet, *options: str, installed: bool = False, stdin: Any = None) -> ProcessWorker:
         log_file = tmp_path / f"worker-{len(started)}.log"
-        command = program or [
-            str(Path(__file__).with_name("scripted_worker.py")),
-            "--config",
-            str(fleet.config),
-            "--stage",
-            str(fleet.stage),
-        ]
+        if installed:
+            call, command = "tasks.__main__:main", ("worker", "--config", str(fleet.config))
+        else:
+            call, command = "scripted_worker:main", ("--config", str(fleet.config), "--stage", str(fleet.stage))
         with log_file.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, *command, *options],
-                cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                stdout=log,
-                stderr=log,
-                **{"stdin": subprocess.DEVNULL, **popen},
-            )
+            process = nursery.start(call, *command, *options, stdin=stdin, stdout=log, stderr=log)
         worker = ProcessWorker(process, log_file)
         started.append(worker)
         worker.until_event("worker_started", seconds=60)
@@ -182,11 +218,7 @@ def start_process(tmp_path: Path) -> Iterator[Callable[..., ProcessWorker]]:
 
     yield start
     for worker in started:
-        if worker.process.poll() is None:
-            worker.process.kill()
-        worker.process.wait(10)
-        if worker.process.stdin is not None:
-            worker.process.stdin.close()
+        worker.process.close()
 
 
 @pytest.fixture

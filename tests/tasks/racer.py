@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from storage import starting
@@ -13,8 +14,9 @@ from storage.database import open_database
 from storage.operations import CONNECTION_CHECK
 
 
-def main(url: str, user_id: str, signal_file: str, *connections: str) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Waits for the signal file, then starts a check on each connection."""
+    url, user_id, signal_file, *connections = arguments
     db = open_database(url)
     who = Principal(int(user_id), "dana")
     print("ready", flush=True)
@@ -29,4 +31,4 @@ def main(url: str, user_id: str, signal_file: str, *connections: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,18 +121,19 @@ def shelf_for(stage: Path) -> Callable[[configuration.Settings, Keyring], Provid
     return Shelf
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Works until told to stop."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--stage", type=Path, required=True)
     parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--grace", type=float, default=0.5)
+    parser.add_argument("--long-wait", type=float, default=QUICK.long_wait)
     parser.add_argument("--real-timing", action="store_true")
     parser.add_argument("--exit-with-parent", action="store_true")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     logs.configure()
-    timing = replace(Timing() if chosen.real_timing else QUICK, grace=chosen.grace)
+    timing = replace(Timing() if chosen.real_timing else QUICK, grace=chosen.grace, long_wait=chosen.long_wait)
     worker = open_worker(
         configuration.load(chosen.config), slots=chosen.slots, timing=timing, make_shelf=shelf_for(chosen.stage)
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import re
 import socket
 import threading
@@ -66,7 +68,7 @@ def sink() -> Iterator[Sink]:
             """Says nothing."""
 
     taken = Sink(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-    thread = threading.Thread(target=taken.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=taken.server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield taken
     taken.server.shutdown()
@@ -74,26 +76,30 @@ def sink() -> Iterator[Sink]:
 
 
 @pytest.fixture
-def smtp() -> Iterator[Callable[[int], list[Mail]]]:
-    """Starts a mail server on a port and returns the mails it takes."""
+def smtp() -> Iterator[Callable[[socket.socket, Any], None]]:
+    """Starts a mail server with a handler on a socket that listens already, so that nobody else can have its port."""
     started: list[Controller] = []
 
-    def start(port: int) -> list[Mail]:
-        mails: list[Mail] = []
+    def start(listening: socket.socket, handler: Any) -> None:
+        class There(Controller):
+            def _create_server(self) -> Any:
+                return self.loop.create_server(self._factory_invoker, sock=listening)
 
-        class Handler:
-            async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-                mails.append(message_from_bytes(envelope.content))
-                return "250 taken"
-
-        controller = Controller(Handler(), hostname="127.0.0.1", port=port)
+        controller = There(handler, hostname="127.0.0.1", port=listening.getsockname()[1], ready_timeout=60)
         controller.start()
         started.append(controller)
-        return mails
 
     yield start
     for controller in started:
         controller.stop()
+
+
+def free_port() -> int:
+    """A port that stays free: below those that a system gives to whoever asks for any."""
+    for port in random.SystemRandom().sample(range(20_000, 30_000), 50):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    pytest.fail("no free port")
 
 
 def channel(fleet: Any, name: str, address: str) -> int:
@@ -137,7 +143,7 @@ def pass_the_lease(fleet: Any) -> None:
 
 
 def test_an_alert_reaches_mail_and_webhook_exactly_once_though_its_worker_is_killed(
-    sqlite_fleet: Any, start_process: Callable[..., Any], sink: Sink, smtp: Callable[[int], list[Mail]]
+    sqlite_fleet: Any, start_process: Callable[..., Any], sink: Sink, smtp: Any
 ) -> None:
     fleet = sqlite_fleet
     silent = socket.create_server(("127.0.0.1", 0))
@@ -156,8 +162,14 @@ def test_an_alert_reaches_mail_and_webhook_exactly_once_though_its_worker_is_kil
     fleet.wait_until(lambda: [row for row in log_of(fleet) if row.status == "sending"], "an alert that is being sent")
     first.process.kill()
     first.wait()
-    silent.close()
-    mails = smtp(port)
+    mails: list[Mail] = []
+
+    class Handler:
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+            mails.append(message_from_bytes(envelope.content))
+            return "250 taken"
+
+    smtp(silent, Handler())
     pass_the_lease(fleet)
     second = start_process(fleet)
     fleet.wait_until(lambda: all(row.status == "delivered" for row in log_of(fleet)), "both delivered")
@@ -221,7 +233,7 @@ def test_a_channel_that_fails_says_why_and_works_again_after_a_new_address_and_a
 
 
 def test_a_mail_that_one_recipient_will_never_take_reaches_the_others_once_and_the_channel_says_so(
-    sqlite_fleet: Any,
+    sqlite_fleet: Any, smtp: Any
 ) -> None:
     fleet, answers, taken = sqlite_fleet, {"gone@example.com": "550 no such user"}, []
 
@@ -236,25 +248,19 @@ def test_a_mail_that_one_recipient_will_never_take_reaches_the_others_once_and_t
             taken.extend(envelope.rcpt_tos)
             return "250 taken"
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Controller(Handler(), hostname="127.0.0.1", port=port)
-    server.start()
-    try:
-        to = "one@example.com,gone@example.com,two@example.com"
-        address = f"mailto://127.0.0.1:{port}?smtp=127.0.0.1&from=atlas@example.com&to={to}"
-        mail = channel(fleet, "Mail", address)
-        alert_deliveries.ask_for_test(fleet.db, fleet.who, mail)
-        alerting(fleet).step()
-        assert (log_of(fleet)[0].status.value, taken) == ("delivered", ["one@example.com", "two@example.com"])
-        assert alert_channels.get(fleet.db, fleet.who, mail).channel.last_reason_code == "alert_channel_refused"
-        answers["gone@example.com"] = "450 later"  # what may pass is tried again
-        alert_deliveries.ask_for_test(fleet.db, fleet.who, mail)
-        alerting(fleet).step()
-        assert (log_of(fleet)[0].status.value, log_of(fleet)[0].failure) == ("failed", "alert_channel_unreachable")
-    finally:
-        server.stop()
+    listening = socket.create_server(("127.0.0.1", 0))
+    smtp(listening, Handler())
+    to = "one@example.com,gone@example.com,two@example.com"
+    address = f"mailto://127.0.0.1:{listening.getsockname()[1]}?smtp=127.0.0.1&from=atlas@example.com&to={to}"
+    mail = channel(fleet, "Mail", address)
+    alert_deliveries.ask_for_test(fleet.db, fleet.who, mail)
+    alerting(fleet).step()
+    assert (log_of(fleet)[0].status.value, taken) == ("delivered", ["one@example.com", "two@example.com"])
+    assert alert_channels.get(fleet.db, fleet.who, mail).channel.last_reason_code == "alert_channel_refused"
+    answers["gone@example.com"] = "450 later"  # what may pass is tried again
+    alert_deliveries.ask_for_test(fleet.db, fleet.who, mail)
+    alerting(fleet).step()
+    assert (log_of(fleet)[0].status.value, log_of(fleet)[0].failure) == ("failed", "alert_channel_unreachable")
 
 
 def test_no_address_makes_the_sender_read_a_file_follow_a_redirect_or_say_what_it_was_given() -> None:
@@ -326,8 +332,7 @@ def test_a_sign_of_life_is_given_while_the_database_hears_the_worker_and_never_l
 def test_a_worker_gives_its_sign_of_life_and_its_figures_as_configured(
     sqlite_fleet: Any, start_worker: Callable[..., Any], sink: Sink
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     worker = msgspec.structs.replace(
         sqlite_fleet.settings.worker, heartbeat_url=f"http://127.0.0.1:{sink.port}/beat", metrics_port=port
     )

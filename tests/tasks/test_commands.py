@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +22,16 @@ from storage.sealing import fingerprint
 from tasks import key_files, key_rotation
 from tasks.keyring import open_keyring, public_fingerprint
 
-ROOT = Path(__file__).parents[2]
 SECRET = "canary-8Q~secret-value-that-must-not-be-seen"
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {key: value for key, value in os.environ.items() if key not in ("ATLAS_KEY", "CREDENTIALS_DIRECTORY")}
-    return subprocess.run(
-        [sys.executable, "-m", "tasks", *arguments],
-        cwd=ROOT,
-        env={**inherited, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(nursery: Any) -> Run:
+    """Runs `python -m tasks` to its end."""
+    return partial(nursery.run, "tasks.__main__:main", ATLAS_KEY="", CREDENTIALS_DIRECTORY="")
 
 
 def changed(fleet: Any, **fields: Any) -> str:
@@ -122,7 +116,7 @@ def strange_queue(fleet: Any) -> str:
     ],
 )
 def test_a_worker_that_cannot_begin_says_why(
-    sqlite_fleet: Any, spoil: Callable[[Any], str], code: int, says: str
+    sqlite_fleet: Any, run: Run, spoil: Callable[[Any], str], code: int, says: str
 ) -> None:
     answer = run("worker", "--config", spoil(sqlite_fleet))
 
@@ -134,13 +128,13 @@ def test_a_worker_that_cannot_begin_says_why(
     assert answer.stdout == ""
 
 
-def test_a_number_of_slots_that_cannot_be_is_refused(sqlite_fleet: Any) -> None:
+def test_a_number_of_slots_that_cannot_be_is_refused(sqlite_fleet: Any, run: Run) -> None:
     answer = run("worker", "--config", str(sqlite_fleet.config), "--slots", "0")
     assert answer.returncode == 2
     assert "from 1 to 64" in answer.stderr
 
 
-def test_a_key_is_made_once_and_never_overwritten(tmp_path: Path) -> None:
+def test_a_key_is_made_once_and_never_overwritten(tmp_path: Path, run: Run) -> None:
     tmp_path.chmod(0o700)
     place = tmp_path / "keys" / "atlas.key"
 
@@ -159,7 +153,7 @@ def test_a_key_is_made_once_and_never_overwritten(tmp_path: Path) -> None:
     assert "PRIVATE" not in made.stdout + shown.stdout
 
 
-def test_no_new_key_is_made_where_another_sealed_credentials(sqlite_fleet: Any, tmp_path: Path) -> None:
+def test_no_new_key_is_made_where_another_sealed_credentials(sqlite_fleet: Any, tmp_path: Path, run: Run) -> None:
     sqlite_fleet.connection()
 
     answer = run("keys", "create", "--key-file", str(tmp_path / "key" / "2.key"), "--config", str(sqlite_fleet.config))
@@ -179,7 +173,7 @@ def opens(fleet: Any, connection: int) -> str:
     return str(claim.credentials[0].binding.key_id)
 
 
-def test_a_rotation_reseals_everything_for_a_new_key(fleet: Any) -> None:
+def test_a_rotation_reseals_everything_for_a_new_key(fleet: Any, run: Run) -> None:
     connections = [fleet.connection() for _ in range(3)]
     before = fingerprint(fleet.settings.public_key_bytes())
 
@@ -232,7 +226,7 @@ def test_a_rotation_that_was_interrupted_goes_on(
     assert configuration.load(fleet.config).key_fingerprint == public_fingerprint(key)
 
 
-def test_a_running_worker_opens_what_a_rotation_resealed(sqlite_fleet: Any, start_process: Any) -> None:
+def test_a_running_worker_opens_what_a_rotation_resealed(sqlite_fleet: Any, start_process: Any, run: Run) -> None:
     fleet = sqlite_fleet
     connection = fleet.connection(["open"])
     start_process(fleet)

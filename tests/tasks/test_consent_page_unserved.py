@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -70,38 +71,37 @@ async def test_a_fault_of_ours_is_a_page_and_no_traceback() -> None:
     assert "Traceback" not in answer.text
 
 
-def _refused_start(home: Path, *options: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "tasks", "consent-page", "--config", str(home / "config.toml"), *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        env={**os.environ},
-    )
+@pytest.fixture
+def refused_start(nursery: Any, tmp_path: Path) -> Callable[..., str]:
+    """Starts the page with options that it cannot have, and returns what it said."""
+    return partial(_refused_start, nursery, tmp_path)
+
+
+def _refused_start(nursery: Any, home: Path, *options: str) -> str:
+    done = nursery.run("tasks.__main__:main", "consent-page", "--config", str(home / "config.toml"), *options)
     assert done.returncode == 2, done
     assert "Traceback" not in done.stderr
-    return done.stderr
+    return str(done.stderr)
 
 
-def test_what_cannot_be_served_is_refused_with_the_option(tmp_path: Path) -> None:
+def test_what_cannot_be_served_is_refused_with_the_option(tmp_path: Path, refused_start: Callable[..., str]) -> None:
     authority = trustme.CA()
     configuration.save(tmp_path / "config.toml", Settings(database=str(tmp_path / "atlas.db")))
     one, other = authority.issue_cert("localhost"), authority.issue_cert("localhost")
     one.cert_chain_pems[0].write_to_path(tmp_path / "one.pem")
     other.private_key_pem.write_to_path(tmp_path / "other.key")
     pair = ("--certificate", str(tmp_path / "one.pem"), "--key", str(tmp_path / "other.key"))
-    assert "--certificate" in _refused_start(tmp_path)
-    assert "not a pair" in _refused_start(tmp_path, *pair)
-    assert "there is no file" in _refused_start(tmp_path, "--certificate", str(tmp_path / "absent.pem"))
-    assert "exclude" in _refused_start(tmp_path, "--behind-proxy", *pair)
-    assert "--trusted-proxy" in _refused_start(tmp_path, "--trusted-proxy", "10.0.0.1", *pair)
-    assert "--trusted-proxy" in _refused_start(tmp_path, "--behind-proxy", "--trusted-proxy", "everybody")
+    assert "--certificate" in refused_start()
+    assert "not a pair" in refused_start(*pair)
+    assert "there is no file" in refused_start("--certificate", str(tmp_path / "absent.pem"))
+    assert "exclude" in refused_start("--behind-proxy", *pair)
+    assert "--trusted-proxy" in refused_start("--trusted-proxy", "10.0.0.1", *pair)
+    assert "--trusted-proxy" in refused_start("--behind-proxy", "--trusted-proxy", "everybody")
     for path in ("consent", "/", "/healthz", "//x", "/a?b"):
-        assert "--path" in _refused_start(tmp_path, "--behind-proxy", "--path", path)
+        assert "--path" in refused_start("--behind-proxy", "--path", path)
 
 
-def test_a_taken_port_is_refused(tmp_path: Path) -> None:
+def test_a_taken_port_is_refused(tmp_path: Path, refused_start: Callable[..., str]) -> None:
     address = str(tmp_path / "atlas.db")
     tmp_path.chmod(0o700)
     upgrading.upgrade(address)
@@ -109,7 +109,7 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        said = _refused_start(tmp_path, "--behind-proxy", "--port", str(taken.getsockname()[1]))
+        said = refused_start("--behind-proxy", "--port", str(taken.getsockname()[1]))
     assert "cannot be listened on" in said
 
 

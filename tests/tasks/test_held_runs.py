@@ -75,9 +75,9 @@ def test_a_worker_that_stops_lets_a_run_go_on_until_then(clock: Clock) -> None:
     assert run.why_stop() is Stop.WORKER_STOPS
 
 
-def test_a_wait_that_cannot_end_before_the_worker_stops_ends_at_once() -> None:
-    run = HeldRun(Held(1, 1), _now(), 15.0)
-    run.finish_by(_now() + 5)
+def test_a_wait_that_cannot_end_before_the_worker_stops_ends_at_once(clock: Clock) -> None:
+    run = held(clock)  # no time passes: it does not wait at all
+    run.finish_by(clock.now + 5)
     assert run.wait(10) is Stop.WORKER_STOPS
     assert run.why_stop() is Stop.WORKER_STOPS
 

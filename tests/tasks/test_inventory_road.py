@@ -70,7 +70,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     yield endpoints, client
     client.close()
     process.stdin.close()
-    process.wait(15)
+    process.wait(60)
     process.stdout.close()
 
 
@@ -133,8 +133,7 @@ class Road:
 
     def work(self) -> Any:
         """Starts the installed worker."""
-        program = ["-m", "tasks", "worker", "--config", str(self.fleet.config), "--slots", "2"]
-        return self._start_process(self.fleet, program=program)
+        return self._start_process(self.fleet, "--slots", "2", installed=True)
 
     def start(self, operation: str = operations.INVENTORY_SYNC) -> int:
         return int(self.fleet.start(self.connection, operation))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from sqlalchemy import select
 
 from storage import workers
 from storage.schema import operation_runs
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_run_whose_worker_is_killed_is_taken_up_by_another_and_finishes(fleet: Any, start_process: Any) -> None:
@@ -24,6 +27,7 @@ def test_a_run_whose_worker_is_killed_is_taken_up_by_another_and_finishes(fleet:
 
     first.signal(signal.SIGKILL)
     first.wait()
+    fleet.let_leases_last()
     second = start_process(fleet)
     assert fleet.run(run_id).status == "running"  # nobody takes it before its lease is over
     fleet.give("go")
@@ -69,7 +73,7 @@ def test_a_frozen_worker_that_wakes_up_too_late_writes_nothing(fleet: Any, start
 
 def test_a_worker_that_is_told_to_stop_lets_a_short_run_finish(fleet: Any, start_process: Any) -> None:
     run_id = fleet.start(fleet.connection(["hold", "go"]))
-    worker = start_process(fleet, "--grace", "15")
+    worker = start_process(fleet, "--grace", "60")
     fleet.until(run_id, lambda row: row.status == "running", "running")
 
     worker.signal(signal.SIGTERM)
@@ -110,15 +114,14 @@ def test_a_run_that_hangs_in_an_outside_call_is_given_back_over_its_head(fleet: 
 
 
 def test_a_long_wait_is_not_sat_out_when_the_worker_stops(fleet: Any, start_process: Any) -> None:
-    run_id = fleet.start(fleet.connection(["wait", 14.0]))
-    worker = start_process(fleet, "--grace", "10")
+    """Neither the wait, which is longer than anybody here has patience, nor the time that the worker has for running operations."""
+    run_id = fleet.start(fleet.connection(["wait", 3000.0]))
+    worker = start_process(fleet, "--grace", "2000", "--long-wait", "3600")
     fleet.until(run_id, lambda row: row.waiting_until is not None, "waiting")
 
-    told = time.monotonic()
     worker.signal(signal.SIGTERM)
 
     assert worker.wait() == 0
-    assert time.monotonic() - told < 5.0
     assert fleet.run(run_id).status == "queued"
 
 
@@ -195,18 +198,25 @@ def test_what_a_dead_worker_left_behind_is_removed(sqlite_fleet: Any, start_proc
     assert second.process.poll() is None
 
 
-def test_the_installed_command_starts_and_stops(sqlite_fleet: Any, start_process: Any) -> None:
-    worker = start_process(
-        sqlite_fleet, program=["-m", "tasks", "worker", "--config", str(sqlite_fleet.config), "--slots", "2", "--local"]
-    )
-    (row,) = workers.status(sqlite_fleet.db).workers
-    assert (row.pid, row.slots, row.is_local, row.is_alive) == (worker.pid, 2, True, True)
+def test_the_installed_command_starts_and_stops(sqlite_fleet: Any) -> None:
+    """As it is started by hand or by a service manager: from nothing."""
+    command = [sys.executable, "-m", "tasks", "worker", "--config", str(sqlite_fleet.config), "--slots", "2", "--local"]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE)
+    try:
+        assert process.stderr is not None
+        assert json.loads(process.stderr.readline())["event"] == "worker_started"
+        (row,) = workers.status(sqlite_fleet.db).workers
+        assert (row.pid, row.slots, row.is_local, row.is_alive) == (process.pid, 2, True, True)
 
-    worker.signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
 
-    assert worker.wait() == 0
-    (row,) = workers.status(sqlite_fleet.db).workers
-    assert row.stopped_at is not None
+        said = [json.loads(line)["event"] for line in process.communicate(timeout=60)[1].splitlines()]
+        assert (process.returncode, said[-1]) == (0, "worker_stopped")
+        (row,) = workers.status(sqlite_fleet.db).workers
+        assert row.stopped_at is not None
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_the_worker_imports_no_screen() -> None:

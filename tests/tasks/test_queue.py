@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from storage.errors import AtlasError, InvalidInput
+from tasks import queue as queue_of_hints
 from tasks.queue import HintQueue
 
 
@@ -45,7 +45,7 @@ class Taken:
 
     def wait_for(self, count: int) -> list[int]:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.runs) >= count, 10), self.runs
+            assert self._changed.wait_for(lambda: len(self.runs) >= count, 60), self.runs
             return self.runs
 
 
@@ -65,17 +65,15 @@ def test_a_hint_wakes_a_thread(open_queue: Any, address: str) -> None:
     assert sorted(taken.wait_for(5)) == [0, 1, 2, 3, 4]
 
 
-def test_a_hint_wakes_a_thread_at_once(open_queue: Any) -> None:
+def test_a_hint_wakes_a_thread_at_once(open_queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bell does it: by itself a thread would look in an hour."""
+    monkeypatch.setattr(queue_of_hints, "IDLE_POLL", 3600.0)
     taken = Taken()
     queue = open_queue(taken)
     queue.start()
-    waited = []
     for run_id in range(20):
-        given = time.monotonic()
         queue.give(run_id)
         taken.wait_for(run_id + 1)
-        waited.append(time.monotonic() - given)
-    assert sorted(waited)[10] < 0.05
 
 
 def test_signals_stay_with_the_process(open_queue: Any) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -18,22 +14,17 @@ from storage.states import CredentialKind, CredentialOwner
 from tasks import key_status
 from tasks.keyring import open_keyring
 
-ROOT = Path(__file__).parents[2]
 
-
-def _rotate(fleet: Any) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tasks", "keys", "rotate", "--config", str(fleet.config)],
-        cwd=ROOT, env=dict(os.environ), capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
+def _rotate(fleet: Any, nursery: Any) -> None:
+    done = nursery.run("tasks.__main__:main", "keys", "rotate", "--config", str(fleet.config))
     assert done.returncode == 0, done.stderr
 
 
-def test_what_was_sealed_for_the_key_before_is_resealed_by_the_next_rotation(sqlite_fleet: Any) -> None:
+def test_what_was_sealed_for_the_key_before_is_resealed_by_the_next_rotation(sqlite_fleet: Any, nursery: Any) -> None:
     fleet = sqlite_fleet
     connection = fleet.connection()
     stale = fleet.settings.public_key_bytes()
-    _rotate(fleet)
+    _rotate(fleet, nursery)
     binding = Binding(
         fleet.db.database_id, CredentialOwner.CONNECTION, connection, CredentialKind.SECRET, fingerprint(stale)
     )
@@ -48,7 +39,7 @@ def test_what_was_sealed_for_the_key_before_is_resealed_by_the_next_rotation(sql
     )  # fmt: skip
     (finding,) = key_status.status(fleet.config, {}).findings
     assert "atlas-tui keys rotate" in finding
-    _rotate(fleet)
+    _rotate(fleet, nursery)
     keyring = open_keyring(configuration.load(fleet.config).key_file, environment={})
     with fleet.db.read() as tx:
         rows = tx.run(select(credentials)).all()

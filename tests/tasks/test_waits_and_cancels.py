@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from storage import cancelling, starting
@@ -37,17 +36,15 @@ def test_a_running_run_that_is_cancelled_stops_at_its_next_safe_point(fleet: Any
 
 
 def test_a_wait_for_microsoft_shows_until_when_and_ends_when_cancelled(fleet: Any, start_worker: Any) -> None:
-    run_id = fleet.start(fleet.connection(["wait", 14.0]))
-    start_worker(fleet)
+    run_id = fleet.start(fleet.connection(["wait", 3000.0]))
+    start_worker(fleet, long_wait=3600.0)
     waiting = fleet.until(run_id, lambda row: row.waiting_until is not None, "waiting")
     assert waiting.status == "running"
     assert waiting.phase == "waiting for Microsoft"
 
-    cancelled = time.monotonic()
     cancelling.cancel(fleet.db, fleet.who, run_id)
 
     assert fleet.until_completed(run_id).outcome == "cancelled"
-    assert time.monotonic() - cancelled < 5.0
 
 
 def test_a_short_wait_passes_and_the_run_goes_on(sqlite_fleet: Any, start_worker: Any) -> None:

@@ -189,7 +189,7 @@ def _start(directory: Path, *arguments: str) -> Iterator[Simulated]:
     finally:
         simulated.close()
         process.stdin.close()
-        process.wait(timeout=15)
+        process.wait(timeout=60)
         process.stdout.close()
 
 

@@ -62,7 +62,9 @@ def test_nothing_comes_back_while_a_request_is_on_its_way(allowance: Allowance, 
 
 
 @given(st.lists(st.tuples(*[st.floats(0, 3)] * 4), min_size=2, max_size=20))
-def test_sent_late_and_counted_late_it_is_still_one_request_a_second(asked: list[tuple[float, float, float, float]]) -> None:
+def test_sent_late_and_counted_late_it_is_still_one_request_a_second(
+    asked: list[tuple[float, float, float, float]],
+) -> None:
     clock = Clock()
     allowance = Budgets(clock).of("tenant", "client")
     counted = []

@@ -27,7 +27,7 @@ def in_threads() -> Callable[[int, Callable[[], Any]], list[Any]]:
         barrier, results, guard = threading.Barrier(count), [], threading.Lock()
 
         def body() -> None:
-            barrier.wait(timeout=20)
+            barrier.wait(timeout=60)
             try:
                 result = call()
             except Exception as error:
@@ -39,7 +39,7 @@ def in_threads() -> Callable[[int, Callable[[], Any]], list[Any]]:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=60)
+            thread.join()
         return results
 
     return run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import random
 import socket
 import ssl
 import threading
@@ -49,12 +51,15 @@ def listening(answer: bytes = b"", *, hang: bool = False) -> Iterator[int]:
         server.close()
         for connection in held:
             connection.close()
-        thread.join(timeout=10)
+        thread.join()
 
 
 def _closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port where nobody listens, below those that a system gives to whoever asks for any: it stays closed."""
+    for port in random.SystemRandom().sample(range(20_000, 30_000), 50):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    pytest.fail("no free port")
 
 
 def _reason(gateway: Any, target: Any, reporter: Any) -> str:
