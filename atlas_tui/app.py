@@ -27,6 +27,7 @@ from atlas_tui.keymap import Keymap, resolve
 from atlas_tui.links import Link
 from atlas_tui.mailbox import Mailbox
 from atlas_tui.notices import Notice
+from atlas_tui.own_worker import OwnWorker
 from atlas_tui.screens.app_commands import AppCommands
 from atlas_tui.screens.form_drafts import DraftKeeper
 from atlas_tui.screens.opening import OpeningScreen
@@ -106,8 +107,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.mailbox = Mailbox(self)
         self.consent_links: dict[int, ConsentLink] = {}
         """Connection → the newest consent link made here: its address is nowhere else, and gone with the program."""
-        self.worker = worker
-        self.worker_problem = ""
+        self.worker = OwnWorker(self, worker)
         self.attendance = staying.Attendance()
         self.drafts = DraftKeeper(lambda error: self.call_from_thread(self.flash, str(error), "bad"))
         self._opener = opener
@@ -252,20 +252,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self.run_worker(self._poller.run, name="feed", group="feed", exit_on_error=False, thread=True)
         self.set_interval(TICK_SECONDS, self.tick)
         self.call_next(self._enter_first)
-        if self.worker is not None:
-            self.ask("worker", self.worker.start_or_explain, self._worker_started, self._worker_failed)
-
-    def _worker_started(self, _: None) -> None:
-        self.show_status()
-
-    def _worker_replaced(self, _: None) -> None:
-        self.flash("The worker was killed; another one was started and takes up what it held.", "warn")
-        self.show_status()
-
-    def _worker_failed(self, error: AtlasError) -> None:
-        self.worker_problem = error.message
-        self.flash(str(error), "bad")
-        self.show_status()
+        self.worker.start()
 
     def enter_workspace(self, slug: str) -> None:
         """Go to another workspace.
@@ -281,7 +268,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
     def rights_changed(self, session: Session) -> None:
         """The person may do more, or less, than before: every page asks again."""
         self._session = session
-        self._spread(frozenset(Topic))
+        self.spread(frozenset(Topic))
         self.show_status()
 
     # Changes
@@ -289,7 +276,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
     def on_changed(self, message: Changed) -> None:
         """The feed has news."""
         self.freshness = replace(self.freshness, changed_at=self.clock(), error=None)
-        self._spread(message.topics)
+        self.spread(message.topics)
         if message.topics & {Topic.RUNS, Topic.WORKERS, Topic.CONNECTIONS}:
             self.ask_standing()
         if Topic.NOTIFICATIONS in message.topics:
@@ -298,7 +285,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
             staying.ask(self)
         self.show_status()
 
-    def _spread(self, topics: frozenset[Topic]) -> None:
+    def spread(self, topics: frozenset[Topic]) -> None:
         """Tell the screen that is seen; the others ask when they are shown again."""
         for screen in self.navigation.screens():
             if screen is self.seen and not self.freshness.is_paused:
@@ -321,22 +308,11 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
             self.freshness = replace(self.freshness, answered_at=self._poller.answered_at)
         if (screen := self.seen) is not None and not self.freshness.is_paused:
             screen.show_ages()
-        self._tell_of_a_dead_worker()
+        self.worker.look()
         if self.attendance.is_due():
             staying.ask(self)
         self.ask_standing()
         self.show_status()
-
-    def _tell_of_a_dead_worker(self) -> None:
-        """Start another one in the place of a worker that was killed; say once that it ended by itself."""
-        worker = self.worker
-        if worker is not None and worker.may_start_again():
-            self.ask("worker", worker.start_again_or_explain, self._worker_replaced, self._worker_failed)
-            return
-        if worker is None or self.worker_problem or (code := worker.exit_code()) is None:
-            return
-        self.worker_problem = f"The worker of this dashboard ended ({code})."
-        self.flash(f"{self.worker_problem} Start one: atlas-tui worker. Its log: {worker.log_file}", "bad")
 
     def show_status(self) -> None:
         """Line 1 and the tabs anew; only what reads differently is written."""

@@ -105,9 +105,9 @@ def running(app: AtlasApp, *, in_workspace: bool = True) -> list[Segment]:
             segments.append(Segment("outage", "warn", 2))
         if standing.alive:
             segments.append(Segment(f"workers {standing.alive}", priority=3))
-        elif app.worker is not None and app.worker.exit_code() is not None:
-            segments.append(Segment(f"worker stopped ({app.worker.exit_code()})", "bad", 1))
-        elif app.worker is not None and not app.worker_problem:
+        elif (code := app.worker.exit_code) is not None:
+            segments.append(Segment(f"worker stopped ({code})", "bad", 1))
+        elif app.worker.is_starting:
             segments.append(Segment("starting worker...", "warn", 1))
         else:
             segments.append(Segment("no worker running", "bad", 1))

@@ -20,7 +20,7 @@ from storage import acknowledgements, filters, reasons
 from storage.access import Principal, authority, require_person
 from storage.attention_credentials import running_out
 from storage.attention_grouping import Group, group
-from storage.attention_installation import InstallationProblem, installation_problems
+from storage.attention_installation import NO_WORKER, InstallationProblem, installation_problems
 from storage.attention_outages import told
 from storage.attention_sources import COUNTED, Reach
 from storage.attention_steps import NextStep, Steps
@@ -120,12 +120,14 @@ class AttentionQuery:
         text: the filter line: words, `who:us`, `reason:…`, `new`, `acked`.
         tenant_id: only this tenant's.
         looked_at: since when a problem is new; None when nothing is.
+        awaits_worker: whether the reader has just started one, so that none works yet is no problem.
     """
 
     workspace_id: int
     text: str = ""
     tenant_id: int | None = None
     looked_at: datetime | None = None
+    awaits_worker: bool = False
 
 
 def overview(db: Database, who: Principal, query: AttentionQuery) -> Overview:
@@ -150,6 +152,7 @@ def overview(db: Database, who: Principal, query: AttentionQuery) -> Overview:
             found += [
                 _of_installation(problem, steps, query.looked_at)
                 for problem in installation_problems(tx, rights, query.workspace_id)
+                if not (query.awaits_worker and problem.reason_code == NO_WORKER)
             ]
     shown = sorted((problem for problem in found if _fits(problem, wanted)), key=_order)
     unacknowledged = tuple(p for p in shown if p.connections or p.is_of_installation)

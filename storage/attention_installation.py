@@ -18,6 +18,7 @@ from storage.database import Transaction
 from storage.schema import alert_channels, operation_runs, workers
 from storage.workers import ALIVE_WITHIN
 
+NO_WORKER: Final = "no_worker_running"
 STUCK_AFTER: Final = timedelta(minutes=10)
 """So long a run may wait, due, while no run at all begins or ends."""
 
@@ -48,7 +49,7 @@ def installation_problems(tx: Transaction, rights: Authority, workspace_id: int)
         last = tx.run(
             select(func.max(func.coalesce(workers.c.stopped_at, workers.c.beat_at, type_=workers.c.beat_at.type)))
         )
-        return (InstallationProblem("no_worker_running", last.scalar_one_or_none()), *silent)
+        return (InstallationProblem(NO_WORKER, last.scalar_one_or_none()), *silent)
     waits_since = queue_stuck_since(tx, workspace_id, now)
     return silent if waits_since is None else (InstallationProblem("queue_stuck", waits_since), *silent)
 

@@ -106,7 +106,8 @@ class AttentionScreen(ProblemActs, ListScreen[Problem]):
         """A page of problems. The first one of a visit is a look."""
         wanted, tenant_id = asked(request)
         where = session.workspace.workspace_id
-        query = AttentionQuery(where, wanted.text, tenant_id, self._last_look(session, where))
+        looked_at, awaits = self._last_look(session, where), self.atlas.worker.is_starting
+        query = AttentionQuery(where, wanted.text, tenant_id, looked_at, awaits)
         found = attention.overview(session.db, session.who, query)
         self._found = found
         self.post_message(PageRead())
@@ -198,7 +199,7 @@ class AttentionScreen(ProblemActs, ListScreen[Problem]):
         if not (topics & self.TOPICS and due and self.is_mounted):
             return
         self._counted_at, session = now, self.session
-        query = AttentionQuery(session.workspace.workspace_id)
+        query = AttentionQuery(session.workspace.workspace_id, awaits_worker=self.atlas.worker.is_starting)
 
         def show(found: Overview) -> None:
             self._show_count(len(found.problems))

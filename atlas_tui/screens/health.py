@@ -84,10 +84,12 @@ class HealthScreen(PageScreen):
         return lines
 
     def _no_worker(self, width: int) -> list[Line]:
-        lines = field("", "No worker is running: what is queued waits, and no schedule is kept.", width, style="warn")
         worker = self.atlas.worker
-        if worker is not None and worker.exit_code() is not None:
-            ended = f"The worker of this dashboard ended with {worker.exit_code()}; see {worker.log_file}"
+        if worker.is_starting:
+            return field("", "The worker of this dashboard is starting; what is queued waits for it.", width)
+        lines = field("", "No worker is running: what is queued waits, and no schedule is kept.", width, style="warn")
+        if worker.process is not None and (code := worker.exit_code) is not None:
+            ended = f"The worker of this dashboard ended with {code}; see {worker.process.log_file}"
             return lines + field("", ended, width, style="bad")
         return lines + field("Next step", "Run: atlas-tui worker", width, style="strong")
 
