@@ -1,7 +1,7 @@
 """What tests of the road to Microsoft may ask for: a simulator process, tenants in it, and a run to work in.
 
-The simulator runs as a process of its own and is spoken to over HTTPS only. Nobody sleeps: a wait of the run moves the simulator's clock
-(and ours with it) forward, so that the simulator can tell whether a call came too early.
+The simulator runs as a process of its own and is spoken to over HTTPS only. Nobody sleeps, and no time passes by itself: a wait of the
+run moves the simulator's clock (and ours with it) forward, so that the simulator can tell whether a call came too early.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Simulated:
     """A simulator process and its control endpoint."""
 
     endpoints: dict[str, Any]
-    shift: timedelta = timedelta()
+    stands_at: datetime | None = None
+    """What the clock shows, there and here, until it is moved; None for the machine's."""
 
     def __post_init__(self) -> None:
         self._client = httpx.Client(
@@ -62,11 +63,11 @@ class Simulated:
         return answer.json() if answer.content else None
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.shift
+        return self.stands_at or datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
-        self.control("POST", "/clock", {"seconds": seconds})
-        self.shift += timedelta(seconds=seconds)
+        answer = self.control("POST", "/clock", {"seconds": seconds, "frozen": True})
+        self.stands_at = datetime.fromtimestamp(answer["epoch"], UTC)
 
     def close(self) -> None:
         self._client.close()
@@ -195,8 +196,10 @@ def _start(directory: Path, *arguments: str) -> Iterator[Simulated]:
 
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
-    """A simulator whose clock tests may move."""
-    yield from _start(tmp_path_factory.mktemp("simulator"))
+    """A simulator whose clock stands still unless a test moves it."""
+    for simulated in _start(tmp_path_factory.mktemp("simulator")):
+        simulated.advance(0)
+        yield simulated
 
 
 @pytest.fixture(scope="session")
