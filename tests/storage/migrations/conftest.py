@@ -34,6 +34,7 @@ class Ground:
             event.listen(self.engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys=ON"))
         else:
             self.engine = create_engine(address, poolclass=NullPool)
+        self._open: Connection | None = None
 
     def to(self, revision: int) -> upgrading.UpgradeResult:
         """Migrates up or down to a revision."""
@@ -42,9 +43,56 @@ class Ground:
             return upgrading.upgrade(self.address, target=target)
         return upgrading.downgrade(self.address, target)
 
+    def keep(self, name: str) -> None:
+        """Keeps the database as it is, for the next one that shall stand there."""
+        if self.is_sqlite:
+            _KEPT[self.module, name] = Path(self.address).read_bytes()
+        else:
+            _KEPT[self.module, name] = None
+            self._administer(f"CREATE DATABASE kept_{name} TEMPLATE {self.engine.url.database}")
+
+    def take(self, name: str) -> bool:
+        """Becomes a copy of what was kept, if it was: SQLite's file byte for byte."""
+        if (self.module, name) not in _KEPT:
+            return False
+        kept, own = _KEPT[self.module, name], self.engine.url.database
+        if kept is None:
+            self._administer(f"DROP DATABASE {own}", f"CREATE DATABASE {own} TEMPLATE kept_{name}")
+        else:
+            Path(self.address).write_bytes(kept)
+            Path(self.address).chmod(0o600)
+        return True
+
+    def stand_at(self, revision: int) -> None:
+        """Becomes an empty database of a revision, for what does not ask how it got there."""
+        if not self.take(f"empty_at_{revision}"):
+            self.to(revision)
+            self.keep(f"empty_at_{revision}")
+
+    def _administer(self, *statements: str) -> None:
+        engine = create_engine(
+            self.engine.url.set(database="postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+        )
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Keeps one connection for all that is asked inside: each made its own, which took longer than the question."""
+        with self.engine.connect() as self._open:
+            try:
+                yield
+            finally:
+                self._open = None
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """One transaction."""
+        if self._open is not None:
+            with self._open.begin():
+                yield self._open
+            return
         with self.engine.begin() as connection:
             yield connection
 
@@ -78,11 +126,13 @@ class Ground:
 
     def counts(self) -> dict[str, int]:
         """How many rows each table has."""
-        return {table: self.one(f"SELECT count(*) FROM {table}") for table in self.tables()}
+        asked = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in self.tables())
+        return dict(self.rows(asked)) if asked else {}
 
     def shape(self) -> list[str]:
         """Everything the catalog knows: columns, keys, CHECKs, indexes with predicates, triggers and functions; order aside."""
-        return sorted(_sqlite_shape(self) if self.is_sqlite else _postgresql_shape(self))
+        with self.connected():
+            return sorted(_sqlite_shape(self) if self.is_sqlite else _postgresql_shape(self))
 
     def dispose(self) -> None:
         """Lets go of the database."""
@@ -128,8 +178,8 @@ def _postgresql_shape(ground: Ground) -> Iterator[str]:
                 yield ": ".join(str(part) for part in row)
 
 
-_KEPT: dict[tuple[Any, int], bytes] = {}
-"""Files of SQLite by module and revision, with their rows."""
+_KEPT: dict[tuple[Any, str], bytes | None] = {}
+"""What was kept, by SQLite's module: its file, or nothing where PostgreSQL has a database to copy."""
 
 
 class Fleet:
@@ -139,21 +189,22 @@ class Fleet:
         self.ground = ground
 
     def add_through(self, revision: int) -> None:
-        """Migrates an empty database upwards to a revision and adds rows at every step.
+        """Migrates an empty database upwards to a revision and adds rows at every step, or takes up what another test kept."""
+        ground = self.ground
+        done = next((step for step in range(revision, 0, -1) if ground.take(f"rows_of_{step}")), 0)
+        for step in range(done + 1, revision + 1):
+            ground.to(step)
+            with ground.connected():
+                getattr(self, f"_at_{step}", lambda: None)()
+            ground.keep(f"rows_of_{step}")
 
-        SQLite's file is kept for the next test that asks for the same: it is as it was made, byte for byte.
-        """
-        path = Path(self.ground.address)
-        known = _KEPT.get((self.ground.module, revision)) if self.ground.is_sqlite else None
-        if known is not None:
-            path.write_bytes(known)
-            path.chmod(0o600)
-            return
-        for step in range(1, revision + 1):
-            self.ground.to(step)
-            getattr(self, f"_at_{step}", lambda: None)()
-        if self.ground.is_sqlite:
-            _KEPT[self.ground.module, revision] = path.read_bytes()
+    def bring(self, revision: int, target: int) -> None:
+        """Migrates the rows of a revision to another one, for tests that only look at what came of them."""
+        name = f"rows_of_{revision}_at_{target}"
+        if not self.ground.take(name):
+            self.add_through(revision)
+            self.ground.to(target)
+            self.ground.keep(name)
 
     def _at_1(self) -> None:
         add = self.ground.add

@@ -50,7 +50,7 @@ def counted(ground: Any) -> Counter[tuple[Any, ...]]:
 @pytest.fixture
 def fleet_of_two(ground: Any) -> Any:
     """Two workspaces with one tenant each and no connection."""
-    ground.to(upgrading.SCHEMA_NUMBER)
+    ground.stand_at(upgrading.SCHEMA_NUMBER)
     for number in (1, 2):
         ground.add("workspaces", id=number, slug=f"w{number}", name="W", created_at=AT)
         ground.add("tenants", id=number, workspace_id=number, entra_tenant_id="g", name="T", sort_name="t",
@@ -97,10 +97,11 @@ def apply(ground: Any, action: str, number: int, values: dict[str, Any]) -> None
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(step, max_size=12))
 def test_counts_equal_counting_after_any_sequence_of_changes(fleet_of_two: Any, steps: list[Any]) -> None:
-    fleet_of_two.run("DELETE FROM provider_connections")
-    for action, number, values in steps:
-        apply(fleet_of_two, action, number, values)
-        assert kept(fleet_of_two) == counted(fleet_of_two)
+    with fleet_of_two.connected():
+        fleet_of_two.run("DELETE FROM provider_connections")
+        for action, number, values in steps:
+            apply(fleet_of_two, action, number, values)
+            assert kept(fleet_of_two) == counted(fleet_of_two)
 
 
 def test_a_write_that_changes_no_badge_writes_no_count(fleet_of_two: Any) -> None:
@@ -131,7 +132,7 @@ def test_one_changed_badge_moves_one_dimension(fleet_of_two: Any) -> None:
 def test_the_conflict_clause_of_the_outer_statement_does_not_disturb_the_counts(
     sqlite_ground: Any, clause: str
 ) -> None:
-    sqlite_ground.to(upgrading.SCHEMA_NUMBER)
+    sqlite_ground.stand_at(upgrading.SCHEMA_NUMBER)
     sqlite_ground.add("workspaces", id=1, slug="w", name="W", created_at=AT)
     sqlite_ground.add("tenants", id=1, workspace_id=1, entra_tenant_id="g", name="T", sort_name="t", created_at=AT,
         updated_at=AT)  # fmt: skip
@@ -142,8 +143,7 @@ def test_the_conflict_clause_of_the_outer_statement_does_not_disturb_the_counts(
 
 
 def test_connections_from_before_are_counted_by_the_upgrade(ground: Any, fleet: Any) -> None:
-    fleet.add_through(1)
-    ground.to(upgrading.SCHEMA_NUMBER)
+    fleet.bring(1, upgrading.SCHEMA_NUMBER)
     assert sum(counted(ground).values()) == 18
     assert kept(ground) == counted(ground)
     assert ground.counts()["badge_count_deltas"] == 0

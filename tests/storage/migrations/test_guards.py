@@ -28,7 +28,7 @@ ENTRY = {
 @pytest.fixture
 def trail(ground: Any) -> Any:
     """A trail of three entries in one chain and one in another."""
-    ground.to(upgrading.SCHEMA_NUMBER)
+    ground.stand_at(upgrading.SCHEMA_NUMBER)
     for number in (1, 2, 3):
         ground.add("audit_entries", id=number, sequence=number, **ENTRY)
     ground.add("audit_entries", id=4, sequence=1, **(ENTRY | {"chain": "other"}))
@@ -83,7 +83,7 @@ def test_a_checkpoint_can_be_neither_changed_nor_deleted(trail: Any, statement: 
 
 @pytest.mark.parametrize("key", [{"id": 1, "sequence": 99}, {"id": 99, "sequence": 1}])
 def test_an_entry_cannot_be_replaced_by_a_conflicting_insert(sqlite_ground: Any, key: dict[str, int]) -> None:
-    sqlite_ground.to(upgrading.SCHEMA_NUMBER)
+    sqlite_ground.stand_at(upgrading.SCHEMA_NUMBER)
     sqlite_ground.add("audit_entries", id=1, sequence=1, **ENTRY)
     with pytest.raises(REFUSED, match="append-only"):
         sqlite_ground.add("audit_entries", **(ENTRY | key | {"actor": "mallory"}))
@@ -94,12 +94,12 @@ def test_an_entry_cannot_be_replaced_by_a_conflicting_insert(sqlite_ground: Any,
     assert sqlite_ground.rows("SELECT id, sequence, actor FROM audit_entries") == [(1, 1, "alice")]
 
 
-@pytest.mark.parametrize("table", ["audit_entries", "audit_checkpoints"])
-def test_truncating_the_trail_is_refused(postgres_url: str, table: str) -> None:
+def test_truncating_the_trail_is_refused(postgres_url: str) -> None:
     upgrading.upgrade(postgres_url)
     engine = create_engine(postgres_url)
-    with pytest.raises(REFUSED, match="append-only"), engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {table}"))
+    for table in ("audit_entries", "audit_checkpoints"):
+        with pytest.raises(REFUSED, match="append-only"), engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {table}"))
     engine.dispose()
 
 
@@ -130,9 +130,10 @@ def test_every_column_of_a_completed_run_is_guarded(runs: Any) -> None:
     with runs.begin() as connection:
         columns = list(connection.exec_driver_sql("SELECT * FROM operation_runs").keys())
     assert len(columns) > 40
-    for column in columns:
-        with pytest.raises(REFUSED, match="completed run never changes"):
-            runs.run(f"UPDATE operation_runs SET {column} = {column} WHERE id = 1")
+    with runs.connected():
+        for column in columns:
+            with pytest.raises(REFUSED, match="completed run never changes"):
+                runs.run(f"UPDATE operation_runs SET {column} = {column} WHERE id = 1")
 
 
 def test_a_running_run_changes_and_completes(runs: Any) -> None:

@@ -65,8 +65,7 @@ def test_each_step_down_keeps_what_it_can_hold_and_all_comes_up_again(ground: An
 
 
 def test_consent_and_verification_are_read_from_the_old_status_and_health(ground: Any, fleet: Any) -> None:
-    fleet.add_through(1)
-    ground.to(3)
+    fleet.bring(1, 3)
     assert truths(ground) == {
         1: ("granted", "healthy"),
         2: ("required", "degraded"),
@@ -106,16 +105,14 @@ def test_a_canonical_value_that_is_already_there_is_never_overwritten(ground: An
 
 
 def test_only_a_disabled_connection_is_not_enabled_afterwards(ground: Any, fleet: Any) -> None:
-    fleet.add_through(1)
-    ground.to(4)
+    fleet.bring(1, 4)
     rows = ground.rows("SELECT id FROM provider_connections WHERE NOT is_enabled ORDER BY id")
     assert rows == [(4,), (6,)]
     assert ground.one("SELECT count(*) FROM provider_connections WHERE lifecycle_changed_at = updated_at") == 6
 
 
 def test_the_connection_type_follows_from_client_id_and_credential(ground: Any, fleet: Any) -> None:
-    fleet.add_through(2)
-    ground.to(HEAD)
+    fleet.bring(2, HEAD)
     rows = ground.rows(
         "SELECT id, connection_type, platform_app_id, last_reason_code FROM provider_connections ORDER BY id"
     )
@@ -137,14 +134,12 @@ def test_a_platform_app_of_another_cloud_or_workspace_claims_no_connection(groun
 
 
 def test_texts_of_microsoft_do_not_come_along(ground: Any, fleet: Any) -> None:
-    fleet.add_through(1)
-    ground.to(HEAD)
+    fleet.bring(1, HEAD)
     assert ground.rows("SELECT DISTINCT last_reason_sentence FROM provider_connections") == [(None,)]
 
 
 def test_the_first_connection_of_a_tenant_becomes_its_default_where_none_is(ground: Any, fleet: Any) -> None:
-    fleet.add_through(1)
-    ground.to(3)
+    fleet.bring(1, 3)
     assert ground.rows("SELECT id FROM provider_connections WHERE is_default ORDER BY id") == [(1,), (6,)]
 
 
@@ -166,17 +161,20 @@ def test_sort_names_are_those_that_the_program_would_write(ground: Any, fleet: A
 def test_more_rows_than_one_batch_holds_are_all_named(ground: Any) -> None:
     ground.to(1)
     at = "2026-01-02 03:04:05.678"
+    numbers = range(1, 1203)
     with ground.begin() as connection:
-        for number in range(1, 1203):
-            connection.exec_driver_sql(
-                "INSERT INTO tenants (id, entra_tenant_id, name, created_at, updated_at)"
-                f" VALUES ({number * 3}, 'g{number}', 'Tenant {number}', '{at}', '{at}')"
+        connection.exec_driver_sql(
+            "INSERT INTO tenants (id, entra_tenant_id, name, created_at, updated_at) VALUES "
+            + ", ".join(f"({number * 3}, 'g{number}', 'Tenant {number}', '{at}', '{at}')" for number in numbers)
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO provider_connections (id, tenant_id, entra_tenant_id, display_name, is_default, status,"
+            " created_at, updated_at) VALUES "
+            + ", ".join(
+                f"({number * 3}, {number * 3}, 'g{number}', 'C', true, 'connected', '{at}', '{at}')"
+                for number in numbers
             )
-            connection.exec_driver_sql(
-                "INSERT INTO provider_connections (id, tenant_id, entra_tenant_id, display_name, is_default, status,"
-                f" created_at, updated_at) VALUES ({number * 3}, {number * 3}, 'g{number}', 'C', true, 'connected',"
-                f" '{at}', '{at}')"
-            )
+        )
     ground.to(HEAD)
     assert ground.one("SELECT count(*) FROM tenants WHERE sort_name LIKE 'tenant %'") == 1202
     assert ground.one("SELECT count(*) FROM provider_connections WHERE sort_name LIKE 'tenant %c_'") == 1202
@@ -184,8 +182,7 @@ def test_more_rows_than_one_batch_holds_are_all_named(ground: Any) -> None:
 
 
 def test_what_is_there_goes_to_one_workspace_and_its_users_own_it(ground: Any, fleet: Any) -> None:
-    fleet.add_through(1)
-    ground.to(2)
+    fleet.bring(1, 2)
     assert ground.rows("SELECT slug, name FROM workspaces") == [("default", "Default")]
     assert ground.rows("SELECT DISTINCT workspace_id FROM provider_connections") == ground.rows(
         "SELECT id FROM workspaces"
@@ -203,8 +200,7 @@ def test_an_empty_database_gets_no_workspace(ground: Any) -> None:
 
 
 def test_a_credential_becomes_the_active_one_of_its_connection(ground: Any, fleet: Any) -> None:
-    fleet.add_through(1)
-    ground.to(HEAD)
+    fleet.bring(1, HEAD)
     rows = ground.rows("SELECT connection_id, slot, sealed FROM credentials ORDER BY connection_id")
     assert [(row[0], row[1], bytes(row[2])) for row in rows] == [
         (1, "active", b"\x00sealed"),
@@ -212,9 +208,8 @@ def test_a_credential_becomes_the_active_one_of_its_connection(ground: Any, flee
     ]
 
 
-@pytest.mark.parametrize(
-    ("enabled", "consent", "verification", "status", "health"),
-    [
+def test_the_hard_cut_is_undone_by_the_documented_mapping(ground: Any, fleet: Any) -> None:
+    mapping = (
         (True, "granted", "healthy", "connected", "ok"),
         (True, "granted", "degraded", "connected", "degraded"),
         (True, "granted", "blocked", "connected", "down"),
@@ -223,22 +218,19 @@ def test_a_credential_becomes_the_active_one_of_its_connection(ground: Any, flee
         (True, "failed", "unknown", "needs_consent", "unknown"),
         (True, "unknown", "unknown", "error", "unknown"),
         (False, "granted", "healthy", "disabled", "ok"),
-    ],
-)
-def test_the_hard_cut_is_undone_by_the_documented_mapping(
-    ground: Any, fleet: Any, enabled: bool, consent: str, verification: str, status: str, health: str
-) -> None:
-    fleet.add_through(5)
-    ground.run(
-        "UPDATE provider_connections SET is_enabled = :enabled, consent_status = :consent,"
-        " verification_status = :verification WHERE id = 1",
-        enabled=enabled,
-        consent=consent,
-        verification=verification,
     )
+    fleet.add_through(5)
+    ((*columns,),) = ground.rows("SELECT * FROM provider_connections WHERE id = 2")
+    with ground.begin() as connection:
+        names = list(connection.exec_driver_sql("SELECT * FROM provider_connections").keys())
+    for number, (enabled, consent, verification, _, _) in enumerate(mapping, 101):
+        states = {"is_enabled": enabled, "consent_status": consent, "verification_status": verification}
+        ground.add("provider_connections", **(dict(zip(names, columns, strict=True)) | {"id": number} | states))
     for revision in (4, 3, 2, 1):
         ground.to(revision)
-        assert legacy(ground)[1] == (status, health), f"at {revision}"
+        found = legacy(ground)
+        for number, (*_, status, health) in enumerate(mapping, 101):
+            assert found[number] == (status, health), f"{mapping[number - 101]} at {revision}"
 
 
 def test_the_hard_cut_leaves_neither_column_nor_index_of_the_old_states(ground: Any, fleet: Any) -> None:
@@ -282,8 +274,7 @@ def test_a_platform_connection_takes_its_apps_client_id_down_and_is_recognized_a
 
 
 def test_a_consent_that_stands_is_taken_to_be_for_the_first_manifest(ground: Any, fleet: Any) -> None:
-    fleet.add_through(8)
-    ground.to(9)
+    fleet.bring(8, 9)
     versions = ground.rows("SELECT consent_status, consent_manifest_version FROM provider_connections ORDER BY id")
     assert {status for status, version in versions if version == 1} == {"granted"}
     assert all(version is None for status, version in versions if status != "granted")

@@ -17,7 +17,7 @@ REVISIONS = range(1, upgrading.SCHEMA_NUMBER + 1)
 
 
 def test_alembic_finds_no_difference_to_the_programs_tables(ground: Any) -> None:
-    ground.to(upgrading.SCHEMA_NUMBER)
+    ground.stand_at(upgrading.SCHEMA_NUMBER)
     # Alembic misreads the empty string as a default on SQLite; there the comparison below covers defaults.
     options = {"compare_type": True, "compare_server_default": not ground.is_sqlite}
     with ground.begin() as connection:
@@ -26,7 +26,7 @@ def test_alembic_finds_no_difference_to_the_programs_tables(ground: Any) -> None
 
 
 def test_the_catalog_holds_what_creating_the_programs_tables_would_make(ground: Any, another_ground: Any) -> None:
-    ground.to(upgrading.SCHEMA_NUMBER)
+    ground.stand_at(upgrading.SCHEMA_NUMBER)
     METADATA.create_all(another_ground.engine)
 
     migrated = [line for line in ground.shape() if not _is_trigger_or_function(line)]
@@ -36,7 +36,7 @@ def test_the_catalog_holds_what_creating_the_programs_tables_would_make(ground: 
 
 
 def test_the_last_revision_leaves_the_guards_and_the_counters(ground: Any) -> None:
-    ground.to(upgrading.SCHEMA_NUMBER)
+    ground.stand_at(upgrading.SCHEMA_NUMBER)
     triggers = "\n".join(line for line in ground.shape() if _is_trigger_or_function(line))
     for name in (
         "operation_runs_completed_stay",
@@ -52,18 +52,33 @@ def test_the_last_revision_leaves_the_guards_and_the_counters(ground: Any) -> No
 
 def test_every_revision_down_and_up_again_leaves_the_same_tables_triggers_indexes_and_checks(ground: Any) -> None:
     shapes: list[list[str]] = [[]]
+    identity = ""
     for revision in REVISIONS:
         ground.to(revision)
         shapes.append(ground.shape())
+        identity = identity or ground.one("SELECT value FROM meta WHERE key = 'database_id'")
+        assert _tells_its_schema(ground, revision) == identity, "a database keeps its own id"
+    assert len(identity) == 36
 
     for revision in reversed(range(upgrading.SCHEMA_NUMBER)):
         ground.to(revision)
         assert ground.shape() == shapes[revision], f"down to {revision}"
+        assert not revision or _tells_its_schema(ground, revision) == identity
     assert upgrading.current(ground.address) == 0
 
     for revision in REVISIONS:
         ground.to(revision)
         assert ground.shape() == shapes[revision], f"up again to {revision}"
+
+
+def _tells_its_schema(ground: Any, revision: int) -> str:
+    """The id of the database, when what it says about its readers fits."""
+    facts = dict(ground.rows("SELECT key, value FROM meta"))
+    assert int(facts["schema"]) == revision
+    assert int(facts["min_reader"]) <= int(facts["min_writer"]) <= revision
+    if revision >= 5:
+        assert int(facts["min_reader"]) >= 5
+    return str(facts["database_id"])
 
 
 def test_both_databases_have_the_same_columns_constraints_and_indexes_at_every_revision(
