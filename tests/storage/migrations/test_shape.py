@@ -108,24 +108,29 @@ def _is_trigger_or_function(line: str) -> bool:
 
 
 def _outline(ground: Any) -> dict[str, Any]:
-    """Names, nullability and columns; the spelling of types and expressions is each database's own."""
-    inspector = inspect(ground.engine)
+    """Names, nullability and columns; the spelling of types and expressions is each database's own.
+
+    All tables are asked for at once, on one connection: each of them by itself took over a minute.
+    """
+    with ground.engine.connect() as connection:
+        inspector = inspect(connection)
+        columns, keys = inspector.get_multi_columns(), inspector.get_multi_pk_constraint()
+        checks, foreign = inspector.get_multi_check_constraints(), inspector.get_multi_foreign_keys()
+        unique, indexes = inspector.get_multi_unique_constraints(), inspector.get_multi_indexes()
     return {
         table: {
-            "columns": sorted((column["name"], column["nullable"]) for column in inspector.get_columns(table)),
-            "defaults": sorted(column["name"] for column in inspector.get_columns(table) if _has_default(column)),
-            "key": inspector.get_pk_constraint(table)["constrained_columns"],
-            "checks": sorted(str(check["name"]) for check in inspector.get_check_constraints(table)),
+            "columns": sorted((column["name"], column["nullable"]) for column in columns[None, table]),
+            "defaults": sorted(column["name"] for column in columns[None, table] if _has_default(column)),
+            "key": keys[None, table]["constrained_columns"],
+            "checks": sorted(str(check["name"]) for check in checks[None, table]),
             "foreign": sorted(
                 (str(key["name"]), key["constrained_columns"], key["referred_table"], key["options"].get("ondelete"))
-                for key in inspector.get_foreign_keys(table)
+                for key in foreign[None, table]
             ),
-            "unique": sorted(
-                (str(one["name"]), one["column_names"]) for one in inspector.get_unique_constraints(table)
-            ),
+            "unique": sorted((str(one["name"]), one["column_names"]) for one in unique[None, table]),
             "indexes": sorted(
                 (str(index["name"]), index["column_names"], bool(index["unique"]), _is_partial(index))
-                for index in inspector.get_indexes(table)
+                for index in indexes[None, table]
                 if not index.get("duplicates_constraint")
             ),
         }
