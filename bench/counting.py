@@ -26,8 +26,8 @@ _GROWTH: Final = Aim("high", 20.0)
 
 def run(fleets: Fleets, *, quick: bool) -> Section:
     """Measures it."""
-    devices, tenants, each = (2_000, 4, 500) if quick else (100_000, 200, 5_000)
-    for_sdk = 200 if quick else 2_000
+    devices, tenants, each = (1_000, 2, 200) if quick else (100_000, 200, 5_000)
+    for_sdk = 50 if quick else 2_000
     rounds, fleet_rounds = (1, 1) if quick else (3, 2)
     directory = fleets.new_directory()
     with simulator(fleets.new_directory(), 1, devices=for_sdk) as small:

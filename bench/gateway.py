@@ -27,7 +27,7 @@ Counts = Counter[str]
 
 def run(fleets: Fleets, *, quick: bool) -> Section:
     """Measures it."""
-    devices = 2_000 if quick else 20_000
+    devices = 1_200 if quick else 20_000
     directory = fleets.new_directory()
     wall: dict[str, list[float]] = {"ours": [], "raw": []}
     processor: dict[str, list[float]] = {"ours": [], "raw": []}
@@ -43,7 +43,7 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
                 "ours": lambda: _through_the_gateway(gateway, app),
                 "raw": lambda: _by_hand(client, simulated, app),
             }
-            for number in range(-1, 2 if quick else 7):
+            for number in range(1) if quick else range(-1, 7):
                 found = {name: _timed(way) for name, way in ways.items()}
                 if found["ours"][2] != found["raw"][2] or found["ours"][2].total() != devices:
                     raise RuntimeError("the two counts differ")

@@ -77,8 +77,8 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
     figures: list[Figure] = []
     for size in ((80, 24),) if quick else ((80, 24), (160, 48)):
         with _subjects(fleets, size, large, quick=quick) as subjects:
-            _measure(subjects, quick=quick, idle=2.0 if quick else 60.0)
-            figures += _figures(subjects, large, idle=2.0 if quick else 60.0)
+            _measure(subjects, quick=quick, idle=0.5 if quick else 60.0)
+            figures += _figures(subjects, large, idle=0.5 if quick else 60.0)
     return Section(
         NAME,
         "The list: keys, changes, and a minute of nothing",
@@ -114,7 +114,7 @@ def _subjects(fleets: Fleets, size: tuple[int, int], large: int, *, quick: bool)
 
 
 def _measure(subjects: list[Subject], *, quick: bool, idle: float) -> None:
-    steps, pages, warm_up = (6, 2, 0) if quick else (200, 10, 2)
+    steps, pages, warm_up = (3, 1, 0) if quick else (200, 10, 2)
     for number in range(-warm_up * STEPS_ONE_WAY, steps):
         key = DOWN if number % (2 * STEPS_ONE_WAY) < STEPS_ONE_WAY else UP
         for subject in subjects:

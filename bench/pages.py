@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.figures import Aim, Figure, Section, Spread, timed
 from bench.fleets import BulkFleet, Fleets
-from bench.sampling import interleaved
+from bench.sampling import WARM_UP, interleaved
 from storage import attention, connections, sqlite_file
 from storage.attention import AttentionQuery
 from storage.connections import SORTS, ConnectionQuery
@@ -34,7 +34,7 @@ Ask = Callable[[], object]
 
 def run(fleets: Fleets, *, quick: bool) -> Section:
     """Measures it."""
-    small, large = fleets.of(1_000), fleets.of(20_000 if quick else 1_000_000)
+    small, large = fleets.of(1_000), fleets.of(3_000 if quick else 1_000_000)
     asks: dict[tuple[str, int], Ask] = {}
     raws = []
     feeds = []
@@ -48,7 +48,7 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
         named["feed"] = feed.poll
         asks |= {(name, fleet.count): ask for name, ask in named.items()}
     try:
-        samples = interleaved(asks, 5 if quick else 60, longest=10.0)
+        samples = interleaved(asks, 2 if quick else 60, warm_up=1 if quick else WARM_UP, longest=10.0)
     finally:
         for raw in raws:
             raw.close()

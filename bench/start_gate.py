@@ -18,20 +18,19 @@ from storage.schema import provider_connections
 from storage.starting import Started
 
 NAME = "start-gate"
-PROCESSES: Final = 4
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON")
 _COLUMNS: Final = ("a", "b", "c", "d", "e", "f")
 
 
 def run(fleets: Fleets, *, quick: bool) -> Section:
     """Measures it."""
-    block, blocks = (40, 2) if quick else (200, 8)
+    block, blocks, processes = (10, 2, 2) if quick else (200, 8, 4)
     starts = block * blocks
     fleet = make_fleet(fleets.new_directory(), starts * 3)
     try:
         ids = _enabled(fleet)
         gate, raw = _one_process(fleet, ids[: starts + 1], block)
-        rates, waits = _four_processes(fleet, ids[starts + 1 : 2 * starts + 1])
+        rates, waits = _at_once(processes, fleet, ids[starts + 1 : 2 * starts + 1])
     finally:
         fleet.db.close()
     gate_seconds, raw_seconds = (
@@ -43,7 +42,7 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
         "The start gate",
         f"`storage.starting.start` on one connection after another (SQLite, WAL, `synchronous=FULL`), {block} starts, then {block} raw"
         " inserts of one row with the same settings in a file beside it, turn by turn; then the same by"
-        f" {PROCESSES} processes at once, each with connections of its own.",
+        f" {processes} processes at once, each with connections of its own.",
         (
             _rate("starts by one process", gate, raw),
             timed(
@@ -55,13 +54,13 @@ def run(fleets: Fleets, *, quick: bool) -> Section:
             ),
             timed("one raw insert", raw_seconds, "What the disk and SQLite ask for one durable transaction."),
             counted(
-                f"starts by {PROCESSES} processes together",
+                f"starts by {processes} processes together",
                 rates,
                 "All of them share one write lock: this is what a bulk start beside schedules gets.",
                 unit="per second",
             ),
             timed(
-                f"one start, {PROCESSES} processes at once",
+                f"one start, {processes} processes at once",
                 waits,
                 "What each of them waits; the largest are those who met the lock and slept.",
                 reference=gate_seconds,
@@ -135,7 +134,7 @@ def _insert(raw: Any) -> float:
     return time.perf_counter() - began
 
 
-def _four_processes(fleet: BulkFleet, ids: list[int]) -> tuple[list[float], list[float]]:
+def _at_once(processes: int, fleet: BulkFleet, ids: list[int]) -> tuple[list[float], list[float]]:
     """Returns the rate of all together, and every wait.
 
     Raises:
@@ -144,9 +143,9 @@ def _four_processes(fleet: BulkFleet, ids: list[int]) -> tuple[list[float], list
     spawn = multiprocessing.get_context("spawn")
     lines = []
     children = []
-    for number in range(PROCESSES):
+    for number in range(processes):
         here, there = spawn.Pipe()
-        child = spawn.Process(target=_press, args=(str(fleet.path), ids[number::PROCESSES], there), daemon=True)
+        child = spawn.Process(target=_press, args=(str(fleet.path), ids[number::processes], there), daemon=True)
         child.start()
         there.close()
         lines.append(here)

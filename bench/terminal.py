@@ -92,7 +92,7 @@ class Terminal:
         return bool(heard)
 
     def answer_to(
-        self, act: Callable[[], object], *, within: float = 5.0, quiet: float = QUIET
+        self, act: Callable[[], object], *, within: float = 60.0, quiet: float = QUIET
     ) -> tuple[float, float, int]:
         """Does something and waits until what it causes has been written.
 

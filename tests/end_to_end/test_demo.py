@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +21,24 @@ CLI = [sys.executable, "-c", "import sys; from atlas_tui.cli import main; sys.ex
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
 
 
-def _demo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*CLI, "demo", "--directory", str(home), "--size", "100", *arguments],
-        cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90,
-    )  # fmt: skip
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+KILLED_WHILE_SEEDING = """
+import os, signal, sys
+from storage import seeding
+seeding._Seeder.tenants = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from atlas_tui.cli import main
+sys.exit(main())
+"""
+
+
+def _demo_in(home: Path) -> list[str]:
+    return ["demo", "--directory", str(home), "--size", "100"]
+
+
+def _listed(commands: Run, home: Path, what: str) -> bytes:
+    said = commands([what, "--json", "--config", str(home / "config.toml")])
+    assert said.returncode == 0, said.stderr
+    return said.stdout
 
 
 def _processes_of(home: Path) -> list[str]:
@@ -47,7 +61,7 @@ class Terminal:
         self.home = home
         self.child = pexpect.spawn(
             CLI[0],
-            [*CLI[1:], "demo", "--directory", str(home), "--size", "100"],
+            [*CLI[1:], *_demo_in(home)],
             dimensions=(24, 80),
             cwd=str(ROOT),
             env=ENVIRONMENT,  # type: ignore[arg-type]
@@ -59,7 +73,7 @@ class Terminal:
     def __str__(self) -> str:
         return "\n".join(self._screen.display)
 
-    def until(self, condition: Callable[[str], bool], what: str, seconds: float = 40.0) -> str:
+    def until(self, condition: Callable[[str], bool], what: str, seconds: float = 90.0) -> str:
         """Reads until the screen is as wanted, and returns it."""
         end = time.monotonic() + seconds
         while True:
@@ -94,7 +108,7 @@ class Terminal:
                 return bool(self._screen.buffer[number][line.index(text)].reverse)
         return False
 
-    def until_it_ends(self, seconds: float = 30.0) -> int:
+    def until_it_ends(self, seconds: float = 90.0) -> int:
         """Reads what is left and returns the exit code."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -109,10 +123,10 @@ class Terminal:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory, commands: Run) -> Path:
     """A demo that was prepared once."""
     home = tmp_path_factory.mktemp("demo") / "home"
-    said = _demo(home, "--prepare-only")
+    said = commands([*_demo_in(home), "--prepare-only"])
     assert said.returncode == 0, said.stderr
     return home
 
@@ -130,80 +144,96 @@ def terminal(prepared: Path, until: Any) -> Iterator[Terminal]:
         until(lambda: not _processes_of(prepared), "the end of every process")
 
 
-def test_starting_again_resumes_the_same_fleet(prepared: Path, until: Any) -> None:
+def test_starting_again_resumes_the_same_fleet(prepared: Path, until: Any, commands: Run) -> None:
     before = (prepared / "fleet.json").read_bytes()
-    listed = subprocess.run(
-        [*CLI, "connections", "--json", "--config", str(prepared / "config.toml")],
-        cwd=ROOT, env=ENVIRONMENT, capture_output=True, check=True,
-    ).stdout  # fmt: skip
+    listed = _listed(commands, prepared, "connections")
 
-    again = _demo(prepared, "--prepare-only")
+    again = commands([*_demo_in(prepared), "--prepare-only"])
 
-    assert (again.returncode, again.stdout.strip()) == (0, str(prepared / "config.toml"))
+    assert (again.returncode, again.stdout.decode().strip()) == (0, str(prepared / "config.toml"))
     assert (prepared / "fleet.json").read_bytes() == before
-    assert subprocess.run(
-        [*CLI, "connections", "--json", "--config", str(prepared / "config.toml")],
-        cwd=ROOT, env=ENVIRONMENT, capture_output=True, check=True,
-    ).stdout == listed  # fmt: skip
+    assert _listed(commands, prepared, "connections") == listed
     until(lambda: not _processes_of(prepared), "the end of the simulator")
     assert prepared.stat().st_mode & 0o777 == 0o700
     open_to_others = [path.name for path in prepared.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
     assert open_to_others in ([], ["ca.pem"])  # a certificate is for everybody to see
 
 
-def test_reset_forgets_the_demo_and_nothing_else(tmp_path: Path) -> None:
+def test_reset_forgets_the_demo_and_nothing_else(prepared: Path, tmp_path: Path, commands: Run) -> None:
     home = tmp_path / "home"
-    assert _demo(home, "--prepare-only").returncode == 0
-    assert _demo(home, "--reset").returncode == 0
+    shutil.copytree(prepared, home)
+    assert commands([*_demo_in(home), "--reset"]).returncode == 0
     assert not home.exists()
-    again = _demo(home, "--reset")
-    assert (again.returncode, again.stdout) == (0, "There is no demo to forget.\n")
+    again = commands([*_demo_in(home), "--reset"])
+    assert (again.returncode, again.stdout) == (0, b"There is no demo to forget.\n")
 
     foreign = tmp_path / "documents"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("do not remove")
-    refused = _demo(foreign, "--reset")
+    refused = commands([*_demo_in(foreign), "--reset"])
     assert refused.returncode == 2
-    assert "was not made by the demo" in refused.stderr
+    assert b"was not made by the demo" in refused.stderr
     assert (foreign / "thesis.txt").exists()
 
 
-def test_a_start_that_was_killed_while_seeding_begins_anew(tmp_path: Path, until: Any) -> None:
+def test_a_start_that_was_killed_while_seeding_begins_anew(tmp_path: Path, until: Any, commands: Run) -> None:
     home = tmp_path / "home"
-    process = subprocess.Popen(
-        [*CLI, "demo", "--directory", str(home), "--size", "2000", "--prepare-only"],
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_WHILE_SEEDING, *_demo_in(home), "--prepare-only"],
         cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    until(lambda: (home / "atlas.db").exists(), "the database")
-    process.kill()
-    process.wait(20)
+    assert killed.returncode == -signal.SIGKILL
+    assert (home / "atlas.db").exists()
     until(lambda: not _processes_of(home), "the end of the simulator")
 
-    said = _demo(home, "--prepare-only")
+    said = commands([*_demo_in(home), "--prepare-only"])
 
     assert said.returncode == 0, said.stderr
-    listed = subprocess.run(
-        [*CLI, "workspaces", "--json", "--config", str(home / "config.toml")],
-        cwd=ROOT, env=ENVIRONMENT, capture_output=True, check=True,
-    ).stdout  # fmt: skip
-    assert b"north-msp" in listed
+    assert b"north-msp" in _listed(commands, home, "workspaces")
+    assert b"Contoso Ltd" in _listed(commands, home, "tenants"), "what the first start had not come to"
 
 
-def test_without_a_terminal_the_demo_says_so(tmp_path: Path) -> None:
-    said = _demo(tmp_path / "home")
+def test_without_a_terminal_the_demo_says_so(tmp_path: Path, commands: Run) -> None:
+    said = commands(_demo_in(tmp_path / "home"))
     assert said.returncode == 2
-    assert "needs a terminal" in said.stderr
+    assert b"needs a terminal" in said.stderr
     assert not (tmp_path / "home").exists()
 
 
-def test_a_check_is_started_by_a_key_and_its_badge_and_report_change_on_the_screen(terminal: Terminal) -> None:
+def test_what_expired_is_shown_with_its_reason_and_a_check_that_a_key_starts_changes_badge_and_report_on_the_screen(
+    terminal: Terminal,
+) -> None:
     terminal.until(lambda screen: "NEXT STEP" in screen and "workers 1" in screen, "what needs attention, and a worker")
     terminal.press("2")
     terminal.until(lambda screen: "Adatum Government" in screen, "the list of connections")
+    _look_at_an_expired_secret(terminal)
+    _check(terminal)
+
+    terminal.press("\x11")
+
+    assert terminal.until_it_ends() == 0
+    assert _processes_of(terminal.home) == []
+
+
+def _look_at_an_expired_secret(terminal: Terminal) -> None:
+    terminal.filter("reason:secret_expired")
+    terminal.until(
+        lambda screen: "Adatum" not in screen and "blocked" in terminal.row("Tailspin Toys"), "the filtered list"
+    )
+    terminal.press("\r")
+    terminal.until(lambda screen: "secret_expired" in screen and "expired" in screen, "the connection's page")
+    terminal.press("\x1b")
+    terminal.until(lambda screen: "blocked" in terminal.row("Tailspin Toys"), "the filtered list again")
+    terminal.press("\x1b")
+    terminal.until(lambda screen: "Tasmanian Traders" in screen, "the whole list around it")
+
+
+def _check(terminal: Terminal) -> None:
+    def shows(*words: str) -> bool:
+        return {"enabled", "granted", "healthy", *words} <= set(terminal.row("Contoso Ltd").split())
+
     terminal.filter("contoso")
-    terminal.until(lambda screen: "Contoso Ltd" in screen and "Adatum" not in screen, "filtered list")
-    before = terminal.row("Contoso Ltd").split()
-    assert {"enabled", "granted", "healthy", "12h"} <= set(before)
+    terminal.until(lambda screen: shows("12h") and "Adatum" not in screen, "the filtered list")
 
     terminal.press("x")
     terminal.until(lambda screen: "Check now" in screen, "actions menu")
@@ -213,46 +243,25 @@ def test_a_check_is_started_by_a_key_and_its_badge_and_report_change_on_the_scre
     terminal.until(lambda _: terminal.is_reversed("Start"), "the other button in focus")
     terminal.press("\r")
     terminal.until(
-        lambda screen: (
-            "Contoso Ltd" in screen and "Start " not in screen and "12h" not in terminal.row("  Contoso Ltd")
-        ),
-        "fresh badges",
+        lambda screen: shows() and "Start " not in screen and "12h" not in terminal.row("  Contoso Ltd"), "fresh badges"
     )
-    assert {"enabled", "granted", "healthy"} <= set(terminal.row("Contoso Ltd").split())
     terminal.press("\r")
-    terminal.until(lambda screen: "Verification" in screen and "Report" in screen, "the connection's page")
-    terminal.until(lambda screen: "12h ago" not in screen, "a fresh age")
+    terminal.until(
+        lambda screen: "Verification" in screen and "Report" in screen and "12h ago" not in screen,
+        "the connection's page, and a fresh age",
+    )
     terminal.press("]")
     shown = terminal.until(lambda screen: "Sign in" in screen or "Sign-in" in screen, "the report's steps")
     assert "Traceback" not in shown
-
-    terminal.press("\x11")
-
-    assert terminal.until_it_ends() == 0
-    assert _processes_of(terminal.home) == []
-
-
-def test_an_expired_secret_is_shown_with_its_reason(terminal: Terminal) -> None:
-    terminal.until(lambda screen: "NEXT STEP" in screen and "workers 1" in screen, "what needs attention, and a worker")
-    terminal.press("2")
-    terminal.until(lambda screen: "Adatum Government" in screen, "the list of connections")
-    terminal.filter("reason:secret_expired")
-    terminal.until(lambda screen: "Tailspin Toys" in screen and "Adatum" not in screen, "filtered list")
-    assert "blocked" in terminal.row("Tailspin Toys")
-    terminal.press("\r")
-    terminal.until(lambda screen: "secret_expired" in screen and "expired" in screen, "the connection's page")
-    terminal.press("\x11")
-    assert terminal.until_it_ends() == 0
 
 
 def test_a_demo_that_is_killed_leaves_nothing_running(terminal: Terminal, until: Any) -> None:
     terminal.until(lambda screen: "workers 1" in screen, "worker")
     lines = _processes_of(terminal.home)
-    assert any("tasks worker" in line for line in lines)
-    assert any("simulator serve" in line for line in lines)
-    assert any("tasks consent-page" in line for line in lines)
+    for room in ("tasks worker", "simulator serve", "tasks consent-page"):
+        assert any(room in line for line in lines), room
 
     terminal.child.kill(signal.SIGKILL)
     terminal.child.close()
 
-    until(lambda: not _processes_of(terminal.home), "the end of simulator and worker", 30)
+    until(lambda: not _processes_of(terminal.home), "the end of simulator and worker")

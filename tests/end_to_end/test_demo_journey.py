@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -26,8 +25,8 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
 class Demo:
     """A demo that can be started in a terminal nobody looks at, and the commands that work on it meanwhile."""
 
-    def __init__(self, home: Path, until: Callable[..., Any]) -> None:
-        self.home, self._until = home, until
+    def __init__(self, home: Path, until: Callable[..., Any], commands: Callable[..., Any]) -> None:
+        self.home, self._until, self._commands = home, until, commands
         self.child: pexpect.spawn[bytes] | None = None
 
     def start(self) -> dict[str, Any]:
@@ -40,7 +39,7 @@ class Demo:
             env=ENVIRONMENT,  # type: ignore[arg-type]
         )
         threading.Thread(target=self._read, args=(child,), daemon=True).start()
-        self._until(lambda: (self.home / "addresses.json").exists(), "the demo's addresses", 60)
+        self._until(lambda: (self.home / "addresses.json").exists(), "the demo's addresses", 90)
         found: dict[str, Any] = json.loads((self.home / "addresses.json").read_text())
         return found
 
@@ -76,11 +75,9 @@ class Demo:
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Runs `atlas-tui ARGUMENTS` and returns what it wrote."""
-        done = subprocess.run(
-            [*CLI, *arguments], cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90
-        )  # fmt: skip
+        done = self._commands(arguments)
         assert done.returncode == code, (done.stdout, done.stderr)
-        return done.stdout if code == 0 else done.stderr
+        return (done.stdout if code == 0 else done.stderr).decode()
 
     def __call__(self, *arguments: str) -> Any:
         """Runs a command on the demo's database and returns its JSON."""
@@ -92,8 +89,8 @@ class Demo:
 
 
 @pytest.fixture
-def demo(tmp_path: Path, until: Callable[..., Any]) -> Iterator[Demo]:
-    made = Demo(tmp_path / "home", until)
+def demo(tmp_path: Path, until: Callable[..., Any], commands: Callable[..., Any]) -> Iterator[Demo]:
+    made = Demo(tmp_path / "home", until, commands)
     try:
         yield made
     finally:
@@ -103,6 +100,7 @@ def demo(tmp_path: Path, until: Callable[..., Any]) -> Iterator[Demo]:
 def _consent(browser: Any, link: str) -> tuple[str, str]:
     """Opens a consent link in a browser, accepts as a Global Administrator; returns where that ends: address and heading."""
     window = browser.new_context(ignore_https_errors=True)
+    window.set_default_timeout(90_000)
     tab = window.new_page()
     tab.goto(link)
     tab.get_by_role("link", name="Global Administrator of Tailwind Traders").click()
