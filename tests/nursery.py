@@ -226,7 +226,9 @@ class _Forking:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number in (signal.SIGCHLD, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell started in the background
             for number, stream in enumerate(standard):
                 os.dup2(stream, number)
             os.closerange(3, 1024)

@@ -72,7 +72,7 @@ _resources = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_resources, _query)
 def test_no_query_breaks_graph(world: World, bearer: dict[str, str], path: str, query: dict[str, str]) -> None:
     answer = _send(world, "GET", f"{_GRAPH}/v1.0/{path}", params=query, headers=bearer)
@@ -80,7 +80,7 @@ def test_no_query_breaks_graph(world: World, bearer: dict[str, str], path: str, 
     assert ("value" in answer.json() or "@odata.context" in answer.json()) == (answer.status_code == 200)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]), _words)
 def test_no_path_breaks_a_listener(world: World, bearer: dict[str, str], method: str, path: str) -> None:
     for base in (f"{_GRAPH}/v1.0", _GRAPH, _LOGIN, f"{_LOGIN}/{_TENANT}"):
@@ -88,7 +88,7 @@ def test_no_path_breaks_a_listener(world: World, bearer: dict[str, str], method:
         assert answer.status_code != 500
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["client_id", "client_secret", "scope", "grant_type", "client_assertion", "client_assertion_type",
@@ -112,7 +112,7 @@ _json = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.one_of(
         _json,

@@ -105,7 +105,7 @@ def data_or_reason(call: Callable[[], object]) -> None:
     assert reason is None or reason in reasons.catalog()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=120)
 @given(JSON, st.sampled_from([200, 200, 200, 400, 401, 403, 404, 429, 503]))
 def test_any_json_from_graph_is_data_or_a_reason(session_of: Any, content: Any, status: int) -> None:
     session = session_of(Answer(status, {}, msgspec.json.encode(content)))
