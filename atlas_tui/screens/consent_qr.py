@@ -35,11 +35,15 @@ class _Code(Widget):
     def __init__(self, url: str) -> None:
         super().__init__()
         self._url = url
+        self._drawn: dict[bool, tuple[str, ...]] = {}
         self.is_ascii = False
 
     def lines(self, size: Size) -> Sequence[str]:
         """What is on the screen of a size."""
-        drawn = qr.render(self._url, ascii=self.is_ascii)
+        if self.is_ascii not in self._drawn:
+            # Working a code out takes longer than painting a screen, and each line of the screen asks.
+            self._drawn[self.is_ascii] = qr.render(self._url, ascii=self.is_ascii)
+        drawn = self._drawn[self.is_ascii]
         width, height = len(drawn[0]), len(drawn)
         foot = "esc closes   a: " + ("half blocks" if self.is_ascii else "ASCII")
         if width <= size.width and height < size.height:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from textual import events
 
+from atlas_tui import qr
 from atlas_tui.cells import line_text, width_of
 from atlas_tui.links import View, to_consent
 from atlas_tui.screens.consent_answer import PasteAnswer
@@ -80,10 +81,13 @@ async def test_it_opens_from_the_menu_of_a_connection_and_says_who_must_do_what(
 
 
 async def test_a_link_is_made_after_a_question_and_can_be_selected_copied_scanned_and_written(
-    north: Any, dashboard: Any, asked: int, tmp_path: Any
+    north: Any, dashboard: Any, asked: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dataclasses import replace
 
+    rendered: list[str] = []
+    render = qr.render
+    monkeypatch.setattr(qr, "render", lambda text, **named: (rendered.append(text), render(text, **named))[1])
     async with dashboard(north, size=(80, 30)) as terminal:
         terminal.app._session = replace(terminal.app.session, state_directory=str(tmp_path))
         terminal.app.navigation.go(to_consent(asked))
@@ -114,6 +118,7 @@ async def test_a_link_is_made_after_a_question_and_can_be_selected_copied_scanne
         await terminal.press("a")
         assert "##" in code.shown()
         assert "█" not in code.shown()
+        assert rendered == [link.url] * 2, "worked out once for each way to draw it, not for each line and size"
         await terminal.press("escape")
         link_row = next(row for row in consent_history.requests(north.db, north.people["dana"], asked))
         assert link_row.status is ConsentRequestStatus.OPEN
