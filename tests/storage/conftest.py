@@ -496,7 +496,7 @@ def copy_fleet(
         clock.time = template.fleet.clock.time
         origin = template.fleet
         fleet = Fleet(
-            open_database(address, clock=clock),
+            open_database(address, clock=clock, pool_size=20),  # twenty threads never wait for a connection
             clock,
             address,
             origin.north,

@@ -59,6 +59,9 @@ PEOPLE = {
     "pat": (None, "nothing"),  # has every platform grant
 }
 
+ONE_OF_EACH = ("dana", "omar", "rita", "tina", "gina", "fred", "zoe", "eve")
+"""Asked on PostgreSQL: a role, a scope, a tag, each way to be kept out. SQLite is asked by all: who may what is no database's rule."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -159,9 +162,9 @@ def test_the_roles_are_those_of_the_rule() -> None:
 
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_everybody_gets_what_the_rule_says(fleet: Any, name: str) -> None:
-    case = CASES[name]
+    case, people = CASES[name], PEOPLE if fleet.db.is_sqlite else ONE_OF_EACH
     prepared = case.prepare(fleet)
-    refused = {login: case.expected(login) for login in PEOPLE if case.expected(login) is not None}
+    refused = {login: case.expected(login) for login in people if case.expected(login) is not None}
     before = fleet.contents(without=("audit_entries", "audit_heads", "change_topics"))
     for login, error in refused.items():
         with pytest.raises((NotFound, Forbidden, Conflict)) as caught:
@@ -169,7 +172,7 @@ def test_everybody_gets_what_the_rule_says(fleet: Any, name: str) -> None:
         assert caught.type is error, f"{login} got {caught.type.__name__}: {caught.value}"
     after = fleet.contents(without=("audit_entries", "audit_heads", "change_topics"))
     assert after == before, "a refused call changed something"
-    allowed = [login for login in PEOPLE if case.expected(login) is None]
+    allowed = [login for login in people if case.expected(login) is None]
     case.call(fleet, fleet.people[allowed[-1]], prepared)
     for login in allowed[:-1]:
         try:

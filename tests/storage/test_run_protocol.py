@@ -307,7 +307,7 @@ def test_the_protocol_keeps_its_promises_in_every_order(copy_fleet: Callable[[st
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25 if kind == "sqlite-wal" else 10,
+            max_examples={"sqlite-wal": 20, "sqlite-delete": 5, "postgresql": 8}[kind],
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
