@@ -62,16 +62,27 @@ def commands() -> Iterator[Callable[..., subprocess.CompletedProcess[bytes]]]:
         yield made
 
 
+def _in_a_new_interpreter(line: list[str], *, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*CLI, *line], cwd=ROOT, env=ENVIRONMENT, input=stdin, capture_output=True, timeout=110)
+
+
+@pytest.fixture(scope="session")
+def cold_commands() -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """The same, each command in an interpreter of its own: what a person starts."""
+    return _in_a_new_interpreter
+
+
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
     """Asks until the answer is true, and returns it; fails the test at the deadline."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.02
     while True:
         answer = condition()
         if answer:
             return answer
         if time.monotonic() > end:
             pytest.fail(f"{what} did not come true within {seconds:.0f} s")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(0.15, pause * 1.1)  # what takes long is asked for less often: asking takes the processor from who works
 
 
 @pytest.fixture(scope="session")

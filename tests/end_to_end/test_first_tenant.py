@@ -37,7 +37,8 @@ def _secret() -> tuple[str, dict[str, Any]]:
     }
 
 
-def test_with_a_client_secret(bare_estate: Any) -> None:
+def test_with_a_client_secret(bare_estate: Any, cold_commands: Any) -> None:
+    bare_estate.commands = cold_commands  # nothing has run on this machine before
     value, secret = _secret()
     tenant = bare_estate.microsoft.new_tenant("First With Secret", app={"secrets": [secret]})
     _init(bare_estate)
