@@ -13,7 +13,7 @@ from pathlib import Path
 from atlas_tui import cli
 from storage import reasons, runbooks
 from storage.runbooks import Shape
-from tasks.__main__ import _parser as tasks_parser
+from tasks.__main__ import parser as tasks_parser
 
 FILLED = {
     "CONNECTION": "contoso",
