@@ -104,6 +104,7 @@ class Nursery:
             env={**os.environ, "PYTHONPATH": search},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
         )
         theirs.close()
         assert self._channel.recv(16) == b"ready\n"
@@ -228,7 +229,9 @@ class _Forking:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell started in the background
+            signal.signal(
+                signal.SIGINT, signal.default_int_handler
+            )  # ignored in what a shell started in the background
             for number, stream in enumerate(standard):
                 os.dup2(stream, number)
             os.closerange(3, 1024)
