@@ -97,6 +97,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         self._bindings = BindingsMap(
             Binding(key, "command('quit')", "quit", show=False, priority=True) for key in self.keymap["quit"]
         )
+        self.menu_keys = frozenset(self.keymap["actions"])
         self.everywhere = AppCommands(self)
         self.blocks = shows_blocks(environ or {})
         self.clock = clock

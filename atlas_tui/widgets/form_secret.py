@@ -91,6 +91,10 @@ class SecretField(PaintedLines, can_focus=True):
             return [(Part(DOTS), marker, Part("  not shown; ctrl+u empties it", "muted"))]
         return [(marker, Part(" type or paste it; it is not shown", "muted"))]
 
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Whether a key is typed into it and so means nothing else."""
+        return character is not None and character.isprintable()
+
     def on_key(self, event: events.Key) -> None:
         """A character."""
         if event.is_printable and event.character is not None:
