@@ -59,6 +59,7 @@ def _compiling_once(create: Callable[..., Engine]) -> Callable[..., Engine]:
         if getattr(known.dialect, "server_version_info", None) is None:  # it has never connected: it knows nothing yet
             first[kind] = engine
         elif known is not engine:
+            engine.dialect.initialize = lambda connection: None  # type: ignore[method-assign]  # `known` has asked
             engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
         return engine
 
