@@ -49,7 +49,7 @@ class Commands:
 
     def __exit__(self, *_: object) -> None:
         self._room.close()
-        self._process.wait(20)
+        self._process.wait(60)
 
     def __call__(
         self, *lines: Sequence[str], stdin: bytes = b"", timeout: float = 110.0

@@ -1,40 +1,29 @@
-"""What end-to-end tests may ask for: the simulator, databases with a fleet in it, workers and commands, each a process of its own.
-
-Nothing is replaced but the cloud's host names. Nobody sleeps for long: a test waits until something is so.
-"""
+"""What end-to-end tests may ask for: the simulator, databases with a fleet in it, workers and commands, each a process of its own."""
 
 from __future__ import annotations
 
 import base64
 import importlib.util
 import json
-import os
-import signal
 import ssl
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 import msgspec
-import pexpect
 import pytest
 
-from storage import access, configuration, schema, sealing, seeding, upgrading
+from storage import access, configuration, sealing, seeding, upgrading
 from storage.configuration import CloudHosts, Settings, WorkerSettings
-from storage.database import Database, open_database
+from storage.database import open_database
 from tasks import key_files
 from tasks.keyring import public_bytes
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-CLI = [sys.executable, "-c", "import sys; from atlas_tui.cli import main; sys.exit(main())"]
 LONG = "Ten Kilobytes " + "x" * 10_240
 SEEN_AS = {
     "[red]Bracket[/red] & Sons": "[red]Bracket[/red] & Sons",
@@ -45,20 +34,26 @@ SEEN_AS = {
 """Tenants with hostile names: what Microsoft calls them, and what they are called here."""
 
 
-def _load_warm_commands() -> Any:
-    """Test folders are no packages, so what two of them share is loaded by its path."""
-    specification = importlib.util.spec_from_file_location("warm_commands", ROOT / "tests" / "warm_commands.py")
+def _load(name: str, place: Path) -> Any:
+    """Test folders are no packages, so what is shared is loaded by its path."""
+    specification = importlib.util.spec_from_file_location(name, place)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module  # dataclasses look their module up
     specification.loader.exec_module(module)
     return module
+
+
+_estates = _load("end_to_end_estates", Path(__file__).with_name("estates.py"))
+CLI, ENVIRONMENT, wait_until = _estates.CLI, _estates.ENVIRONMENT, _estates.wait_until
+Microsoft, Estate = _estates.Microsoft, _estates.Estate
 
 
 @pytest.fixture(scope="session")
 def commands() -> Iterator[Callable[..., subprocess.CompletedProcess[bytes]]]:
     """Runs `atlas-tui` with some arguments, as a process of its own that need not import the program first."""
-    with _load_warm_commands().Commands(ENVIRONMENT) as made:
+    with _load("warm_commands", ROOT / "tests" / "warm_commands.py").Commands(ENVIRONMENT) as made:
         yield made
 
 
@@ -72,63 +67,10 @@ def cold_commands() -> Callable[..., subprocess.CompletedProcess[bytes]]:
     return _in_a_new_interpreter
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
-    """Asks until the answer is true, and returns it; fails the test at the deadline."""
-    end, pause = time.monotonic() + seconds, 0.02
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            pytest.fail(f"{what} did not come true within {seconds:.0f} s")
-        time.sleep(pause)
-        pause = min(0.15, pause * 1.1)  # what takes long is asked for less often: asking takes the processor from who works
-
-
 @pytest.fixture(scope="session")
 def until() -> Callable[..., Any]:
     """See `wait_until`."""
     return wait_until
-
-
-@dataclass
-class Microsoft:
-    """The simulator process, and what its control endpoint can do."""
-
-    process: subprocess.Popen[str]
-    endpoints: dict[str, Any]
-    tenants: dict[str, dict[str, Any]]
-    client: httpx.Client
-
-    def control(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.client.request(method, path, json=body)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-    def scenarios(self, name: str, *scenarios: Any) -> None:
-        self.control("PUT", f"/tenants/{self.tenants[name]['id']}/scenarios", list(scenarios))
-
-    def script(self, name: str, match: dict[str, str], answers: list[Any]) -> None:
-        body = {"match": match, "answers": answers, "then": "fine"}
-        self.control("POST", f"/tenants/{self.tenants[name]['id']}/scripts", body)
-
-    def requests(self, name: str, listener: str = "") -> list[dict[str, Any]]:
-        entries = self.control("GET", f"/requests?tenant={self.tenants[name]['id']}")["requests"]
-        return [entry for entry in entries if listener in entry["listener"]]
-
-    def new_tenant(self, name: str, **fields: Any) -> dict[str, Any]:
-        """Adds a tenant with one consented application to Microsoft only; nothing of ours knows it."""
-        model = self.tenants["Contoso Ltd"]["apps"][0]
-        number = uuid.uuid4().hex[:8]
-        app = {
-            "client_id": str(uuid.uuid4()),
-            "granted_roles": model["granted_roles"],
-            "consented": True,
-            **fields.pop("app", {}),
-        }
-        tenant = {"id": str(uuid.uuid4()), "name": name, "domains": [f"t{number}.example"], "apps": [app], **fields}
-        self.tenants[name] = self.control("POST", "/tenants", tenant)
-        return self.tenants[name]
 
 
 def _hostile(model: dict[str, Any], name: str, number: int) -> dict[str, Any]:
@@ -142,7 +84,7 @@ def _hostile(model: dict[str, Any], name: str, number: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def microsoft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Microsoft]:
+def microsoft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The demo's fleet, and tenants with hostile names, served over HTTPS."""
     home = tmp_path_factory.mktemp("microsoft")
     made = subprocess.run(
@@ -184,204 +126,7 @@ def microsoft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Microsoft]:
         process.stdout.close()
 
 
-@dataclass
-class WorkerProcess:
-    """A worker of the test."""
-
-    process: subprocess.Popen[bytes]
-    log_file: Path
-
-    def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log_file.read_text().splitlines()]
-
-    def stop(self) -> int:
-        """Asks it to stop, and returns its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(60)
-
-
-@dataclass
-class Said:
-    """What a command wrote and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.out.count("\n") == 1, self
-        return json.loads(self.out)
-
-
-@dataclass
-class Estate:
-    """A database with connections to tenants of the simulator, and the commands that work on it."""
-
-    microsoft: Microsoft
-    home: Path
-    config: Path
-    url: str
-    login: str
-    commands: Callable[..., subprocess.CompletedProcess[bytes]]
-    workers: list[WorkerProcess] = field(default_factory=list)
-    _db: Database | None = None
-
-    def __call__(self, *arguments: str | Path, stdin: bytes = b"", check: int | None = None) -> Said:
-        """Runs `atlas-tui ARGUMENTS`, as a process of its own."""
-        done = self.commands([*map(str, arguments), "--config", str(self.config)], stdin=stdin)
-        said = Said(done.returncode, done.stdout.decode(), done.stderr.decode())
-        assert "Traceback" not in said.err, said.err
-        if check is not None:
-            assert said.code == check, said
-        return said
-
-    def read(self, *commands: list[str]) -> str:
-        """Runs several commands that only read, one after the other in one process; returns all they wrote."""
-        done = self.commands(*([*command, "--config", str(self.config)] for command in commands))
-        assert (done.returncode, done.stderr) == (0, b""), done
-        return done.stdout.decode()
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Starts `atlas-tui ARGUMENTS` and does not wait."""
-        return subprocess.Popen(
-            [*CLI, *arguments, "--config", str(self.config)],
-            cwd=ROOT,
-            env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def start_seen(self, *arguments: str) -> pexpect.spawn[bytes]:
-        """Starts `atlas-tui ARGUMENTS` in a terminal and does not wait."""
-        return pexpect.spawn(
-            CLI[0],
-            [*CLI[1:], *arguments, "--config", str(self.config)],
-            cwd=str(ROOT),
-            env=ENVIRONMENT,  # type: ignore[arg-type]
-            timeout=110,
-        )
-
-    def start_typing(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Starts `atlas-tui ARGUMENTS`, which reads from standard input, and waits until it is that program."""
-        process = subprocess.Popen(
-            [*CLI, *arguments, "--config", str(self.config)],
-            cwd=ROOT,
-            env=ENVIRONMENT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        shown = Path(f"/proc/{process.pid}/cmdline")
-        wait_until(lambda: arguments[0].encode() in shown.read_bytes(), "the command line")
-        return process
-
-    @property
-    def db(self) -> Database:
-        if self._db is None:
-            self._db = open_database(self.url)
-        return self._db
-
-    def sql(self, statement: str, **parameters: Any) -> list[Any]:
-        """Runs one statement on the database."""
-        from sqlalchemy import text
-
-        def work(tx: Any) -> list[Any]:
-            result = tx.run(text(statement), parameters)
-            return list(result) if result.returns_rows else []
-
-        return self.db.write(work)
-
-    def start_worker(self, *options: str, program: list[str] | None = None) -> WorkerProcess:
-        """Starts a worker, by `atlas-tui worker` or another program, and waits until it works."""
-        log_file = self.home / f"worker-{len(self.workers)}.log"
-        with log_file.open("wb") as log:
-            process = subprocess.Popen(
-                [*(program or [*CLI, "worker"]), "--config", str(self.config), "--exit-with-parent", *options],
-                cwd=ROOT,
-                env=ENVIRONMENT,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-            )
-        worker = WorkerProcess(process, log_file)
-        self.workers.append(worker)
-        wait_until(lambda: any(line["event"] == "worker_started" for line in worker.events()), "the worker's start")
-        return worker
-
-    def run_of(self, number: int) -> dict[str, Any]:
-        """A run as the database has it now."""
-        (row,) = self.sql("SELECT * FROM operation_runs WHERE id = :id", id=number)
-        return dict(row._mapping)
-
-    def until_run(self, number: int, status: str, seconds: float = 60.0) -> dict[str, Any]:
-        """Waits until a run has this status."""
-        wait_until(lambda: self.run_of(number)["status"] == status, f"run {number} being {status}", seconds)
-        return self.run_of(number)
-
-    def point_at_simulator(self) -> None:
-        """Writes the only difference to the real Microsoft into the configuration: host names, and whom to trust."""
-        settings = configuration.load(self.config)
-        hosts = {name: CloudHosts(h["login"], h["graph"]) for name, h in self.microsoft.endpoints["clouds"].items()}
-        ca = self.microsoft.endpoints["ca"]
-        configuration.save(self.config, msgspec.structs.replace(settings, ca_bundle=ca, clouds=hosts))
-
-    def let_doubts_age(self, connection_id: int, *, minutes: float) -> None:
-        """As if so much time had passed since Microsoft first showed no consent."""
-        table = schema.provider_connections
-
-        def work(tx: Any) -> None:
-            since = tx.now() - timedelta(minutes=minutes)
-            tx.run(table.update().where(table.c.id == connection_id).values(consent_doubt_since=since))
-
-        self.db.write(work)
-
-    def let_credentials_age(self) -> None:
-        """As if every credential had been stored an hour ago, so that Microsoft must know it everywhere by now."""
-
-        def work(tx: Any) -> None:
-            earlier = tx.now() - timedelta(hours=1)
-            tx.run(schema.credentials.update().values(stored_at=earlier))
-            tx.run(schema.provider_connections.update().values(credential_changed_at=earlier))
-
-        self.db.write(work)
-
-    def let_leases_end(self) -> None:
-        """As if a minute had passed without a beat of any worker."""
-        table = schema.operation_runs
-
-        def work(tx: Any) -> None:
-            over = tx.now() - timedelta(minutes=1)
-            tx.run(table.update().where(table.c.status == "running").values(lease_until=over))
-
-        self.db.write(work)
-
-    def until_calls(self, name: str, listener: str = "graph") -> None:
-        """Waits until Microsoft was asked about a tenant."""
-        wait_until(lambda: self.microsoft.requests(name, listener), f"a call for {name}")
-
-    def badges(self, name: str) -> dict[str, Any]:
-        """The connection of a tenant, as `atlas-tui connections` shows it."""
-        return dict(self("connection", "show", name, "--json", check=0).json["row"])
-
-    def close(self) -> None:
-        for worker in self.workers:
-            if worker.process.poll() is None:
-                worker.process.kill()
-            worker.process.wait(60)
-            stdin: IO[bytes] | None = worker.process.stdin
-            assert stdin is not None
-            stdin.close()
-        if self._db is not None:
-            self._db.close()
-
-
-def _settings(microsoft: Microsoft, home: Path, url: str, public_key: bytes) -> Settings:
+def _settings(microsoft: Any, home: Path, url: str, public_key: bytes) -> Settings:
     return Settings(
         database=url,
         state_directory=str(home / "state"),
@@ -398,7 +143,7 @@ def _settings(microsoft: Microsoft, home: Path, url: str, public_key: bytes) -> 
     )
 
 
-def _make(microsoft: Microsoft, commands: Any, home: Path, url: str, names: tuple[str, ...]) -> Estate:
+def _make(microsoft: Any, commands: Any, home: Path, url: str, names: tuple[str, ...]) -> Any:
     home.mkdir(mode=0o700)
     key = public_bytes(key_files.create(home / "worker.key"))
     settings = _settings(microsoft, home, url, key)
@@ -418,11 +163,11 @@ def _make(microsoft: Microsoft, commands: Any, home: Path, url: str, names: tupl
 
 
 @pytest.fixture
-def make_estate(microsoft: Microsoft, commands: Any, tmp_path: Path) -> Iterator[Callable[..., Estate]]:
+def make_estate(microsoft: Any, commands: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Makes a database with connections to some of the fleet's tenants; the tenants are as the fleet file says."""
-    made: list[Estate] = []
+    made: list[Any] = []
 
-    def make(*names: str, url: str | None = None) -> Estate:
+    def make(*names: str, url: str | None = None) -> Any:
         home = tmp_path / f"estate-{len(made)}"
         made.append(_make(microsoft, commands, home, url or str(home / "atlas.db"), names))
         return made[-1]
@@ -433,10 +178,10 @@ def make_estate(microsoft: Microsoft, commands: Any, tmp_path: Path) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def new_estate(microsoft: Microsoft, commands: Any) -> Callable[[Path], Estate]:
+def new_estate(microsoft: Any, commands: Any) -> Callable[[Path], Any]:
     """Makes a machine on which nothing was set up yet; whoever asks closes it."""
 
-    def make(home: Path) -> Estate:
+    def make(home: Path) -> Any:
         home.mkdir(mode=0o700)
         login, _ = access.os_login()
         return Estate(microsoft, home, home / "etc" / "config.toml", str(home / "data" / "atlas.db"), login, commands)
@@ -445,7 +190,7 @@ def new_estate(microsoft: Microsoft, commands: Any) -> Callable[[Path], Estate]:
 
 
 @pytest.fixture
-def bare_estate(new_estate: Callable[[Path], Estate], tmp_path: Path) -> Iterator[Estate]:
+def bare_estate(new_estate: Callable[[Path], Any], tmp_path: Path) -> Iterator[Any]:
     """A machine on which nothing was set up yet."""
     made = new_estate(tmp_path / "home")
     yield made
@@ -453,7 +198,7 @@ def bare_estate(new_estate: Callable[[Path], Estate], tmp_path: Path) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def estate(microsoft: Microsoft, commands: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+def estate(microsoft: Any, commands: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One workspace of the demo's fleet with a worker at work, shared by the tests that only look at a tenant of their own."""
     home = tmp_path_factory.mktemp("estate") / "home"
     names = tuple(name for name, tenant in microsoft.tenants.items() if tenant.get("workspace") == "north-msp")
