@@ -28,9 +28,25 @@ def sources() -> dict[str, ast.Module]:
     }
 
 
+@cache
+def _walked(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """All nodes below one; each module is looked through a hundred times."""
+    return tuple(ast.walk(tree))
+
+
+@cache
+def _functions(tree: ast.Module) -> tuple[ast.FunctionDef, ...]:
+    return tuple(node for node in _walked(tree) if isinstance(node, ast.FunctionDef))
+
+
+@cache
+def _calls_of(tree: ast.Module) -> tuple[tuple[ast.Call, list[ast.FunctionDef]], ...]:
+    return tuple(_calls(tree))
+
+
 def records(tree: ast.AST) -> Iterator[ast.Call]:
     """The calls that write an entry, now or when it is refused."""
-    for node in ast.walk(tree):
+    for node in _walked(tree):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -81,9 +97,9 @@ class Reader:
         for path, tree in sources().items():
             for value in _assigned(tree, name):
                 found |= self.read(path, value, [])
-            for node in ast.walk(tree):
-                if isinstance(node, ast.FunctionDef) and node.name == name:
-                    for returned in ast.walk(node):
+            for node in _functions(tree):
+                if node.name == name:
+                    for returned in _walked(node):
                         if isinstance(returned, ast.Return) and returned.value is not None:
                             found |= self.read(path, returned.value, [node])
         assert found, f"where does {name} come from?"
@@ -95,7 +111,7 @@ class Reader:
         self.seen.add(id(function))
         found: set[str] = set()
         for path, tree in sources().items():
-            for call, within in _calls(tree):
+            for call, within in _calls_of(tree):
                 if not _means(call.func, path, tree, function.name, home):
                     continue
                 given = {keyword.arg: keyword.value for keyword in call.keywords}.get(name)
@@ -123,7 +139,7 @@ def _means(called: ast.expr, path: str, tree: ast.Module, name: str, home: str) 
             isinstance(node, ast.ImportFrom)
             and (node.module or "").endswith(Path(home).stem)
             and any(alias.name == name for alias in node.names)
-            for node in ast.walk(tree)
+            for node in _walked(tree)
         )
     return (
         isinstance(called, ast.Attribute)
@@ -134,7 +150,7 @@ def _means(called: ast.expr, path: str, tree: ast.Module, name: str, home: str) 
 
 
 def _assigned(scope: ast.AST, name: str) -> Iterator[ast.expr]:
-    body = scope.body if isinstance(scope, ast.Module) else list(ast.walk(scope))
+    body = scope.body if isinstance(scope, ast.Module) else _walked(scope)
     for node in body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
             yield node.value
@@ -161,7 +177,7 @@ def recorded() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path, tree in sources().items():
         wanted = set(records(tree))
-        for call, within in _calls(tree):
+        for call, within in _calls_of(tree):
             if call in wanted:
                 for action in Reader().read(path, call.args[2], within):
                     found.setdefault(action, set()).add(f"{Path(path).name}:{call.lineno}")
@@ -180,7 +196,7 @@ def test_every_action_of_the_catalogue_is_recorded_somewhere() -> None:
 
 def test_only_the_writing_module_touches_the_table() -> None:
     for path, tree in sources().items():
-        for node in ast.walk(tree):
+        for node in _walked(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("insert", "update"):
                 assert "audit_entries" not in ast.unparse(node), path
 

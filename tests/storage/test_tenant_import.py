@@ -322,6 +322,7 @@ def test_an_export_imports_as_unchanged_here_and_as_the_same_elsewhere(
         ]
 
 
+@pytest.mark.timeout(600)
 def test_a_hundred_thousand_rows_come_in_at_once(sqlite_fleet: Any) -> None:
     fleet = sqlite_fleet
     rows = (
