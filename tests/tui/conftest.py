@@ -5,27 +5,27 @@ The fleet is made through storage's own functions. Terminals count what they are
 
 from __future__ import annotations
 
-import asyncio
-import time
+import gc
+import importlib.util
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import pyte
 import pytest
-import textual.app
-import textual.pilot
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy import insert, select, update
-from textual.drivers.headless_driver import HeadlessDriver
-from textual.pilot import Pilot
 
+import atlas_tui.app
 from atlas_tui.app import AtlasApp
-from atlas_tui.links import Link, View
+from atlas_tui.links import View
+from atlas_tui.screens import navigation
 from atlas_tui.session import Session, session_of
 from storage import (
     connection_changes,
@@ -49,22 +49,18 @@ from storage.states import CredentialOwner, StepStatus
 from storage.verification import CheckReport, ConsentFact, OrganizationFacts, ReportStep
 
 
-async def _wait_for_idle(min_sleep: float = 0, max_sleep: float = 1) -> None:
-    """Waits until the process has nothing to do, as textual's own does, but looks every 2 ms instead of every 20.
-
-    Textual waits several times a key; `Terminal.settle` makes sure that nothing is outstanding, so the long look only costs time.
-    """
-    began = time.monotonic()
-    while True:
-        worked = time.process_time()
-        await asyncio.sleep(_LOOK)
-        if time.process_time() - worked < _LOOK / 4 or time.monotonic() - began > max_sleep:
-            return
+def _load(name: str) -> ModuleType:
+    """Imports a module that is beside this file; test folders are no packages."""
+    specification = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert specification is not None
+    assert specification.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
-_LOOK = 0.002
-for module in (textual.app, textual.pilot):
-    setattr(module, "wait_for_idle", _wait_for_idle)  # noqa: B010 - mypy knows that they do not export it
+quiet, terminals = _load("quiet"), _load("terminals")
+quiet.install()
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRET_VALUE = "Xy8~canary-secret-value-0123456789"
@@ -247,95 +243,7 @@ class Fleet:
         self.db.write(lambda tx: tx.run(insert(table).values(**values)) and None)
 
 
-class CountingDriver(HeadlessDriver):
-    """A terminal in memory: keeps what it was sent."""
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.sent: list[str] = []
-
-    @property
-    def is_headless(self) -> bool:
-        return False
-
-    def write(self, data: str) -> None:
-        self.sent.append(data)
-
-
-class Terminal:
-    """A running dashboard and the terminal it writes to."""
-
-    def __init__(self, app: AtlasApp, pilot: Pilot[Any], size: tuple[int, int]) -> None:
-        self.app = app
-        self.pilot = pilot
-        self._screen = pyte.Screen(*size)
-        self._stream = pyte.Stream(self._screen)
-        self._read = 0
-
-    async def wait_for(self, condition: Callable[[], object], seconds: float = 20) -> None:
-        """Until something is so."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "it did not happen; the screen:\n" + self.text()
-            await asyncio.sleep(0.01)
-        await self.pilot.pause()
-
-    async def settle(self) -> None:
-        """Until every question has its answer and everything is painted."""
-        from atlas_tui.threads import Asks
-        from atlas_tui.widgets.virtual_table import VirtualTable
-
-        def is_busy() -> bool:
-            screens = [screen for screen in self.app.screen_stack if isinstance(screen, Asks)]
-            tables = [table for screen in self.app.screen_stack for table in screen.query(VirtualTable)]
-            return (
-                self.app.is_asking
-                or any(screen.is_asking for screen in screens)
-                or any(table.is_busy for table in tables)
-            )
-
-        for _ in range(2):
-            await self.pilot.pause()
-            await self.wait_for(lambda: not is_busy())
-        await self.pilot.pause()
-
-    async def press(self, *keys: str) -> None:
-        """Keys, and whatever follows from them."""
-        for key in keys:
-            await self.pilot.press(key)
-            await self.settle()
-
-    async def type(self, text: str) -> None:
-        """Letters, and whatever follows from them."""
-        await self.pilot.press(*(_KEYS.get(character, character) for character in text))
-        await self.settle()
-
-    def bytes_written(self) -> int:
-        """Bytes sent since this was asked last."""
-        driver = self.app._driver
-        assert isinstance(driver, CountingDriver)
-        new = "".join(driver.sent[self._read :])
-        self._read = len(driver.sent)
-        self._stream.feed(new)
-        return len(new.encode())
-
-    def display(self) -> list[str]:
-        """What a terminal that got all those bytes shows."""
-        self.bytes_written()
-        return list(self._screen.display)
-
-    def text(self) -> str:
-        """The same as one text."""
-        return "\n".join(line.rstrip() for line in self.display())
-
-    def shows(self, words: str) -> bool:
-        """Whether some line has these words."""
-        return any(words in line for line in self.display())
-
-
-_KEYS = {" ": "space", ":": "colon", "!": "exclamation_mark", "#": "number_sign", "_": "underscore", ".": "full_stop"}
-
-Dashboard = Callable[..., AbstractAsyncContextManager[Terminal]]
+Dashboard = Callable[..., AbstractAsyncContextManager[Any]]
 
 
 @pytest.fixture(scope="session")
@@ -397,8 +305,22 @@ def small_fleet(copy_of: Callable[[str], Fleet]) -> Fleet:
 
 
 @pytest.fixture
-def dashboard() -> Dashboard:
+def watched() -> Callable[[AtlasApp], Callable[..., Any]]:
+    """Has the change feed of an app that is not running yet watched; the answer makes its terminal, of a pilot and a size."""
+
+    def watch(app: AtlasApp) -> Callable[..., Any]:
+        make_feed = app._make_feed
+        app._make_feed = lambda session: quiet.WatchedFeed(make_feed(session))
+        return lambda pilot, size: terminals.Terminal(app, pilot, size)
+
+    return watch
+
+
+@pytest.fixture
+def dashboard(watched: Any, monkeypatch: pytest.MonkeyPatch) -> Dashboard:
     """`async with dashboard(fleet, login="dana", size=(80, 24)) as terminal`. It begins at the connections, or `at` another tab."""
+    monkeypatch.setattr(gc, "freeze", lambda: None)  # what a process with one dashboard keeps, one with hundreds leaks
+    monkeypatch.setattr(atlas_tui.app, "DRAFT_SECONDS", 60)
 
     @asynccontextmanager
     async def running(
@@ -411,16 +333,20 @@ def dashboard() -> Dashboard:
         **named: Any,
     ) -> Any:
         named.setdefault("theme_name", "atlas-dark")
+        has_own_feed = "make_feed" in named
         app = app or AtlasApp(lambda: fleet.session(login), clock=fleet.clock, **named)
-        app.driver_class = CountingDriver
-        async with app.run_test(headless=False, size=size) as pilot:
-            terminal = Terminal(app, pilot, size)
-            await terminal.wait_for(lambda: app.is_open)
-            await terminal.wait_for(lambda: app.seen is not None)
-            await terminal.settle()
-            if at is not None and app.session.workspaces:
-                app.navigation.go(Link(at))
+        app.driver_class = terminals.CountingDriver
+        terminal_of = partial(terminals.Terminal, app) if has_own_feed else watched(app)
+        with pytest.MonkeyPatch.context() as patch:
+            # A first screen that is made only to be left again would cost every test a part of its time.
+            patch.setattr(navigation, "FIRST", at or navigation.FIRST)
+            # What comes every five seconds comes when a test says so: `terminal.app.tick()`.
+            patch.setattr(atlas_tui.app, "TICK_SECONDS", 3600)
+            async with app.run_test(headless=False, size=size) as pilot:
+                terminal = terminal_of(pilot, size)
+                await terminal.wait_for(lambda: app.is_open and app.seen is not None)
+                patch.undo()
                 await terminal.settle()
-            yield terminal
+                yield terminal
 
     return running

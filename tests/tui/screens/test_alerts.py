@@ -96,7 +96,8 @@ async def test_a_channel_and_a_rule_are_made_in_forms_and_the_address_is_nowhere
         await terminal.press("ctrl+s")
         await terminal.wait_for(lambda: terminal.shows("`template` is not taken"))
         assert CANARY not in terminal.text()
-        await terminal.wait_for(lambda: drafts.mine(small_fleet.db, dana, where))
+        # A pause inside the name would be one, too: then this is kept in between and the whole name after it.
+        await terminal.wait_for(lambda: terminal.app.drafts.flush(0) and not terminal.app.screen.is_waiting)
         (draft,) = drafts.mine(small_fleet.db, dana, where)
         assert draft.document["name"] == "Night"
         assert CANARY not in str(draft.document)

@@ -201,7 +201,7 @@ async def test_an_unknown_expiry_is_warned_about(small_fleet: Any, dashboard: An
 async def test_a_certificates_thumbprints_are_shown_before_it_is_stored(
     small_fleet: Any, dashboard: Any, tmp_path: Path
 ) -> None:
-    made = certificate_making.make("here", now=datetime.now(UTC))
+    made = certificate_making.make("here", now=small_fleet.clock.time)
     secret = made.material.secret
     path = tmp_path / "both.pem"
     path.write_text(f"{secret.certificate_pem}{secret.private_key_pem}")
@@ -226,7 +226,7 @@ async def test_a_certificates_thumbprints_are_shown_before_it_is_stored(
 async def test_over_a_forced_command_no_file_is_read_and_pasting_works(
     small_fleet: Any, dashboard: Any, tmp_path: Path
 ) -> None:
-    made = certificate_making.make("here", now=datetime.now(UTC))
+    made = certificate_making.make("here", now=small_fleet.clock.time)
     secret = made.material.secret
     async with dashboard(small_fleet, app=app_with_a_key(small_fleet, tmp_path, via="ssh")) as terminal:
         screen = await open_new(terminal, small_fleet)

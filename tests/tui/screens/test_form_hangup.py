@@ -28,7 +28,7 @@ AtlasApp(lambda: session_of(db, Principal(int(sys.argv[2]), "dana")), theme_name
 """
 
 
-def in_time(condition: Any, seconds: float = 20) -> Any:
+def in_time(condition: Any, seconds: float = 60) -> Any:
     end = time.monotonic() + seconds
     while not (answer := condition()):
         assert time.monotonic() < end, "it did not happen in time"

@@ -65,7 +65,7 @@ async def test_an_open_form_that_nobody_types_into_writes_nothing(small_fleet: A
         await forms.paused(terminal)
         terminal.bytes_written()
         terminal.app.screen.show_ages()
-        await terminal.pilot.pause(0.1)
+        await terminal.settle()
         assert terminal.bytes_written() == 0
 
 

@@ -78,9 +78,8 @@ async def test_q_goes_back_and_quits_at_the_top(lived_in: Any, dashboard: Any) -
         await terminal.press("enter", "q")
         assert terminal.shows("TENANT")
         await terminal.pilot.press("q")
-        await terminal.pilot.pause()
+        await terminal.wait_for(lambda: not terminal.app.is_running)
         assert terminal.app.return_code == 0
-        assert not terminal.app.is_running
 
 
 async def test_next_and_previous_item_follow_the_list_behind_the_page(lived_in: Any, dashboard: Any) -> None:
@@ -162,8 +161,7 @@ async def test_the_command_bar_finds_a_connection_filters_runs_and_quits(lived_i
         assert terminal.shows(":frobnicate is not known")
         await terminal.press("colon", "q")
         await terminal.pilot.press("enter")
-        await terminal.pilot.pause()
-        assert not terminal.app.is_running
+        await terminal.wait_for(lambda: not terminal.app.is_running)
 
 
 def test_a_line_of_the_command_bar_is_read_as_a_command_and_its_argument() -> None:

@@ -12,8 +12,9 @@ from textual import events
     ("view", "letter", "opens"), [("2", "b", "Disable connection"), ("4", "e", "Edit Contoso Ltd")]
 )
 async def test_a_letter_right_behind_the_menus_key_picks_from_the_menu(
-    small_fleet: Any, dashboard: Any, view: str, letter: str, opens: str
+    small_fleet: Any, dashboard: Any, view: str, letter: str, opens: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("atlas_tui.typing_ahead._MENU_WITHIN", 60)
     async with dashboard(small_fleet) as terminal:
         await terminal.press(view)
         for key in ("x", letter):

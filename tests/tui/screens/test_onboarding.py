@@ -347,5 +347,5 @@ async def test_every_step_fits_its_terminal(north: Any, dashboard: Any, size: tu
             await terminal.press("right_square_bracket")
         terminal.bytes_written()
         terminal.app.screen.show_ages()
-        await terminal.pilot.pause(0.1)
+        await terminal.settle()
         assert terminal.bytes_written() == 0, "an idle wizard writes nothing"

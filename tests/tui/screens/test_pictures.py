@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from atlas_tui.app import AtlasApp
-from atlas_tui.threads import Asks
-from atlas_tui.widgets.virtual_table import VirtualTable
 
 _NAMES = {"]": "right_square_bracket"}
 
@@ -32,27 +30,17 @@ def pictured(small_fleet: Any) -> Any:
     ],
 )
 def test_the_screen_looks_as_it_did(
-    pictured: Any, snap_compare: Any, size: tuple[int, int], keys: tuple[str, ...]
+    pictured: Any, watched: Any, snap_compare: Any, size: tuple[int, int], keys: tuple[str, ...]
 ) -> None:
     app = AtlasApp(lambda: pictured.session(), clock=pictured.clock, theme_name="atlas-dark")
+    terminal_of = watched(app)
 
     async def look(pilot: Any) -> None:
-        async def settle() -> None:
-            for _ in range(3):
-                await pilot.pause()
-                while not app.is_open or app.seen is None or any(is_busy(app)):
-                    await pilot.pause(0.01)
-
-        await settle()
-        for key in keys:
-            await pilot.press(_NAMES.get(key, key))
-            await settle()
+        terminal = terminal_of(pilot, size)
+        await terminal.wait_for(lambda: app.is_open and app.seen is not None)
+        await terminal.settle()
+        await terminal.press(*(_NAMES.get(key, key) for key in keys))
         app.clear_notice()
-        await settle()
+        await terminal.settle()
 
     assert snap_compare(app, terminal_size=size, run_before=look)
-
-
-def is_busy(app: AtlasApp) -> list[bool]:
-    asking = [screen.is_asking for screen in (app, *app.screen_stack) if isinstance(screen, Asks)]
-    return asking + [table.is_busy for screen in app.screen_stack for table in screen.query(VirtualTable)]

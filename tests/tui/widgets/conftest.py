@@ -15,8 +15,9 @@ from typing import Any
 
 import pyte
 import pytest
+from quiet import MOST, quiet
+from terminals import CountingDriver, QuickScreen
 from textual.app import App, ComposeResult
-from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -29,23 +30,6 @@ from atlas_tui.widgets.virtual_table import VirtualTable
 from storage.states import ConsentStatus, VerificationStatus
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-class CountingDriver(HeadlessDriver):
-    """A terminal in memory: keeps what it was sent and how much that was."""
-
-    sent: list[str]
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.sent = []
-
-    @property
-    def is_headless(self) -> bool:
-        return False  # Textual writes nothing at all to a headless one.
-
-    def write(self, data: str) -> None:
-        self.sent.append(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +176,7 @@ class Terminal:
     def __init__(self, app: WidgetApp, pilot: Pilot[Any], size: tuple[int, int]) -> None:
         self.app = app
         self.pilot = pilot
-        self.screen = pyte.Screen(*size)
+        self.screen = QuickScreen(*size)
         self._stream = pyte.Stream(self.screen)
         self._read = 0
 
@@ -202,7 +186,7 @@ class Terminal:
         assert isinstance(driver, CountingDriver)
         return driver
 
-    async def wait_for(self, condition: Callable[[], object], seconds: float = 20) -> None:
+    async def wait_for(self, condition: Callable[[], object], seconds: float = MOST) -> None:
         """Until something is so."""
         end = time.monotonic() + seconds
         while not condition():
@@ -212,14 +196,13 @@ class Terminal:
 
     async def settle(self) -> None:
         """Until every list has its answers and everything is painted."""
-        await self.pilot.pause()
-        await self.wait_for(lambda: not any(table.is_busy for table in self.app.query(VirtualTable)))
-        await self.pilot.pause()
+        await quiet(self.app, lambda: any(table.is_busy for table in self.app.query(VirtualTable)))
 
     async def press(self, *keys: str) -> None:
         """Keys, and whatever follows from them."""
-        await self.pilot.press(*keys)
-        await self.settle()
+        for key in keys:
+            await self.app._press_keys((key,))
+            await self.settle()
 
     def bytes_written(self) -> int:
         """Bytes sent since this was asked last."""
