@@ -6,13 +6,17 @@ Imports what a command needs only when it runs, so that the dashboard paints ear
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import gc
 import importlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from atlas_tui.arguments import (
@@ -79,13 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(50_000, 20, 20)
     _accept_any_text()
     try:
-        if given and given[0] in _ROOMS:
-            return _become(given[0], given[1:])
-        options = parser().parse_args(given)
-        module, function = options.handler.split(":")
-        code = int(getattr(importlib.import_module(f"atlas_tui.{module}"), function)(options))
-        sys.stdout.flush()  # here, where a reader that went away is still our business
-        return code
+        with _no_interrupt_is_lost():
+            if given and given[0] in _ROOMS:
+                return _become(given[0], given[1:])
+            options = parser().parse_args(given)
+            module, function = options.handler.split(":")
+            code = int(getattr(importlib.import_module(f"atlas_tui.{module}"), function)(options))
+            sys.stdout.flush()  # here, where a reader that went away is still our business
+            return code
     except AtlasError as error:
         from atlas_tui.cells import plain
 
@@ -104,6 +109,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Neither the exception's text nor a traceback: both can quote what was being stored.
         sys.stderr.write(f"atlas-tui: a fault of the program ({describe(error)}). Please report this line.\n")
         return 1
+
+
+@contextmanager
+def _no_interrupt_is_lost() -> Iterator[None]:
+    """Presses Ctrl+C once more when Python dropped it: what it raises inside a callback (of an import, of the collector) goes nowhere."""
+    before = sys.unraisablehook
+
+    def again(thread: int) -> None:
+        time.sleep(0.02)  # by then the callback is over
+        signal.pthread_kill(thread, signal.SIGINT)
+
+    def dropped(what: sys.UnraisableHookArgs) -> None:
+        if what.exc_type is KeyboardInterrupt:
+            _thread.start_new_thread(again, (_thread.get_ident(),))
+        else:
+            before(what)
+
+    sys.unraisablehook = dropped
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _accept_any_text() -> None:

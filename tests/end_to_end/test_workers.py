@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pexpect
@@ -12,6 +15,7 @@ import pytest
 
 from tasks import key_files
 
+ROOT = Path(__file__).parents[2]
 CONTOSO = "Contoso Ltd"
 
 
@@ -135,6 +139,7 @@ def test_a_person_who_presses_ctrl_c_leaves_the_run_going(make_estate: Any, slow
     estate.start_worker()
     watcher = estate.start("check", slow.name)
     estate.until_calls(slow.name)
+    ((run,),) = estate.sql("SELECT id FROM operation_runs WHERE status != 'completed'")
 
     watcher.send_signal(signal.SIGINT)
     _, err = watcher.communicate(timeout=110)
@@ -142,7 +147,35 @@ def test_a_person_who_presses_ctrl_c_leaves_the_run_going(make_estate: Any, slow
 
     assert watcher.returncode == 130
     assert b"Traceback" not in err
-    assert estate.until_run(1, "completed")["outcome"] == "succeeded"
+    assert estate.until_run(run, "completed")["outcome"] == "succeeded"
+
+
+_INTERRUPTED_IN_A_CALLBACK = """
+import signal, sys, time, weakref
+from atlas_tui import cli
+from atlas_tui.headless import following
+class Thing: pass
+def follow(*_, **__):
+    thing = Thing()
+    watched = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    del thing  # Python ignores what its callback raises
+    time.sleep(100)
+following.follow = follow
+sys.exit(cli.main())
+"""
+
+
+def test_a_ctrl_c_that_comes_inside_one_of_pythons_own_callbacks_is_not_lost(make_estate: Any, slow: Any) -> None:
+    estate = make_estate(slow.name)
+    line = ["check", slow.name, "--config", str(estate.config)]
+
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_IN_A_CALLBACK, *line], cwd=ROOT, capture_output=True, timeout=100
+    )
+
+    assert (done.returncode, b"Exception ignored" in done.stderr) == (130, False), done.stderr
+    ((status,),) = estate.sql("SELECT status FROM operation_runs WHERE status != 'completed'")
+    assert status == "queued", "it goes on"
 
 
 def test_a_worker_without_the_right_key_says_so_and_takes_nothing(make_estate: Any, slow: Any) -> None:
