@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,12 +52,13 @@ def found_in(haystack: bytes, canaries: dict[str, bytes]) -> list[str]:
 
 
 def files(home: Path, *, but: frozenset[str] = frozenset()) -> dict[str, bytes]:
-    """What is in every file below a folder, by its name."""
-    return {
-        str(path.relative_to(home)): path.read_bytes()
-        for path in home.rglob("*")
-        if path.is_file() and path.name not in but
-    }
+    """What is in every file below a folder, by its name; a journal that ends meanwhile was in its database."""
+    found = {}
+    for path in home.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file() and path.name not in but:
+                found[str(path.relative_to(home))] = path.read_bytes()
+    return found
 
 
 def of_key(key: rsa.RSAPrivateKey) -> dict[str, bytes]:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pexpect
+import pyte
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -28,9 +29,13 @@ class Demo:
     def __init__(self, home: Path, until: Callable[..., Any], commands: Callable[..., Any]) -> None:
         self.home, self._until, self._commands = home, until, commands
         self.child: pexpect.spawn[bytes] | None = None
+        self._screen = pyte.Screen(80, 24)
+        self._stream = pyte.ByteStream(self._screen)
+        self._lock = threading.Lock()
 
     def start(self) -> dict[str, Any]:
-        """Starts it and returns where it answers."""
+        """Starts it, waits until the dashboard takes keys and a worker works, and returns where it answers."""
+        self._screen.reset()
         self.child = child = pexpect.spawn(
             CLI[0],
             [*CLI[1:], "demo", "--directory", str(self.home), "--size", "100"],
@@ -41,15 +46,22 @@ class Demo:
         threading.Thread(target=self._read, args=(child,), daemon=True).start()
         self._until(lambda: (self.home / "addresses.json").exists(), "the demo's addresses", 90)
         found: dict[str, Any] = json.loads((self.home / "addresses.json").read_text())
+        # Before the dashboard has the terminal, ctrl+q is for the terminal itself, which swallows it.
+        self._until(lambda: self._shows("workers 1"), "the dashboard", 90)
         return found
 
-    @staticmethod
-    def _read(child: Any) -> None:
+    def _shows(self, text: str) -> bool:
+        with self._lock:
+            return any(text in line for line in self._screen.display)
+
+    def _read(self, child: Any) -> None:
         """A terminal that nobody reads from would stop the demo."""
         with contextlib.suppress(pexpect.EOF, OSError, ValueError):
             while True:
                 with contextlib.suppress(pexpect.TIMEOUT):
-                    child.read_nonblocking(65536, timeout=1)
+                    written = child.read_nonblocking(65536, timeout=1)
+                    with self._lock:
+                        self._stream.feed(written)
 
     def stop(self) -> None:
         """Quits it by its key."""
