@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import CodeType
 from typing import Any, Final
 
 import psycopg
@@ -518,46 +519,34 @@ def copy_fleet(
 
 
 _JOURNAL_MATTERS: Final = frozenset(
-    f"test_{name}"
-    for name in [
-        "audit",
-        "batches",
-        "connection_defaults",
-        "consent_answers",
-        "database",
-        "feed",
-        "finishing",
-        "inventory_publishing",
-        "leases",
-        "onboarding",
-        "people",
-        "platform_apps",
-        "races",
-        "review_archived_tenants",
-        "review_promotion_of_shared_credentials",
-        "review_purge",
-        "review_roles_given_at_once",
-        "rollups",
-        "run_protocol",
-        "start_gate",
-        "tenant_changes",
-        "tenant_goodbye",
-    ]
+    f"test_{name}" for name in ("database", "feed", "leases", "races", "rollups", "run_protocol", "start_gate")
 )
-"""Modules about transactions that meet. The rules of the others cannot differ between SQLite's two journals; `make chaos` asks them too."""
+"""Modules about transactions alone."""
+
+_MEETING: Final = frozenset({"threading", "ThreadPoolExecutor", "together", "_together", "_while_locked"})
+"""What a test uses whose transactions meet. The rules of the others cannot differ between SQLite's two journals; `make chaos` asks them
+too.
+"""
+
+
+def _names(code: CodeType) -> frozenset[str]:
+    """What a function and those inside it use of their module."""
+    inner = (_names(constant) for constant in code.co_consts if isinstance(constant, CodeType))
+    return frozenset(code.co_names).union(*inner)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves SQLite's DELETE journal to the tests that can notice it, unless ATLAS_TEST_EVERY_JOURNAL is set."""
     if os.environ.get("ATLAS_TEST_EVERY_JOURNAL"):
         return
-    here = Path(__file__).parent
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
-        elsewhere = item.path.parent != here or item.path.stem in _JOURNAL_MATTERS
-        (kept if elsewhere or params.get("kind") != "sqlite-delete" else left).append(item)
+        if params.get("kind") != "sqlite-delete" or item.path.stem in _JOURNAL_MATTERS:
+            kept.append(item)
+            continue
+        (kept if isinstance(item, pytest.Function) and _MEETING & _names(item.function.__code__) else left).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept

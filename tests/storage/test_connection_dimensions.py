@@ -97,7 +97,7 @@ def test_every_combination_is_shown_as_it_is(
     verification=st.sampled_from(list(VerificationStatus)),
     names=st.lists(st.sampled_from(sorted(MUTATIONS)), min_size=1, max_size=6),
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_mutation_changes_a_dimension_that_is_not_its_own(
     sqlite_fleet: Any, is_enabled: bool, consent: ConsentStatus, verification: VerificationStatus, names: list[str]
 ) -> None:

@@ -122,7 +122,7 @@ def test_a_tenant_one_may_not_see_does_not_exist_and_a_provider_must_be_register
     slots=st.sets(st.sampled_from([slot.value for slot in CredentialSlot])),
     platform=st.booleans(),
 )
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_resolver_and_the_start_gate_agree(
     sqlite_fleet: Any,
     archived: bool,
