@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import importlib.util
-import itertools
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ import signal
 import sqlite3
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,22 +74,20 @@ def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _migrated_on_postgres(postgres_server: str) -> str:
     """The name of a PostgreSQL database with every table and no row, to be copied."""
+    name = f"migrated_{uuid.uuid4().hex}"  # tests/chaos has one of its own
     engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text("CREATE DATABASE migrated TEMPLATE template0"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
     engine.dispose()
-    upgrading.upgrade(make_url(postgres_server).set(database="migrated").render_as_string(hide_password=False))
-    return "migrated"
-
-
-_copies = itertools.count(1)
+    upgrading.upgrade(make_url(postgres_server).set(database=name).render_as_string(hide_password=False))
+    return name
 
 
 @pytest.fixture
 def postgres_url(postgres_server: str, _migrated_on_postgres: str) -> Iterator[str]:
     """The URL of a PostgreSQL database of the test's own that has every table and no row."""
     engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    name = f"migrated_{next(_copies)}"
+    name = f"copy_{uuid.uuid4().hex}"
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {_migrated_on_postgres}"))
     yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
