@@ -199,7 +199,7 @@ D = (
         "storage/test_run_protocol.py::test_cancelling_a_completed_run_is_a_conflict")),
     Walk("DB locked or down", (), (
         "tui/screens/test_frame.py::test_an_unreachable_database_is_said_and_comes_back",
-        "tui/test_launch.py::test_quitting_is_quick_while_the_database_is_locked",
+        "tui/test_launch.py::test_quitting_does_not_wait_for_a_database_that_is_locked",
         "tasks/test_outages.py::test_a_result_waits_for_a_database_that_went_away")),
     Walk("encryption key missing or rotated", ("credential_undecryptable", "key_missing"), (
         f"{ROAD}::test_an_expired_secret_blocks_and_one_sealed_for_another_key_is_our_own_fault",
