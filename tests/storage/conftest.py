@@ -402,6 +402,10 @@ class _PostgresCopies:
             self._rows = {name: rows for name in self._tables if (rows := self._copied(cursor, name))}
             cursor.execute("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'")
             self._sequences = cursor.fetchall()
+        with self._engine.connect() as connection:  # a template is copied only when nobody is connected any more
+            connection.execute(
+                text("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = 'fleet_template'")
+            )
 
     def take(self) -> tuple[str, str]:
         """A database as the template, and what its catalog looks like."""

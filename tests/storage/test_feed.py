@@ -116,7 +116,7 @@ def test_a_server_that_hangs_up_is_noticed(postgres_fleet: Any) -> None:
     feed.poll()
     pid = feed._raw.driver_connection.info.backend_pid
     with postgres_fleet.db.read() as tx:
-        tx.run(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        tx.run(text("SELECT pg_terminate_backend(:pid, 60000)"), {"pid": pid})
     with pytest.raises(DatabaseError, match="cannot be reached"):
         told(postgres_fleet, feed)
     assert feed.poll() == frozenset(Topic)

@@ -70,10 +70,12 @@ class Ground:
             self.keep(f"empty_at_{revision}")
 
     def _administer(self, *statements: str) -> None:
-        engine = create_engine(
-            self.engine.url.set(database="postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
-        )
+        """Does what PostgreSQL does only where nobody is connected; who has just hung up may still be on the way out."""
+        url = self.engine.url
+        engine = create_engine(url.set(database="postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        leaving = text("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = :name")
         with engine.connect() as connection:
+            connection.execute(leaving, {"name": url.database})
             for statement in statements:
                 connection.exec_driver_sql(statement)
 
