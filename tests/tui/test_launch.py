@@ -18,7 +18,7 @@ import pytest
 
 from atlas_tui import crash, launch
 from atlas_tui.app import AtlasApp
-from storage import database
+from storage import database, starting
 from storage.configuration import Settings
 from storage.errors import InvalidInput
 
@@ -197,23 +197,31 @@ def test_a_query_that_hangs_does_not_hold_up_the_end() -> None:
 async def test_quitting_does_not_wait_for_a_database_that_is_locked(
     small_fleet: Any, dashboard: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sqlite3
-
     small_fleet.db.close()
     monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 100_000)
     small_fleet.db = database.open_database(small_fleet.address, clock=small_fleet.clock)
-    lock = sqlite3.connect(small_fleet.address, isolation_level=None)
+    begun, ended, start = threading.Event(), threading.Event(), starting.start
+
+    def watched(*args: Any, **named: Any) -> Any:
+        begun.set()
+        try:
+            return start(*args, **named)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(starting, "start", watched)
+    # Another library of SQLite in this process would not hold these up: locks of a file are its process's.
+    lock = small_fleet.db.engine.raw_connection()
     async with dashboard(small_fleet) as terminal:
-        lock.execute("BEGIN EXCLUSIVE")
-        for key in ("x", "c", "right", "enter", "ctrl+r"):
-            await terminal.pilot.press(key)
+        await terminal.press("x", "c", "right")
+        lock.driver_connection.execute("BEGIN EXCLUSIVE")
+        await terminal.pilot.press("enter", "ctrl+r")
+        await terminal.wait_for(begun.is_set)
         terminal.app.exit()
-    waiting = [thread for thread in threading.enumerate() if thread.name == "atlas-ask"]
-    assert waiting, "the question still waits for the lock"
-    lock.execute("ROLLBACK")
+    assert not ended.is_set(), "it waits for the lock, and the dashboard did not wait for it"
+    lock.driver_connection.execute("ROLLBACK")
     lock.close()
-    for thread in waiting:
-        thread.join(60)
+    assert ended.wait(60)
     small_fleet.db.close()
 
 
