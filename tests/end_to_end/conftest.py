@@ -53,18 +53,25 @@ Microsoft, Estate = _estates.Microsoft, _estates.Estate
 @pytest.fixture(scope="session")
 def commands() -> Iterator[Callable[..., subprocess.CompletedProcess[bytes]]]:
     """Runs `atlas-tui` with some arguments, as a process of its own that need not import the program first."""
-    with _load("warm_commands", ROOT / "tests" / "warm_commands.py").Commands(ENVIRONMENT) as made:
-        yield made
+    warm = _load("warm_commands", ROOT / "tests" / "warm_commands.py")
+    nursery = _load("end_to_end_nursery", ROOT / "tests" / "nursery.py").Nursery(
+        *warm.modules(), "warm_commands", path=(ROOT / "tests",)
+    )
+    yield warm.Commands(nursery)
+    nursery.close()
 
 
-def _in_a_new_interpreter(line: list[str], *, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*CLI, *line], cwd=ROOT, env=ENVIRONMENT, input=stdin, capture_output=True, timeout=110)
+class _ColdCommands:
+    worker = (*CLI, "worker")
+
+    def __call__(self, line: list[str], *, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run([*CLI, *line], cwd=ROOT, env=ENVIRONMENT, input=stdin, capture_output=True, timeout=110)
 
 
 @pytest.fixture(scope="session")
-def cold_commands() -> Callable[..., subprocess.CompletedProcess[bytes]]:
-    """The same, each command in an interpreter of its own: what a person starts."""
-    return _in_a_new_interpreter
+def cold_commands() -> _ColdCommands:
+    """The same, each command (and `worker`) in an interpreter of its own: what a person starts."""
+    return _ColdCommands()
 
 
 @pytest.fixture(scope="session")

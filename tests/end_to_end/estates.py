@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -92,7 +92,7 @@ class Microsoft:
 class WorkerProcess:
     """A worker of the test."""
 
-    process: subprocess.Popen[bytes]
+    process: Any
     log_file: Path
 
     def events(self) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ class WorkerProcess:
     def stop(self) -> int:
         """Asks it to stop, and returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return int(self.process.wait(60))
 
     def kill(self) -> None:
         self.process.kill()
@@ -132,7 +132,7 @@ class Estate:
     config: Path
     url: str
     login: str
-    commands: Callable[..., subprocess.CompletedProcess[bytes]]
+    commands: Any
     workers: list[WorkerProcess] = field(default_factory=list)
     _db: Database | None = None
 
@@ -153,13 +153,18 @@ class Estate:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Starts `atlas-tui ARGUMENTS` and does not wait."""
+        return self.start_program([*CLI, *arguments])
+
+    def start_program(self, program: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Starts a program on this configuration. It hears Ctrl+C, also when a shell started the tests in the background."""
         return subprocess.Popen(
-            [*CLI, *arguments, "--config", str(self.config)],
+            [*program, "--config", str(self.config)],
             cwd=ROOT,
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def start_seen(self, *arguments: str) -> pexpect.spawn[bytes]:
@@ -202,18 +207,19 @@ class Estate:
 
         return self.db.write(work)
 
-    def start_worker(self, *options: str, program: list[str] | None = None) -> WorkerProcess:
-        """Starts a worker, by `atlas-tui worker` or another program, and waits until it works."""
+    def start_worker(self, *options: str, program: Sequence[str] | None = None) -> WorkerProcess:
+        """Starts a worker, forked like a command or as a program of its own, and waits until it works."""
         log_file = self.home / f"worker-{len(self.workers)}.log"
+        line = ["--config", str(self.config), "--exit-with-parent", *options]
+        process: Any
         with log_file.open("wb") as log:
-            process = subprocess.Popen(
-                [*(program or [*CLI, "worker"]), "--config", str(self.config), "--exit-with-parent", *options],
-                cwd=ROOT,
-                env=ENVIRONMENT,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-            )
+            if program is None:
+                start = self.commands.nursery.start
+                process = start("tasks.__main__:main", "worker", *line, stdin=subprocess.PIPE, stdout=log, stderr=log)
+            else:
+                process = subprocess.Popen(
+                    [*program, *line], cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=log, stderr=log
+                )
         worker = WorkerProcess(process, log_file)
         self.workers.append(worker)
         wait_until(lambda: any(line["event"] == "worker_started" for line in worker.events()), "the worker's start")

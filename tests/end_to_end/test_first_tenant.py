@@ -47,7 +47,7 @@ def test_with_a_client_secret(bare_estate: Any, cold_commands: Any) -> None:
     assert "provider_credential_missing" in blocked.err
     stored = bare_estate("credential", "set", "--connection", number, "--secret-file", "-", stdin=value.encode())
     assert "sealed" in stored.out
-    bare_estate.start_worker()
+    bare_estate.start_worker(program=cold_commands.worker)
 
     said = bare_estate("check", number, "--json", check=0).json
 

@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).parents[2]
+WORKER = [sys.executable, "-c", "import sys; from atlas_tui.cli import main; sys.exit(main())", "worker"]
 
 
 def _load_search() -> Any:
@@ -221,14 +222,14 @@ def _act(
     estate.let_credentials_age()
 
     estate.microsoft.scenarios("Leak Secret", {"name": "graph_slow", "seconds": 5})
-    killed = estate.start_worker()
+    killed = estate.start_worker(program=WORKER)
     scene.do("check", "1", "--no-wait")
     estate.until_calls("Leak Secret")
     scene.processes |= _processes([killed.process.pid, estate.microsoft.process.pid])
     killed.kill()
     estate.microsoft.scenarios("Leak Secret")
     estate.let_leases_end()
-    scene.worker = estate.start_worker()
+    scene.worker = estate.start_worker(program=WORKER)
     typing = estate.start_typing("credential", "set", "--connection", "1", "--secret-file", "-")
     scene.processes |= _processes([scene.worker.process.pid, typing.pid])
     scene.said["typing"] = b"".join(typing.communicate(secret.encode(), timeout=110))
