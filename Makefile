@@ -25,7 +25,7 @@ check: $(VENV)/.dev
 
 chaos: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/chaos --timeout 900
-	ATLAS_TEST_EVERY_JOURNAL=1 $(BIN)/python -m pytest tests/storage -k sqlite-delete $(PYTEST_ARGS)
+	ATLAS_TEST_EVERY_JOURNAL=1 $(BIN)/python -m pytest tests/storage -k sqlite-delete --hypothesis-profile default $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
