@@ -97,6 +97,7 @@ class PagedRows(PaintedLines, Generic[Row]):
         self._answered_once = False
         self._refresh_wanted = False
         self._owed = 0
+        self._is_jumping = False
         self._told_row: tuple[Hashable | None, Row | None] = (None, None)
         self._told_place: tuple[int | None, int | None, bool] = (None, None, True)
 
@@ -159,12 +160,13 @@ class PagedRows(PaintedLines, Generic[Row]):
     def set_source(self, source: PageSource[Row]) -> None:
         """Read from another source, from its first row on."""
         self._source = source
+        self._forget_moves()
         self._ask(Direction.FIRST, Landing.TOP)
 
     def set_query(self, *, sort: Sort | None, filter: object) -> None:
         """Another order or filter. The cursor stays on its row if that is still in the list, else goes to the first row."""
         self._sort, self._filter = sort, filter
-        self._owed = 0
+        self._forget_moves()
         self._ask_around(self.cursor_key)
         self.repaint()
 
@@ -184,8 +186,9 @@ class PagedRows(PaintedLines, Generic[Row]):
 
     def show_key(self, key: Hashable) -> None:
         """Put the cursor on the row with this key: at once if it is in memory, else when the source has answered."""
-        self._owed = 0
-        if (index := self._window.index_of(key)) is not None:
+        was_jumping = self._is_jumping
+        self._forget_moves()
+        if (index := self._window.index_of(key)) is not None and not was_jumping:
             self._view.show(index, self._view.top, len(self._window))
             self._moved()
         else:
@@ -258,7 +261,7 @@ class PagedRows(PaintedLines, Generic[Row]):
         held = len(self._window)
         failed_before, self._error = self._error, message.error
         if message.error is not None:
-            self._owed = 0
+            self._forget_moves()
             if isinstance(message.error, Forbidden):
                 # Whoever may not read them any more is not shown them as stale ones either.
                 self._window.replace(PageResult(()))
@@ -291,8 +294,10 @@ class PagedRows(PaintedLines, Generic[Row]):
         count = len(window)
         if question.landing == Landing.TOP:
             view.show(0, 0, count)
+            self._make_up()
         elif question.landing == Landing.BOTTOM:
             view.show(count - 1, count, count)
+            self._make_up()
         else:
             if question.landing == Landing.SETTLE and window.index_of(question.request.key) is not None:
                 key = question.request.key
@@ -311,22 +316,38 @@ class PagedRows(PaintedLines, Generic[Row]):
             view.shift(-window.append(result, keep), len(window))
         else:
             view.shift(window.prepend(result, keep), len(window))
-        owed, self._owed = self._owed, 0
-        if owed:
-            self._turn(owed, tell=False)
+        self._make_up()
 
     # Moving
 
     def move_cursor(self, rows: int) -> None:
         """Move the cursor by some rows, negative for up. What is not in memory yet is made up for when it comes."""
-        self._owe(self._view.move(rows, len(self._window)), rows)
-        self._moved()
-
-    def _turn(self, rows: int, *, tell: bool = True) -> None:
-        """Move the cursor and the view together."""
-        self._owe(self._view.turn(rows, len(self._window)), rows)
-        if tell:
+        if not self._is_behind_jump(rows):
+            self._owe(self._view.move(rows, len(self._window)), rows)
             self._moved()
+
+    def _turn(self, rows: int) -> None:
+        """Move the cursor and the view together."""
+        if not self._is_behind_jump(rows):
+            self._owe(self._view.turn(rows, len(self._window)), rows)
+            self._moved()
+
+    def _is_behind_jump(self, rows: int) -> bool:
+        """Keep a move for the end of the list that is on its way: it starts there."""
+        if self._is_jumping:
+            self._owed = max(-self.page_size, min(self.page_size, self._owed + rows))
+        return self._is_jumping
+
+    def _make_up(self) -> None:
+        """Make the moves that memory ended, or that were made while a jump was on its way."""
+        rows = self._owed
+        self._forget_moves()
+        if rows:
+            move = self._view.turn if abs(rows) >= self._view.height else self._view.move
+            self._owe(move(rows, len(self._window)), rows)
+
+    def _forget_moves(self) -> None:
+        self._owed, self._is_jumping = 0, False
 
     def _owe(self, missing: int, rows: int) -> None:
         """Remember moves that memory ended, if the list goes on there; at most a page, so that a held key can be let go."""
@@ -338,17 +359,20 @@ class PagedRows(PaintedLines, Generic[Row]):
         self._owed = max(-self.page_size, min(self.page_size, owed))
 
     def _to_end(self, direction: Direction) -> None:
-        """To the first or last row of the whole list, by one query at most."""
-        self._owed = 0
+        """To the first or last row of the whole list, by one query at most; another jump that is on its way is overtaken."""
+        was_jumping = self._is_jumping
+        self._forget_moves()
         count = len(self._window)
         if direction is Direction.FIRST:
-            if self._window.previous_cursor is not None:
+            if was_jumping or self._window.previous_cursor is not None:
                 self._ask(Direction.FIRST, Landing.TOP)
+                self._is_jumping = True
                 return
             self._view.show(0, 0, count)
         else:
-            if self._window.next_cursor is not None:
+            if was_jumping or self._window.next_cursor is not None:
                 self._ask(Direction.LAST, Landing.BOTTOM)
+                self._is_jumping = True
                 return
             self._view.show(count - 1, count, count)
         self._moved()
