@@ -9,6 +9,7 @@ Run as a script it is the process that forks: it imports the modules that it is 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -245,6 +246,11 @@ class _Forking:
         except BaseException:
             traceback.print_exc()
         finally:
+            with contextlib.suppress(BrokenPipeError):
+                sys.stdout.flush()
+            # As the interpreter ends: a thread that goes on holds it up, and whoever asked to be called at the end is.
+            threading._shutdown()  # type: ignore[attr-defined]
+            atexit._run_exitfuncs()
             for writer in (sys.stdout, sys.stderr):
                 writer.flush()
             os._exit(code)
