@@ -158,13 +158,14 @@ def run_simulator(_nursery: Any) -> Run:
 
 
 @pytest.fixture(scope="module")
-def start_simulator(_nursery: Any) -> Iterator[Callable[..., Any]]:
-    """Starts simulator processes; those still running at the end are stopped."""
+def start_simulator(_nursery: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Starts simulator processes; those still running at the end are killed, and what they had no time to remove is pytest's."""
     started: list[Any] = []
+    temporary = str(tmp_path_factory.mktemp("temporary"))
 
     def start(*arguments: str) -> Any:
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        started.append(_nursery.start("simulator.__main__:main", *arguments, **pipes))
+        started.append(_nursery.start("simulator.__main__:main", *arguments, **pipes, TMPDIR=temporary))
         return started[-1]
 
     yield start
