@@ -59,7 +59,7 @@ PEOPLE = {
     "pat": (None, "nothing"),  # has every platform grant
 }
 
-ONE_OF_EACH = ("dana", "omar", "rita", "tina", "gina", "fred", "zoe", "eve")
+ONE_OF_EACH = ("dana", "omar", "rita", "tina", "gina", "fred", "zoe", "eve", "rex", "ivan", "pat")
 """Asked on PostgreSQL: a role, a scope, a tag, each way to be kept out. SQLite is asked by all: who may what is no database's rule."""
 
 
