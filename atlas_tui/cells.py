@@ -224,7 +224,7 @@ _DAY = 24 * _HOUR
 AGE_BUCKETS: tuple[tuple[int, str], ...] = (
     (0, "<1m"),
     *((n * _MINUTE, f"{n}m") for n in (1, 2, 5, 10, 15, 30)),
-    *((n * _HOUR, f"{n}h") for n in (1, 2, 3, 6, 12)),
+    *((n * _HOUR, f"{n}h") for n in range(1, 24)),
     *((n * _DAY, f"{n}d") for n in (*range(1, 15), 21, 30, 60, 90, 180)),
     *((n * 365 * _DAY, f"{n}y") for n in range(1, 11)),
 )
