@@ -286,6 +286,25 @@ def table() -> Callable[..., VirtualTable[Connection]]:
 
 
 @pytest.fixture
+def listen() -> Callable[..., list[Any]]:
+    """The messages of some kinds that a list posts from now on."""
+
+    def begin(table: VirtualTable[Any], *kinds: type[Any]) -> list[Any]:
+        heard: list[Any] = []
+        post = table.post_message
+
+        def posted(message: Any) -> bool:
+            if isinstance(message, kinds):
+                heard.append(message)
+            return post(message)
+
+        table.post_message = posted  # type: ignore[method-assign]
+        return heard
+
+    return begin
+
+
+@pytest.fixture
 def noon() -> datetime:
     """The time in these tests."""
     return NOON
