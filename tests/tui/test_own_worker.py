@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from atlas_tui import launch
+from atlas_tui.app import TICK_SECONDS, AtlasApp
 from atlas_tui.worker_process import MOST_RESTARTS, WorkerProcess, worker_command
 from storage.errors import AtlasError
 
@@ -119,6 +120,28 @@ async def test_a_worker_that_ended_by_itself_is_said_on_line_one(
         terminal.app.tick()
         await terminal.wait_for(lambda: terminal.shows("worker stopped (8)"))
     worker.stop()
+
+
+async def test_that_it_ended_is_noticed_by_itself(
+    small_fleet: Any, dashboard: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other tests say themselves when time has passed; here it passes, twenty times as fast."""
+    set_interval = AtlasApp.set_interval
+
+    def sooner(self: AtlasApp, seconds: float, call: Any = None, **named: Any) -> Any:
+        return set_interval(self, 0.25 if call == self.tick else seconds, call, **named)
+
+    monkeypatch.setattr(AtlasApp, "set_interval", sooner)
+    small_fleet.clock.advance(minutes=1)
+    release = tmp_path / "release"
+    waiting = f"import os, time\nwhile not os.path.exists({str(release)!r}): time.sleep(0.01)\nraise SystemExit(8)"
+    worker = WorkerProcess([sys.executable, "-c", waiting], tmp_path)
+    async with dashboard(small_fleet, worker=worker) as terminal:
+        assert not terminal.shows("worker stopped")
+        release.touch()
+        await terminal.wait_for(lambda: terminal.shows("worker stopped (8)"))
+    worker.stop()
+    assert TICK_SECONDS <= 5
 
 
 async def test_a_worker_that_was_killed_is_replaced_a_few_times(
