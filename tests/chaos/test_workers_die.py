@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import sqlite3
 import threading
 import time
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from storage import audit_chain, reaping, starting
+from storage import audit_chain, reaping, sqlite_file, starting
 from storage.operations import CONNECTION_CHECK
 from storage.schema import notifications, operation_runs, verification_reports
 from storage.starting import Started
@@ -76,7 +75,8 @@ def test_a_database_that_is_locked_for_longer_than_a_lease_loses_nothing(sqlite_
     run_id = sqlite_fleet.start(sqlite_fleet.connection(["hold", "go"]))
     worker = start_process(sqlite_fleet, "--real-timing")
     sqlite_fleet.wait_until(lambda: sqlite_fleet.calls(run_id), "the call")
-    blocker = sqlite3.connect(sqlite_fleet.url, isolation_level=None)
+    # The library that has the file open already: closing another one's would drop this process's locks of it.
+    blocker = sqlite_file.sqlite_module().connect(sqlite_fleet.url, isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
     until = time.monotonic() + LEASE + 5
     sqlite_fleet.wait_until(lambda: time.monotonic() > until, "the time", seconds=30)

@@ -4,12 +4,12 @@ their own, and time that passes when a test says so."""
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib.util
 import json
 import os
 import shutil
 import signal
-import sqlite3
 import sys
 import threading
 import uuid
@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from storage import configuration, upgrading
+from storage import configuration, sqlite_file, upgrading
 from storage import workspaces as workspace_functions
 from storage.configuration import Settings, WorkerSettings
 from storage.database import Database, open_database
@@ -192,6 +192,19 @@ class ProcessWorker:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
+    def stop(self) -> None:
+        """Stops it, and waits until each of its threads stands still: on a busy machine they go on for a while after the signal."""
+        self.signal(signal.SIGSTOP)
+        wait_until(lambda: self._states() <= {"T"}, f"{self.pid} stands still")
+
+    def _states(self) -> set[str]:
+        """What its threads do, where the system tells."""
+        found = set()
+        for place in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):  # it has just ended
+                found.add(place.read_text().rpartition(")")[2].split()[0])
+        return found
+
     def wait(self, seconds: float = DEADLINE) -> int:
         return int(self.process.wait(seconds))
 
@@ -223,26 +236,31 @@ def start_process(tmp_path: Path, nursery: Any) -> Iterator[Callable[..., Proces
 def freeze() -> Callable[[Fleet, ProcessWorker], None]:
     """Freezes a process between its transactions: inside of one it would hold the database's locks and freeze everybody."""
 
-    def between_transactions(fleet: Fleet) -> bool:
-        if fleet.db.is_sqlite:
-            connection = sqlite3.connect(fleet.url, timeout=0.2, isolation_level=None)
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                return False
-            finally:
-                connection.close()
-            return True
+    def freeze_without_locks(fleet: Fleet, worker: ProcessWorker) -> None:
+        # The library that has the file open already: closing another one's would drop this process's locks of it.
+        lock = sqlite_file.sqlite_module().connect(fleet.url, timeout=DEADLINE, isolation_level=None)
+        try:
+            lock.execute("BEGIN EXCLUSIVE")  # now the worker has none
+            worker.stop()
+        finally:
+            lock.close()
+
+    def is_between_transactions(fleet: Fleet) -> bool:
+        busy = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend' AND state <> 'idle'"
+        )
         with fleet.db.read() as tx:
-            waiting = (
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
-            )
-            return tx.run(text(waiting)).scalar_one() == 0
+            return bool(tx.run(text(busy)).scalar_one() == 0)
 
     def freeze(fleet: Fleet, worker: ProcessWorker) -> None:
+        if fleet.db.is_sqlite:
+            freeze_without_locks(fleet, worker)
+            return
+
         def frozen() -> bool:
-            worker.signal(signal.SIGSTOP)
-            if between_transactions(fleet):
+            worker.stop()
+            if is_between_transactions(fleet):
                 return True
             worker.signal(signal.SIGCONT)
             return False
