@@ -20,7 +20,7 @@ from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingsMap
 
-from atlas_tui import crash, hangup, staying, theme
+from atlas_tui import continued, crash, hangup, staying, theme
 from atlas_tui.charset import shows_blocks
 from atlas_tui.feed import Changed, Feed, Freshness, Poller, Reached, open_feed
 from atlas_tui.keymap import Keymap, resolve
@@ -212,6 +212,7 @@ class AtlasApp(TypesAhead, Asks, App[int], inherit_bindings=False):
         """Paint, then open the database beside it."""
         use_daemon_threads()
         hangup.listen(self.hang_up)
+        continued.listen(self._driver)
         await self.push_screen(OpeningScreen(self.keymap))
         self.call_after_refresh(self.open_database)
 

@@ -1,4 +1,4 @@
-"""The SSH line drops in the middle of a word: in a real terminal, with a real signal."""
+"""The SSH line drops in the middle of a word, or the program is stopped and continued: in a real terminal, with real signals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,25 @@ def in_time(condition: Any, seconds: float = 60) -> Any:
     return answer
 
 
+def in_a_terminal(fleet: Any) -> Any:
+    """A dashboard of dana's."""
+    return pexpect.spawn(
+        sys.executable,
+        ["-c", _PROGRAM, fleet.address, str(fleet.people["dana"].user_id)],
+        env={**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
+        cwd=str(Path(__file__).parents[3]),
+        dimensions=(24, 80),
+        encoding="utf-8",
+        timeout=60,
+        ignore_sighup=False,
+    )
+
+
+def state_of(pid: int) -> str:
+    """Of a process: T when it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 @pytest.mark.parametrize("way", ["SIGHUP", "the terminal closes", "SIGTERM"])
 def test_a_dropped_line_loses_no_letter(small_fleet: Any, way: str) -> None:
     dana = small_fleet.people["dana"]
@@ -44,16 +64,7 @@ def test_a_dropped_line_loses_no_letter(small_fleet: Any, way: str) -> None:
         found = drafts.load(small_fleet.db, dana, "tenant.create", f"workspace:{small_fleet.workspace}")
         return "" if found is None else found.document.get("name", "")
 
-    child = pexpect.spawn(
-        sys.executable,
-        ["-c", _PROGRAM, small_fleet.address, str(dana.user_id)],
-        env={**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
-        cwd=str(Path(__file__).parents[3]),
-        dimensions=(24, 80),
-        encoding="utf-8",
-        timeout=30,
-        ignore_sighup=False,
-    )
+    child = in_a_terminal(small_fleet)
     try:
         child.expect("NEXT STEP")
         child.send("4")
@@ -75,3 +86,27 @@ def test_a_dropped_line_loses_no_letter(small_fleet: Any, way: str) -> None:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="whether a process is stopped is read from /proc")
+def test_what_was_stopped_from_outside_goes_on_and_leaves_the_terminal_as_it_was(small_fleet: Any) -> None:
+    child = in_a_terminal(small_fleet)
+    try:
+        before = termios.tcgetattr(child.child_fd)
+        child.expect("NEXT STEP")
+        assert termios.tcgetattr(child.child_fd) != before
+        for key, seen in (("4", "TENANT +CONNECTION"), ("1", "NEXT STEP")):
+            child.kill(signal.SIGSTOP)
+            in_time(lambda: state_of(child.pid) == "T")
+            child.kill(signal.SIGCONT)
+            child.expect("\\x1b\\[\\?1049l.*\\x1b\\[\\?1049h")
+            child.expect("ATLAS")
+            child.send(key)
+            child.expect(seen)
+        child.send("\x11")
+        child.expect(pexpect.EOF)
+        in_time(lambda: not child.isalive())
+        assert child.exitstatus == 0
+        assert termios.tcgetattr(child.child_fd) == before
+    finally:
+        child.close(force=True)
