@@ -79,11 +79,15 @@ def _take(tx: Transaction, worker_id: str, free_slots: int, window: int | None, 
         .order_by(*_ORDER)
         .limit(free_slots)
     )
+    chosen: Any = ready.scalar_subquery()
     if not tx.is_sqlite:
-        ready = ready.with_for_update(key_share=True, skip_locked=True, of=operation_runs)
+        # Asked once: a subquery may be run again for each row it is compared with, and skips what it has locked before, so that its LIMIT
+        # limits nothing. PostgreSQL, "SELECT", The Locking Clause, and "WITH Queries", 7.8.3 (MATERIALIZED).
+        locked = ready.with_for_update(key_share=True, skip_locked=True, of=operation_runs)
+        chosen = select(locked.cte("ready").prefix_with("MATERIALIZED").c.id)
     rows = tx.run(
         update(operation_runs)
-        .where(operation_runs.c.id.in_(ready.scalar_subquery() if tx.is_sqlite else ready))
+        .where(operation_runs.c.id.in_(chosen))
         .values(dispatched_at=now, dispatched_to=worker_id)
         .returning(operation_runs.c.id)
     ).scalars()
